@@ -1,1 +1,13 @@
+//! Sora: a mail store. The modules in floor order; each may use lower floors only (ARCHITECTURE.md).
 
+// 1
+pub mod crash;
+pub mod error;
+pub mod limits;
+pub mod model;
+// 2
+pub mod mail;
+// 3
+pub mod job;
+// 4
+pub mod session;

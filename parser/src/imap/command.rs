@@ -1,0 +1,665 @@
+//! The commands of RFC 9051 §6 and RFC 3501 §6 as types that borrow from the input buffer.
+//!
+//! Lists are kept as the bytes they were written in: the parser walks each once to prove it
+//! right, and [`List::iter`] walks it again to hand out items. So no command needs an allocation.
+
+use crate::cursor::{Cursor, Error};
+use alloc::borrow::Cow;
+use core::fmt;
+
+/// A grammar function that reads one item of a list.
+pub type Item<'a, T> = fn(&mut Cursor<'a>) -> Result<T, Error>;
+
+/// A list whose every item has been parsed once and found right, items separated by one space.
+#[derive(Clone, Copy)]
+pub struct List<'a, T> {
+    pub(crate) raw: &'a [u8],
+    pub(crate) item: Item<'a, T>,
+}
+
+impl<'a, T> List<'a, T> {
+    /// The items, in the client's order.
+    pub const fn iter(&self) -> Items<'a, T> {
+        Items { cursor: Cursor::new(self.raw), item: self.item }
+    }
+
+    /// True if there is no item.
+    pub const fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// The bytes between the parentheses.
+    pub const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+}
+
+impl<T> fmt::Debug for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({})", self.raw.escape_ascii())
+    }
+}
+
+/// Compared by the bytes it was written in.
+impl<T> PartialEq for List<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
+impl<'a, T> IntoIterator for List<'a, T> {
+    type Item = T;
+    type IntoIter = Items<'a, T>;
+    fn into_iter(self) -> Items<'a, T> {
+        self.iter()
+    }
+}
+
+/// Iterator over a [`List`].
+#[derive(Clone)]
+pub struct Items<'a, T> {
+    cursor: Cursor<'a>,
+    item: Item<'a, T>,
+}
+
+impl<T> fmt::Debug for Items<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.cursor.rest().escape_ascii())
+    }
+}
+
+impl<T> Iterator for Items<'_, T> {
+    type Item = T;
+    fn next(&mut self) -> Option<T> {
+        if self.cursor.is_empty() {
+            return None;
+        }
+        let item = (self.item)(&mut self.cursor).ok()?;
+        self.cursor.eat(b' ');
+        Some(item)
+    }
+}
+
+/// One item kept as its bytes, parsed when asked for: how a search key holds another.
+#[derive(Clone, Copy)]
+pub struct Sub<'a, T> {
+    pub(crate) raw: &'a [u8],
+    pub(crate) item: Item<'a, T>,
+}
+
+impl<T> Sub<'_, T> {
+    /// The item. `None` cannot happen for a `Sub` that the parser made.
+    pub fn parse(&self) -> Option<T> {
+        (self.item)(&mut Cursor::new(self.raw)).ok()
+    }
+}
+
+impl<T> fmt::Debug for Sub<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.raw.escape_ascii())
+    }
+}
+
+impl<T> PartialEq for Sub<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
+/// An `astring`, `string` or `nstring` (RFC 9051 §9): an atom, a quoted string or a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Str<'a> {
+    /// Its bytes stand in the input as they are.
+    Plain(&'a [u8]),
+    /// The inside of a quoted string that has at least one backslash escape.
+    Escaped(&'a [u8]),
+}
+
+impl<'a> Str<'a> {
+    /// The value, unescaped; borrowed unless it had an escape.
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Plain(bytes) => Cow::Borrowed(bytes),
+            Self::Escaped(bytes) => {
+                let mut value = alloc::vec::Vec::with_capacity(bytes.len());
+                let mut rest = bytes.iter();
+                while let Some(&byte) = rest.next() {
+                    value.extend(if byte == b'\\' { rest.next().copied() } else { Some(byte) });
+                }
+                Cow::Owned(value)
+            }
+        }
+    }
+}
+
+/// `tag SP command` — RFC 9051 §9 `command`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tagged<'a> {
+    /// The client's tag: 1*<any ASTRING-CHAR except "+">.
+    pub tag: &'a str,
+    /// What it asks.
+    pub command: Command<'a>,
+}
+
+/// Whether a command was given with the UID prefix (RFC 9051 §6.4.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Message sequence numbers.
+    Seq,
+    /// Unique identifiers.
+    Uid,
+}
+
+/// One command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command<'a> {
+    /// RFC 9051 §6.1.1
+    Capability,
+    /// RFC 9051 §6.1.2
+    Noop,
+    /// RFC 9051 §6.1.3
+    Logout,
+    /// RFC 2971; `None` for `NIL` or nothing (pitfall 52).
+    Id(Option<List<'a, (Str<'a>, Option<Str<'a>>)>>),
+    /// RFC 9051 §6.2.1
+    StartTls,
+    /// RFC 9051 §6.2.2; the initial response is still base64, `=` meaning empty (RFC 4959 §3).
+    Authenticate {
+        /// Mechanism name in the client's case.
+        mechanism: &'a str,
+        /// Base64 text, not yet decoded.
+        initial_response: Option<&'a [u8]>,
+    },
+    /// RFC 9051 §6.2.3
+    Login {
+        /// User name.
+        user: Str<'a>,
+        /// Password.
+        password: Str<'a>,
+    },
+    /// RFC 9051 §6.3.1
+    Enable(List<'a, &'a str>),
+    /// RFC 9051 §6.3.2
+    Select {
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// RFC 4466 parameters.
+        params: List<'a, SelectParam<'a>>,
+    },
+    /// RFC 9051 §6.3.3
+    Examine {
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// RFC 4466 parameters.
+        params: List<'a, SelectParam<'a>>,
+    },
+    /// RFC 9051 §6.3.4, RFC 6154 §3
+    Create {
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// `USE (\Trash …)`, each with its backslash.
+        special_use: List<'a, &'a str>,
+    },
+    /// RFC 9051 §6.3.5
+    Delete(Str<'a>),
+    /// RFC 9051 §6.3.6
+    Rename {
+        /// Present name.
+        from: Str<'a>,
+        /// Wanted name.
+        to: Str<'a>,
+    },
+    /// RFC 9051 §6.3.7
+    Subscribe(Str<'a>),
+    /// RFC 9051 §6.3.8
+    Unsubscribe(Str<'a>),
+    /// RFC 9051 §6.3.9, RFC 5258
+    List(ListCommand<'a>),
+    /// RFC 3501 §6.3.9
+    Lsub {
+        /// Reference name.
+        reference: Str<'a>,
+        /// Pattern with wildcards.
+        pattern: Str<'a>,
+    },
+    /// RFC 9051 §6.3.10
+    Namespace,
+    /// RFC 9051 §6.3.11
+    Status {
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// What to tell.
+        items: List<'a, StatusItem>,
+    },
+    /// RFC 9051 §6.3.12, with its whole literal in the frame. See [`AppendHead`] for the rest.
+    Append {
+        /// All before the literal.
+        head: AppendHead<'a>,
+        /// The message.
+        message: &'a [u8],
+    },
+    /// RFC 9051 §6.3.13
+    Idle,
+    /// RFC 3501 §6.4.1
+    Check,
+    /// RFC 9051 §6.4.1
+    Close,
+    /// RFC 9051 §6.4.2
+    Unselect,
+    /// RFC 9051 §6.4.3; the set is there for UID EXPUNGE (RFC 4315 §2.1).
+    Expunge(Option<Set<'a>>),
+    /// RFC 9051 §6.4.4
+    Search {
+        /// SEARCH or UID SEARCH.
+        numbers: Numbers,
+        /// `RETURN (…)`; `None` if absent, which asks for a SEARCH response in rev1.
+        returns: Option<List<'a, SearchReturn>>,
+        /// `CHARSET x`.
+        charset: Option<Str<'a>>,
+        /// All must hold.
+        keys: List<'a, SearchKey<'a>>,
+    },
+    /// RFC 9051 §6.4.5
+    Fetch {
+        /// FETCH or UID FETCH.
+        numbers: Numbers,
+        /// Which messages.
+        set: Set<'a>,
+        /// What of them; the macros ALL FAST FULL are already their items.
+        items: List<'a, FetchItem<'a>>,
+        /// RFC 4466 modifiers.
+        modifiers: List<'a, FetchModifier>,
+    },
+    /// RFC 9051 §6.4.6
+    Store {
+        /// STORE or UID STORE.
+        numbers: Numbers,
+        /// Which messages.
+        set: Set<'a>,
+        /// RFC 7162 §3.1.3
+        unchanged_since: Option<u64>,
+        /// `FLAGS`, `+FLAGS` or `-FLAGS`.
+        operation: StoreOperation,
+        /// `.SILENT`
+        silent: bool,
+        /// The flags, with or without parentheses around them.
+        flags: List<'a, Flag<'a>>,
+    },
+    /// RFC 9051 §6.4.7
+    Copy {
+        /// COPY or UID COPY.
+        numbers: Numbers,
+        /// Which messages.
+        set: Set<'a>,
+        /// To where.
+        mailbox: Str<'a>,
+    },
+    /// RFC 9051 §6.4.8
+    Move {
+        /// MOVE or UID MOVE.
+        numbers: Numbers,
+        /// Which messages.
+        set: Set<'a>,
+        /// To where.
+        mailbox: Str<'a>,
+    },
+}
+
+/// A parameter of SELECT or EXAMINE (RFC 4466 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SelectParam<'a> {
+    /// RFC 7162 §3.1.8
+    CondStore,
+    /// RFC 7162 §3.2.5; grammar only: QRESYNC is not offered yet.
+    QResync {
+        /// Last known UIDVALIDITY.
+        uid_validity: u32,
+        /// Last known mod-sequence.
+        mod_seq: u64,
+        /// Known UIDs.
+        known_uids: Option<SequenceSet<'a>>,
+        /// Known sequence numbers and their UIDs.
+        seq_match: Option<(SequenceSet<'a>, SequenceSet<'a>)>,
+    },
+}
+
+/// LIST, plain or extended (RFC 5258 §3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListCommand<'a> {
+    /// Selection options.
+    pub select: List<'a, ListSelect>,
+    /// Reference name.
+    pub reference: Str<'a>,
+    /// One pattern, or several in parentheses.
+    pub patterns: List<'a, Str<'a>>,
+    /// Return options; `None` if the command had no RETURN.
+    pub returns: Option<List<'a, ListReturn<'a>>>,
+    /// True if any extended syntax was used, an empty `()` included.
+    pub extended: bool,
+}
+
+/// RFC 5258 §3.1, RFC 6154 §5.2
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListSelect {
+    /// SUBSCRIBED
+    Subscribed,
+    /// REMOTE
+    Remote,
+    /// RECURSIVEMATCH
+    RecursiveMatch,
+    /// SPECIAL-USE
+    SpecialUse,
+}
+
+/// RFC 5258 §3.2, RFC 5819, RFC 6154
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ListReturn<'a> {
+    /// SUBSCRIBED
+    Subscribed,
+    /// CHILDREN
+    Children,
+    /// SPECIAL-USE
+    SpecialUse,
+    /// STATUS (…)
+    Status(List<'a, StatusItem>),
+}
+
+/// RFC 9051 §6.3.11, RFC 8438, RFC 7162, RFC 7889 §4
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusItem {
+    /// MESSAGES
+    Messages,
+    /// UIDNEXT
+    UidNext,
+    /// UIDVALIDITY
+    UidValidity,
+    /// UNSEEN
+    Unseen,
+    /// DELETED
+    Deleted,
+    /// SIZE
+    Size,
+    /// RECENT (RFC 3501)
+    Recent,
+    /// HIGHESTMODSEQ
+    HighestModSeq,
+    /// APPENDLIMIT
+    AppendLimit,
+}
+
+/// APPEND up to its literal: all a session needs before it takes the message (RFC 9051 §6.3.12).
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppendHead<'a> {
+    /// Mailbox name as sent.
+    pub mailbox: Str<'a>,
+    /// Flags in parentheses.
+    pub flags: List<'a, Flag<'a>>,
+    /// INTERNALDATE.
+    pub date_time: Option<DateTime>,
+    /// The literal that follows.
+    pub literal: Literal,
+}
+
+/// `{n}`, `{n+}`, `{n-}` or `~{n}` (RFC 9051 §4.3, RFC 7888, RFC 3516).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Literal {
+    /// Bytes announced.
+    pub size: u64,
+    /// True if the client waits for `+` before it sends them.
+    pub synchronizing: bool,
+    /// literal8: may hold NUL.
+    pub binary: bool,
+}
+
+/// `date-time` (RFC 9051 §9), as seconds since 1970 in UTC, the zone folded in.
+///
+/// Absurd dates (day 31 of a short month, year 0000) are refused by the parser; every value is in range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateTime {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub unix_seconds: i64,
+    /// Minutes east of UTC, as the client wrote it.
+    pub zone_minutes: i16,
+}
+
+/// `date` (RFC 9051 §9), a calendar day without a zone: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date {
+    /// Days since 1970-01-01, negative before.
+    pub unix_days: i32,
+}
+
+/// A flag as a client writes it (RFC 9051 §2.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag<'a> {
+    /// `\Seen`
+    Seen,
+    /// `\Answered`
+    Answered,
+    /// `\Flagged`
+    Flagged,
+    /// `\Deleted`
+    Deleted,
+    /// `\Draft`
+    Draft,
+    /// `\Recent` or another `\Word`: understood, never stored. Without the backslash.
+    System(&'a str),
+    /// A keyword, in the client's case.
+    Keyword(&'a str),
+}
+
+/// `sequence-set` (RFC 9051 §9), proved right; `$` is [`Set::Saved`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequenceSet<'a> {
+    pub(crate) raw: &'a [u8],
+}
+
+/// A sequence set or the saved search result (RFC 5182).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set<'a> {
+    /// Ranges in the client's order.
+    Ranges(SequenceSet<'a>),
+    /// `$`
+    Saved,
+}
+
+/// One end of a range: a number or `*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeqNumber {
+    /// 1 to 4294967295.
+    Number(u32),
+    /// `*`: the largest in use.
+    Largest,
+}
+
+/// `seq-range`: both ends in the client's order, which may be descending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeqRange {
+    /// As written first.
+    pub first: SeqNumber,
+    /// As written last; equal to `first` for a lone number.
+    pub last: SeqNumber,
+}
+
+/// RFC 9051 §6.4.4, RFC 5182
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchReturn {
+    /// MIN
+    Min,
+    /// MAX
+    Max,
+    /// ALL
+    All,
+    /// COUNT
+    Count,
+    /// SAVE
+    Save,
+}
+
+/// `search-key` (RFC 9051 §9, RFC 3501 §9, RFC 7162 §3.1.5).
+#[derive(Clone, Debug, PartialEq)]
+pub enum SearchKey<'a> {
+    /// ALL
+    All,
+    /// ANSWERED DELETED DRAFT FLAGGED SEEN
+    Has(Flag<'a>),
+    /// UNANSWERED UNDELETED UNDRAFT UNFLAGGED UNSEEN
+    Lacks(Flag<'a>),
+    /// KEYWORD
+    Keyword(&'a str),
+    /// UNKEYWORD
+    Unkeyword(&'a str),
+    /// RECENT (RFC 3501)
+    Recent,
+    /// NEW (RFC 3501): RECENT UNSEEN
+    New,
+    /// OLD (RFC 3501): NOT RECENT
+    Old,
+    /// BCC CC FROM SUBJECT TO, or HEADER with its field name
+    Header {
+        /// Field name.
+        field: Str<'a>,
+        /// Substring; empty means that the field is there.
+        value: Str<'a>,
+    },
+    /// BODY
+    Body(Str<'a>),
+    /// TEXT
+    Text(Str<'a>),
+    /// BEFORE, by internal date, exclusive
+    Before(Date),
+    /// ON
+    On(Date),
+    /// SINCE, inclusive
+    Since(Date),
+    /// SENTBEFORE, by the Date header
+    SentBefore(Date),
+    /// SENTON
+    SentOn(Date),
+    /// SENTSINCE
+    SentSince(Date),
+    /// LARGER n
+    Larger(u64),
+    /// SMALLER n
+    Smaller(u64),
+    /// A sequence set of message numbers, or `$`
+    Seq(Set<'a>),
+    /// UID
+    Uid(Set<'a>),
+    /// MODSEQ; the entry name and type are accepted and ignored as RFC 7162 §3.1.5 allows
+    ModSeq(u64),
+    /// NOT
+    Not(Sub<'a, SearchKey<'a>>),
+    /// OR
+    Or(Sub<'a, SearchKey<'a>>, Sub<'a, SearchKey<'a>>),
+    /// A list in parentheses: all must hold
+    And(List<'a, SearchKey<'a>>),
+}
+
+/// A FETCH item (RFC 9051 §6.4.5, RFC 3501 §6.4.5, RFC 7162).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FetchItem<'a> {
+    /// UID
+    Uid,
+    /// FLAGS
+    Flags,
+    /// INTERNALDATE
+    InternalDate,
+    /// RFC822.SIZE
+    Rfc822Size,
+    /// MODSEQ
+    ModSeq,
+    /// ENVELOPE
+    Envelope,
+    /// BODY without a section
+    Body,
+    /// BODYSTRUCTURE
+    BodyStructure,
+    /// RFC822 (RFC 3501): BODY[] under another name
+    Rfc822,
+    /// RFC822.HEADER (RFC 3501): BODY.PEEK[HEADER] under another name
+    Rfc822Header,
+    /// RFC822.TEXT (RFC 3501)
+    Rfc822Text,
+    /// BODY[…] or BODY.PEEK[…]
+    BodySection {
+        /// `.PEEK`: `\Seen` is left alone.
+        peek: bool,
+        /// What is between the brackets.
+        section: Section<'a>,
+        /// `<offset.count>`
+        partial: Option<Partial>,
+    },
+    /// BINARY[…] or BINARY.PEEK[…] (RFC 3516)
+    Binary {
+        /// `.PEEK`
+        peek: bool,
+        /// Part numbers; may be empty.
+        part: PartNumbers<'a>,
+        /// `<offset.count>`
+        partial: Option<Partial>,
+    },
+    /// BINARY.SIZE[…]
+    BinarySize(PartNumbers<'a>),
+}
+
+/// RFC 4466 §2.4
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchModifier {
+    /// RFC 7162 §3.1.4.1
+    ChangedSince(u64),
+    /// RFC 7162 §3.2.6
+    Vanished,
+}
+
+/// `section` (RFC 9051 §9): part numbers, then what of that part.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Section<'a> {
+    /// May be empty: the message itself.
+    pub part: PartNumbers<'a>,
+    /// What of it.
+    pub text: SectionText<'a>,
+}
+
+/// `section-text` (RFC 9051 §9).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SectionText<'a> {
+    /// Nothing more: the whole message or part.
+    Whole,
+    /// HEADER
+    Header,
+    /// HEADER.FIELDS (…)
+    HeaderFields(List<'a, Str<'a>>),
+    /// HEADER.FIELDS.NOT (…)
+    HeaderFieldsNot(List<'a, Str<'a>>),
+    /// TEXT
+    Text,
+    /// MIME
+    Mime,
+}
+
+/// `section-part`: numbers from 1, separated by dots; proved right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartNumbers<'a> {
+    pub(crate) raw: &'a [u8],
+}
+
+/// `partial` (RFC 9051 §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// First byte wanted.
+    pub offset: u64,
+    /// At most this many; never 0.
+    pub count: u64,
+}
+
+/// What STORE does with its flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreOperation {
+    /// FLAGS
+    Replace,
+    /// +FLAGS
+    Add,
+    /// -FLAGS
+    Remove,
+}

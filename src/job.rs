@@ -1,0 +1,527 @@
+//! What a session may ask of storage, and what it hears back: the whole contract, as two enums.
+//!
+//! A session builds a [`Job`], `net` carries it to the pool, `work` runs it against the store, and
+//! the [`Reply`] comes back to the loop that asked. Both are plain owned data: nothing borrowed and
+//! no closures, so a job can be logged, replayed from a seed, or made to fail on purpose.
+
+use std::any::Any;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::error::{Fault, Refusal};
+use crate::mail::search::Query;
+use crate::mail::{Message, Snapshot, UidRuns};
+use crate::model::{
+    AccountId, Address, BlobId, EmailId, Flags, Keyword, Keywords, MailboxId, MailboxName, ModSeq,
+    Secret, SpecialUse, ThreadId, Timestamp, Uid, UidValidity,
+};
+
+/// A mailbox of an account: what most jobs are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MailboxKey {
+    /// Whose.
+    pub account: AccountId,
+    /// Which.
+    pub mailbox: MailboxId,
+}
+
+/// Something in a mailbox changed; whoever watches it reads what (invariant 8). A lost or repeated
+/// one is harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub mailbox: MailboxKey,
+    /// The mailbox's mod-sequence after the change.
+    pub mod_seq: ModSeq,
+}
+
+/// SELECT or EXAMINE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// EXAMINE: nothing may change.
+    ReadOnly,
+    /// SELECT.
+    ReadWrite,
+}
+
+/// Where a message on its way in lies until its transaction takes it.
+#[derive(Debug)]
+pub enum Body {
+    /// At most [`crate::limits::MESSAGE_IN_MEMORY_BYTES_MAX`].
+    Memory(Vec<u8>),
+    /// In the spool.
+    Spooled(Ticket),
+}
+
+impl Body {
+    /// Its bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Spooled(ticket) => ticket.bytes,
+        }
+    }
+
+    /// True if it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A message being spooled: dropping the ticket drops the file (it has no name).
+pub struct Ticket {
+    /// Bytes written so far.
+    pub bytes: u64,
+    /// The file and its share of the spool's bound: `work` knows what is inside.
+    pub file: Box<dyn Any + Send>,
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket({} bytes)", self.bytes)
+    }
+}
+
+/// An account's place among its connections; dropping it gives the place back.
+pub struct Seat(pub Box<dyn Any + Send>);
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seat")
+    }
+}
+
+/// What STORE does, or APPEND sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlagSet {
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords by name; new ones are given a bit by the store.
+    pub keywords: Vec<Keyword>,
+}
+
+/// How a STORE combines (RFC 9051 §6.4.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreMode {
+    /// FLAGS
+    Replace,
+    /// +FLAGS
+    Add,
+    /// -FLAGS
+    Remove,
+}
+
+/// What a FETCH needs of each message beyond the snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// The rendered ENVELOPE.
+    pub envelope: bool,
+    /// The encoded message map: BODY, BODYSTRUCTURE, and where the sections lie.
+    pub map: bool,
+    /// The top header block, its blank line included.
+    pub header: bool,
+    /// The whole message, if it is at most `BODY_SLICE_BYTES_MAX`; a larger one is read by
+    /// [`Job::ReadBody`].
+    pub body: bool,
+}
+
+/// What was read of one message.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// As the store has it now; from the retained row if it was expunged meanwhile (pitfall 80).
+    pub message: Message,
+    /// The keywords behind `message.keywords`.
+    pub keywords: Keywords,
+    /// Where its bytes are.
+    pub blob: BlobId,
+    /// If wanted: ready to be written after `ENVELOPE `.
+    pub envelope: Option<Arc<[u8]>>,
+    /// If wanted: see `parser::message::MessageMap`.
+    pub map: Option<Arc<[u8]>>,
+    /// If wanted.
+    pub header: Option<Arc<[u8]>>,
+    /// If wanted and small enough.
+    pub body: Option<Arc<[u8]>>,
+}
+
+/// The mailbox row: all that SELECT and STATUS tell, and LIST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxInfo {
+    /// Its key.
+    pub key: MailboxKey,
+    /// Its name.
+    pub name: MailboxName,
+    /// RFC 6154.
+    pub special_use: Option<SpecialUse>,
+    /// RFC 9051 §6.3.7.
+    pub subscribed: bool,
+    /// UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// UIDNEXT.
+    pub uid_next: u32,
+    /// HIGHESTMODSEQ, at least 1.
+    pub highest_mod_seq: ModSeq,
+    /// MESSAGES.
+    pub messages: u32,
+    /// UNSEEN.
+    pub unseen: u32,
+    /// DELETED.
+    pub deleted: u32,
+    /// SIZE.
+    pub bytes: u64,
+}
+
+/// A name that is subscribed, whether or not a mailbox is there (pitfall 75).
+pub type Subscription = MailboxName;
+
+/// One recipient that RCPT found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Whose mail it is.
+    pub account: AccountId,
+    /// The address as the client gave it, for Delivered-To.
+    pub given: String,
+    /// What stood behind `+` (RFC 5233).
+    pub detail: Option<String>,
+}
+
+/// The envelope of a delivery (RFC 5321 §2.3.1) and what the Received line tells (§4.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// MAIL FROM without its brackets; "" for the null sender.
+    pub sender: String,
+    /// What LHLO said.
+    pub helo: String,
+    /// The peer, if it has an address.
+    pub peer: Option<IpAddr>,
+    /// TLS was in use: "with LMTPS" (RFC 3848).
+    pub tls: bool,
+    /// SMTPUTF8 was given: "with UTF8LMTP" (RFC 6531 §4.3).
+    pub utf8: bool,
+}
+
+/// Where COPY and MOVE take their messages from and to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// From.
+    pub from: MailboxKey,
+    /// Which.
+    pub uids: UidRuns,
+    /// To, by name: in the same account.
+    pub to: MailboxName,
+}
+
+/// One thing a session asks. The arrow says which replies may come, besides `Failed`.
+#[derive(Debug)]
+pub enum Job {
+    /// Checks a password. → `LoggedIn`, `Refused(BadCredentials | TooManyConnections)`
+    Login {
+        /// As typed: an address, perhaps with `+detail`.
+        user: String,
+        /// As typed.
+        password: Secret,
+        /// For limits and the log.
+        peer: Option<IpAddr>,
+        /// Where the account may act as another (`authzid`); "" if none was sent (RFC 4616).
+        act_as: String,
+    },
+    /// Every mailbox and subscription of an account. → `Mailboxes`
+    ListMailboxes {
+        /// Whose.
+        account: AccountId,
+    },
+    /// One mailbox row by name, for STATUS. → `MailboxStatus`, `Refused(NoSuchMailbox)`
+    Status {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        name: MailboxName,
+    },
+    /// SELECT. → `MailboxOpened`, `Refused(NoSuchMailbox)`
+    OpenMailbox {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        name: MailboxName,
+    },
+    /// CREATE, its missing parents too. → `Done`, or `Refused`
+    CreateMailbox {
+        /// Whose.
+        account: AccountId,
+        /// What.
+        name: MailboxName,
+        /// RFC 6154 §3.
+        special_use: Option<SpecialUse>,
+    },
+    /// DELETE. → `Done`, or `Refused`
+    DeleteMailbox {
+        /// Whose.
+        account: AccountId,
+        /// What.
+        name: MailboxName,
+    },
+    /// RENAME; from INBOX it moves the messages and leaves INBOX empty. → `Done`, or `Refused`
+    RenameMailbox {
+        /// Whose.
+        account: AccountId,
+        /// From.
+        from: MailboxName,
+        /// To.
+        to: MailboxName,
+    },
+    /// SUBSCRIBE. → `Done`
+    Subscribe {
+        /// Whose.
+        account: AccountId,
+        /// What; need not exist.
+        name: MailboxName,
+    },
+    /// UNSUBSCRIBE. → `Done`
+    Unsubscribe {
+        /// Whose.
+        account: AccountId,
+        /// What.
+        name: MailboxName,
+    },
+    /// The mailbox as it is now. → `Current`, `Refused(NoSuchMailbox)` once it was deleted
+    Refresh {
+        /// Which.
+        mailbox: MailboxKey,
+    },
+    /// Reads messages, ascending, as many as fit one batch; the session asks again for the rest.
+    /// UIDs of which nothing is kept are left out of the reply. → `Messages`
+    Fetch {
+        /// Which mailbox.
+        mailbox: MailboxKey,
+        /// Which messages, ascending.
+        uids: UidRuns,
+        /// What of them.
+        wants: Wants,
+        /// Set `\Seen` first on those that lack it (BODY[] without PEEK in a read-write mailbox).
+        /// `Messages.snapshot` then has it.
+        mark_seen: bool,
+    },
+    /// Bytes of a stored body. → `Bytes` with at least one byte and at most
+    /// `BODY_SLICE_BYTES_MAX`, fewer than asked for allowed; `Failed` if they cannot be had.
+    ReadBody {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        blob: BlobId,
+        /// First byte.
+        offset: u64,
+        /// How many at most.
+        count: u64,
+    },
+    /// A MIME part with its transfer encoding undone (RFC 3516). → `Bytes`, the whole part (bounded
+    /// by the largest message); `Refused(UnknownEncoding)`
+    DecodePart {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        blob: BlobId,
+        /// Where the encoded part starts.
+        offset: u64,
+        /// Its encoded size.
+        count: u64,
+        /// Its Content-Transfer-Encoding, lower case; "" for none.
+        encoding: String,
+    },
+    /// STORE. → `Stored`, `Refused(Limit)` for too many keywords
+    Store {
+        /// Which mailbox.
+        mailbox: MailboxKey,
+        /// Which messages; those that are gone are skipped.
+        uids: UidRuns,
+        /// How.
+        mode: StoreMode,
+        /// What.
+        flags: FlagSet,
+        /// Skip messages changed after this (RFC 7162 §3.1.3).
+        unchanged_since: Option<ModSeq>,
+    },
+    /// Moves messages to the expunged. → `Expunged`
+    Expunge {
+        /// Which mailbox.
+        mailbox: MailboxKey,
+        /// Only these (UID EXPUNGE); `None` for all. Only those with `\Deleted`, always.
+        uids: Option<UidRuns>,
+    },
+    /// COPY: all or nothing. → `Copied`, `Refused(NoSuchMailbox)`
+    Copy(Transfer),
+    /// MOVE: all or nothing. → `Copied` with the source's new state, `Refused(NoSuchMailbox)`
+    Move(Transfer),
+    /// APPEND. → `Appended`, `Refused(NoSuchMailbox | TooBig | Limit)`
+    Append {
+        /// Whose.
+        account: AccountId,
+        /// To where.
+        name: MailboxName,
+        /// With which flags.
+        flags: FlagSet,
+        /// INTERNALDATE; `None` for now.
+        internal_date: Option<Timestamp>,
+        /// The message.
+        body: Body,
+    },
+    /// SEARCH: some of the mailbox; the session asks again from `Found.next`. → `Found`
+    Search {
+        /// Which mailbox.
+        mailbox: MailboxKey,
+        /// What for.
+        query: Arc<Query>,
+        /// Only among these, the ones the client knows.
+        among: Arc<UidRuns>,
+        /// From which UID on.
+        from: Uid,
+    },
+    /// Adds a chunk to the spool, opening it for the first. → `Spooled`, `Failed(NoSpace)`
+    Spool {
+        /// `None` for the first chunk.
+        ticket: Option<Ticket>,
+        /// At most `SPOOL_CHUNK_BYTES`.
+        chunk: Vec<u8>,
+    },
+    /// RCPT TO. → `RecipientFound`, `Refused(NoSuchRecipient)` only if certainly unknown
+    FindRecipient {
+        /// Without brackets, as given.
+        given: String,
+    },
+    /// A delivery to every recipient: each gets its own copy and its own answer. → `Delivered`
+    Deliver {
+        /// From whom, by whom.
+        envelope: Envelope,
+        /// To whom, in order.
+        recipients: Vec<Recipient>,
+        /// As received, dots undone, without our trace lines.
+        body: Body,
+    },
+    /// The addresses of an account: the primary one first. → `Addresses`
+    Addresses {
+        /// Whose.
+        account: AccountId,
+    },
+}
+
+/// What came of a [`Job`].
+#[derive(Debug)]
+pub enum Reply {
+    /// It is so, and durable.
+    Done,
+    /// We understood and it cannot be.
+    Refused(Refusal),
+    /// We could not.
+    Failed(Fault),
+    /// The password was right.
+    LoggedIn {
+        /// Who.
+        account: AccountId,
+        /// The account's primary address.
+        address: Address,
+        /// Held for as long as the session is logged in.
+        seat: Seat,
+    },
+    /// Ascending by name.
+    Mailboxes {
+        /// All that exist.
+        mailboxes: Vec<MailboxInfo>,
+        /// All that are subscribed.
+        subscriptions: Vec<Subscription>,
+    },
+    /// One row.
+    MailboxStatus(MailboxInfo),
+    /// SELECT: the row and the mailbox, read at one moment.
+    MailboxOpened {
+        /// The row.
+        info: MailboxInfo,
+        /// The messages.
+        snapshot: Arc<Snapshot>,
+    },
+    /// The mailbox as it is.
+    Current {
+        /// The messages.
+        snapshot: Arc<Snapshot>,
+    },
+    /// A batch of a FETCH.
+    Messages {
+        /// Ascending by UID.
+        messages: Vec<Fetched>,
+        /// Ask again from here on; `None` when all were read.
+        next: Option<Uid>,
+        /// The mailbox, if `mark_seen` changed it.
+        snapshot: Option<Arc<Snapshot>>,
+    },
+    /// Bytes of a body or part.
+    Bytes(Arc<[u8]>),
+    /// What STORE did.
+    Stored {
+        /// Those that `unchanged_since` held back (RFC 7162 §3.1.3 MODIFIED).
+        modified: UidRuns,
+        /// Those that are in fact different now.
+        changed: UidRuns,
+        /// The mod-sequence of the change; the mailbox's if nothing changed.
+        mod_seq: ModSeq,
+        /// The mailbox after it.
+        snapshot: Arc<Snapshot>,
+    },
+    /// What EXPUNGE took.
+    Expunged {
+        /// Which.
+        uids: UidRuns,
+        /// The mailbox after it.
+        snapshot: Arc<Snapshot>,
+    },
+    /// What COPY or MOVE did (RFC 4315 §3 COPYUID).
+    Copied {
+        /// The target's UIDVALIDITY.
+        uid_validity: UidValidity,
+        /// Source UIDs that were there, ascending; may be none.
+        from: UidRuns,
+        /// As many target UIDs, in the same order.
+        to: UidRuns,
+        /// The source mailbox after it; for COPY too (it may be the target as well).
+        snapshot: Arc<Snapshot>,
+    },
+    /// APPENDUID.
+    Appended {
+        /// Where it went.
+        mailbox: MailboxKey,
+        /// Its UIDVALIDITY.
+        uid_validity: UidValidity,
+        /// The message's UID.
+        uid: Uid,
+        /// RFC 8474.
+        email_id: EmailId,
+        /// RFC 8474.
+        thread_id: ThreadId,
+    },
+    /// A part of a SEARCH.
+    Found {
+        /// Matches among what was looked at.
+        uids: UidRuns,
+        /// The highest mod-sequence among them (RFC 7162 §3.1.5).
+        mod_seq: ModSeq,
+        /// Where to go on; `None` when done.
+        next: Option<Uid>,
+        /// The mailbox as searched.
+        snapshot: Arc<Snapshot>,
+    },
+    /// The chunk is in the spool.
+    Spooled(Ticket),
+    /// RCPT: the account is there.
+    RecipientFound(Recipient),
+    /// One answer for each recipient, in order.
+    Delivered(Vec<Result<(), DeliveryProblem>>),
+    /// The primary first.
+    Addresses(Vec<Address>),
+}
+
+/// Why one recipient's copy was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryProblem {
+    /// Never will be: 5xx.
+    Refused(Refusal),
+    /// Perhaps later: 4xx.
+    Failed(Fault),
+}

@@ -1,0 +1,42 @@
+//! Every bound in one place: nothing in the program grows without a line here.
+//!
+//! What an operator may change is in `config`; what stands here is what no setting can lift.
+
+/// Bytes of one keyword (RFC 9051 §2.3.2).
+pub const KEYWORD_BYTES_MAX: usize = 100;
+/// Keywords in one mailbox: the bits of a mask, less the sign.
+pub const KEYWORDS_PER_MAILBOX_MAX: usize = 63;
+/// Bytes of a mailbox name in UTF-8.
+pub const MAILBOX_NAME_BYTES_MAX: usize = 1_000;
+/// Levels of a mailbox name.
+pub const MAILBOX_DEPTH_MAX: usize = 32;
+/// Mailboxes in one account.
+pub const MAILBOXES_PER_ACCOUNT_MAX: usize = 10_000;
+/// Bytes of an address: 256 of local part (pitfall 18), `@`, 255 of domain.
+pub const ADDRESS_BYTES_MAX: usize = 512;
+
+/// Bytes of one IMAP command line before login, literals included.
+pub const IMAP_FRAME_BEFORE_LOGIN_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of one IMAP command after login, literals of at most this size included. Long UID sets need
+/// room (pitfall 109); a message on its way in by APPEND does not count.
+pub const IMAP_FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one LMTP command line (RFC 5321 §4.5.3.1.4 asks for 512; extensions need more).
+pub const LMTP_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Recipients of one LMTP transaction (RFC 5321 §4.5.3.1.8 asks for 100).
+pub const LMTP_RECIPIENTS_MAX: usize = 1_000;
+/// Bytes that wait in a connection's input buffer.
+pub const INPUT_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of output after which a session waits until the peer has read them.
+pub const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a message that are kept in memory on their way in; more goes to the spool.
+pub const MESSAGE_IN_MEMORY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that one spool job writes.
+pub const SPOOL_CHUNK_BYTES: usize = 256 * 1024;
+/// Bytes of one slice of a body on its way out.
+pub const BODY_SLICE_BYTES_MAX: usize = 256 * 1024;
+/// Messages in one batch of a FETCH that reads the store.
+pub const FETCH_BATCH_MESSAGES_MAX: usize = 256;
+/// Wrong commands in one connection before it is closed.
+pub const BAD_COMMANDS_MAX: u32 = 50;
+/// Messages in one chunk of a snapshot.
+pub const SNAPSHOT_CHUNK_MESSAGES: usize = 4_096;

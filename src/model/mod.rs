@@ -1,0 +1,13 @@
+//! The words of the house: identifiers, flags, names and times as types that cannot be mixed up.
+
+mod flags;
+mod ids;
+mod name;
+mod secret;
+mod time;
+
+pub use flags::{Flags, Keyword, KeywordMask, Keywords};
+pub use ids::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
+pub use name::{Address, MailboxName, NameError, SpecialUse};
+pub use secret::Secret;
+pub use time::Timestamp;

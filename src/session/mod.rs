@@ -1,0 +1,113 @@
+//! Sessions: the protocols as pure state machines (invariant 1).
+//!
+//! A session hears an [`Event`], writes to an [`Output`] and says what must happen [`Next`]. It has
+//! no socket, clock, randomness or thread; the same events always give the same bytes. At most one
+//! job of a session is out at any time (invariant 3), and while it is, the session gets no input.
+
+mod output;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::job::{Change, Job, MailboxKey, Reply};
+
+pub use output::Output;
+
+/// What happens to a session.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The connection is up (after the handshake, on a TLS port): greet.
+    Opened,
+    /// All bytes that wait, from the first not yet consumed; never empty.
+    Input(&'a [u8]),
+    /// The job is home.
+    Reply(Reply),
+    /// The watched mailbox changed. Sent in any state but while a job is out; then one mark is kept
+    /// and the event follows the reply.
+    Changed(Change),
+    /// All output has been taken by the peer, after [`Next::Drain`].
+    Drained,
+    /// STARTTLS is complete.
+    TlsStarted,
+    /// Nothing came for [`Session::patience_seconds`].
+    Timeout,
+    /// The server is stopping: say goodbye.
+    Shutdown,
+}
+
+/// What a session did with an event.
+#[must_use = "a step that is not carried out leaves the peer waiting for ever"]
+#[derive(Debug)]
+pub struct Step {
+    /// Bytes of [`Event::Input`] that are done with; 0 for other events.
+    pub consumed: usize,
+    /// What must happen now.
+    pub next: Next,
+}
+
+/// What must happen now. Output written so far is sent in any case.
+#[must_use = "a step that is not carried out leaves the peer waiting for ever"]
+#[derive(Debug)]
+pub enum Next {
+    /// More input: at once if some is left and `consumed` was not 0, otherwise when it comes.
+    Read,
+    /// Tell me when the peer has taken what I wrote ([`Event::Drained`]); no input until then.
+    Drain,
+    /// Run this and bring me the reply; no input until then.
+    Run(Box<Job>),
+    /// Send what I wrote, discard unread input (pitfall 60), and start TLS.
+    StartTls,
+    /// Send what I wrote and close.
+    Close,
+}
+
+/// What a session must know of its connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// `None` on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// TLS is on.
+    pub tls: bool,
+    /// STARTTLS can be offered: there is a certificate and TLS is off.
+    pub can_start_tls: bool,
+}
+
+impl Peer {
+    /// True if nobody can listen in between: loopback, a Unix socket, or TLS.
+    pub fn is_private(&self) -> bool {
+        self.tls || self.address.is_none_or(|address| address.to_canonical().is_loopback())
+    }
+}
+
+/// What sessions read of the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name we greet with.
+    pub hostname: String,
+    /// Largest message by APPEND, bytes (RFC 7889).
+    pub append_bytes_max: u64,
+    /// Largest message by LMTP, bytes (RFC 1870).
+    pub lmtp_bytes_max: u64,
+    /// Passwords are taken in the clear from anywhere.
+    pub insecure_auth: bool,
+    /// Seconds a logged-in client may stay silent (RFC 9051 §5.4: at least 1800).
+    pub idle_seconds_max: u32,
+    /// Seconds for a client that has not logged in, and for LMTP.
+    pub login_seconds_max: u32,
+}
+
+/// The settings as sessions share them.
+pub type SharedSettings = Arc<Settings>;
+
+/// What `net` reads off a session between steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The mailbox whose changes it wants to hear of.
+    pub watches: Option<MailboxKey>,
+    /// Seconds of silence after which it gets [`Event::Timeout`].
+    pub patience_seconds: u32,
+    /// Logged in (LMTP: always): for limits on strangers, and the slow-peer rule.
+    pub trusted: bool,
+    /// Bytes of the current command that have to come at a fair pace: not while idling.
+    pub expects_input: bool,
+}
