@@ -1,0 +1,6 @@
+//! Every test that is not beside the code, in one binary (docs/testing.md).
+#![cfg(test)]
+// Tests wait for real sockets and real programs: the clock is theirs to read.
+#![allow(clippy::disallowed_methods, reason = "a test times what it waits for")]
+
+mod support;
