@@ -11,3 +11,5 @@ pub mod mail;
 pub mod job;
 // 4
 pub mod session;
+// 5
+pub mod work;

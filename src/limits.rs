@@ -40,3 +40,12 @@ pub const FETCH_BATCH_MESSAGES_MAX: usize = 256;
 pub const BAD_COMMANDS_MAX: u32 = 50;
 /// Messages in one chunk of a snapshot.
 pub const SNAPSHOT_CHUNK_MESSAGES: usize = 4_096;
+/// Jobs that wait in one lane of the pool; more are refused at once.
+pub const LANE_JOBS_MAX: usize = 4_096;
+/// Threads that wait for commits: as many jobs can share one.
+pub const WRITE_THREADS_MAX: usize = 64;
+/// Seconds after which a pool thread without work ends.
+pub const LANE_THREAD_IDLE_SECONDS: u64 = 20;
+/// Bytes of a message that still goes by the lane of small writes; larger ones, which are read into
+/// memory whole, have few threads of their own.
+pub const MESSAGE_ON_WRITE_LANE_BYTES_MAX: u64 = 1024 * 1024;

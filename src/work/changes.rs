@@ -1,0 +1,98 @@
+//! Who watches which mailbox: a change wakes the loops that asked for it, and no other.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Mailbag;
+use crate::job::{Change, MailboxKey};
+
+/// The watched mailboxes of the process. Bounded by the connections: each watches one at most.
+#[derive(Debug, Default)]
+pub struct Changes {
+    watched: RwLock<HashMap<MailboxKey, Vec<Watcher>>>,
+}
+
+/// A loop, and how many of its connections watch.
+#[derive(Debug)]
+struct Watcher {
+    bag: Arc<Mailbag>,
+    connections: u32,
+}
+
+impl Changes {
+    /// One more connection of the loop behind `bag` watches `mailbox`.
+    pub fn watch(&self, mailbox: MailboxKey, bag: &Arc<Mailbag>) {
+        let mut watched = self.watched.write().unwrap_or_else(PoisonError::into_inner);
+        let loops = watched.entry(mailbox).or_default();
+        match loops.iter_mut().find(|watcher| Arc::ptr_eq(&watcher.bag, bag)) {
+            Some(watcher) => watcher.connections += 1,
+            None => loops.push(Watcher { bag: Arc::clone(bag), connections: 1 }),
+        }
+    }
+
+    /// One connection fewer watches: for every [`Changes::watch`] once.
+    pub fn unwatch(&self, mailbox: MailboxKey, bag: &Arc<Mailbag>) {
+        let mut watched = self.watched.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(loops) = watched.get_mut(&mailbox) else { return };
+        loops.retain_mut(|watcher| {
+            let same = Arc::ptr_eq(&watcher.bag, bag);
+            watcher.connections -= u32::from(same);
+            watcher.connections > 0
+        });
+        if loops.is_empty() {
+            watched.remove(&mailbox);
+        }
+    }
+
+    /// Tells whoever watches; called after the commit, never before.
+    pub fn publish(&self, change: Change) {
+        let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner);
+        let loops = watched.get(&change.mailbox).map_or(&[][..], Vec::as_slice);
+        loops.iter().for_each(|watcher| watcher.bag.tell(change));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AccountId, MailboxId, ModSeq};
+    use crate::work::Letters;
+
+    #[track_caller]
+    fn check(bag: &Mailbag, want: &[(i64, i64)]) {
+        let mut letters = Letters::default();
+        bag.empty_into(&mut letters);
+        let mut told: Vec<_> =
+            letters.changes.iter().map(|(key, mod_seq)| (key.mailbox.0, mod_seq.0)).collect();
+        told.sort_unstable();
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn only_watchers_hear_and_only_while_they_watch() {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let (one, two) = (Mailbag::new(Arc::clone(&waker)), Mailbag::new(waker));
+        let key = |mailbox| MailboxKey { account: AccountId(1), mailbox: MailboxId(mailbox) };
+        let publish = |changes: &Changes, mailbox, mod_seq| {
+            changes.publish(Change { mailbox: key(mailbox), mod_seq: ModSeq(mod_seq) });
+        };
+        let changes = Changes::default();
+        changes.watch(key(1), &one);
+        changes.watch(key(1), &one);
+        changes.watch(key(2), &two);
+        publish(&changes, 1, 10);
+        publish(&changes, 3, 11);
+        check(&one, &[(1, 10)]);
+        check(&two, &[]);
+        changes.unwatch(key(1), &one);
+        publish(&changes, 1, 12);
+        check(&one, &[(1, 12)]); // its second connection still watches
+        changes.unwatch(key(1), &one);
+        changes.unwatch(key(1), &one); // once too often: nothing breaks
+        publish(&changes, 1, 13);
+        check(&one, &[]);
+        changes.unwatch(key(2), &two);
+        assert!(changes.watched.read().unwrap().is_empty());
+    }
+}
