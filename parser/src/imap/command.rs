@@ -400,7 +400,7 @@ pub struct AppendHead<'a> {
     pub literal: Literal,
 }
 
-/// `{n}`, `{n+}`, `{n-}` or `~{n}` (RFC 9051 §4.3, RFC 7888, RFC 3516).
+/// `{n}`, `{n+}`, `~{n}` or `~{n+}` (RFC 9051 §4.3, RFC 7888 §8, RFC 3516 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Literal {
     /// Bytes announced.
