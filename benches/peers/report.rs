@@ -1,0 +1,87 @@
+//! The figures as a table for the terminal, and as a page of bars for the eye.
+
+use std::fmt::Write as _;
+
+use crate::lines::Unit;
+use crate::{Cost, Line};
+
+/// What was just measured, at once: a run takes minutes.
+pub(crate) fn progress(server: &str, name: &str, unit: Unit, cost: Cost) {
+    eprintln!("{server:8} {name:44} {}", shown(unit, cost));
+}
+
+fn shown(unit: Unit, cost: Cost) -> String {
+    match unit {
+        Unit::Each => {
+            let each = |seconds: f64| seconds * 1e6 / cost.count;
+            format!("{:>9.0}/s {:>9.1} µs CPU", cost.count / cost.wall, each(cost.cpu))
+        }
+        Unit::Whole => format!("{:>9.1} ms {:>8.1} ms CPU", cost.wall * 1e3, cost.cpu * 1e3),
+        Unit::Bytes => format!("{:>9.0} bytes", cost.count),
+        Unit::Seconds => format!("{:>9.2} ms", cost.wall * 1e3),
+    }
+}
+
+/// How many times better Sora was: in wall time and in CPU. `None` where there is no peer.
+fn ratios(line: &Line) -> Option<(f64, Option<f64>)> {
+    let [(_, ours), (_, theirs)] = line.costs.as_slice() else { return None };
+    let each = |value: f64, cost: &Cost| value / cost.count.max(1.0);
+    match line.unit {
+        Unit::Bytes => Some((theirs.count / ours.count.max(1.0), None)),
+        Unit::Seconds => Some((theirs.wall / ours.wall, None)),
+        Unit::Each | Unit::Whole => {
+            // Below two ticks of the kernel's clock a CPU figure says nothing.
+            let cpu = (ours.cpu >= 0.02 || theirs.cpu >= 0.02)
+                .then(|| each(theirs.cpu, theirs) / each(ours.cpu.max(0.005), ours));
+            Some((each(theirs.wall, theirs) / each(ours.wall, ours), cpu))
+        }
+    }
+}
+
+/// The table, Markdown, as README quotes it.
+pub(crate) fn table(lines: &[Line]) {
+    println!("\n| | Sora | Dovecot | wall | CPU |\n|---|---|---|---|---|");
+    for line in lines {
+        let cell = |name: &str| {
+            let cost = line.costs.iter().find(|(server, _)| *server == name);
+            cost.map_or_else(
+                || "–".to_owned(),
+                |(_, cost)| shown(line.unit, *cost).trim().to_owned(),
+            )
+        };
+        let (wall, cpu) = ratios(line).map_or((String::new(), String::new()), |(wall, cpu)| {
+            (format!("{wall:.1}×"), cpu.map_or_else(String::new, |cpu| format!("{cpu:.1}×")))
+        });
+        println!("| {} | {} | {} | {wall} | {cpu} |", line.name, cell("sora"), cell("dovecot"));
+    }
+}
+
+/// A page of its own, no script: for each line two bars, shorter is better.
+pub(crate) fn page(lines: &[Line]) -> String {
+    let mut html = String::from(
+        "<!doctype html><meta charset=utf-8><title>Sora beside Dovecot</title><style>\
+         body{font:15px/1.4 system-ui;max-width:60em;margin:2em auto;padding:0 1em}\
+         td{padding:.15em .6em;vertical-align:middle}i{display:block;height:.7em;border-radius:2px}\
+         .sora{background:#2b7a78}.dovecot{background:#b8b8b8}small{color:#666}</style>\
+         <h1>Sora beside Dovecot</h1><p>Time or memory for the same work; shorter is better. \
+         <b style='color:#2b7a78'>Sora</b>, <b style='color:#888'>Dovecot</b>.</p><table>",
+    );
+    for line in lines {
+        let value = |cost: &Cost| match line.unit {
+            Unit::Bytes => cost.count,
+            Unit::Seconds => cost.wall,
+            Unit::Each | Unit::Whole => cost.wall / cost.count.max(1.0),
+        };
+        let most = line.costs.iter().map(|(_, cost)| value(cost)).fold(f64::MIN_POSITIVE, f64::max);
+        let _ok = write!(html, "<tr><td>{}<td style='width:24em'>", line.name);
+        for (server, cost) in &line.costs {
+            let width = (value(cost) / most * 100.0).max(0.4);
+            let _ok = write!(html, "<i class={server} style='width:{width:.1}%'></i>");
+        }
+        let shown: Vec<String> =
+            line.costs.iter().map(|(_, cost)| shown(line.unit, *cost).trim().to_owned()).collect();
+        let _ok = write!(html, "<td><small>{}</small>", shown.join("<br>"));
+    }
+    html.push_str("</table>");
+    html
+}
