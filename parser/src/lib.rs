@@ -29,5 +29,6 @@ extern crate std;
 
 pub mod cursor;
 pub mod imap;
+pub mod lmtp;
 
 pub use cursor::{Cursor, Error};
