@@ -8,6 +8,7 @@ pub mod model;
 // 2
 pub mod mail;
 // 3
+pub mod config;
 pub mod job;
 // 4
 pub mod session;

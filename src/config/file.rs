@@ -1,0 +1,356 @@
+//! Reading a file: every key is looked up in the one table, and every mistake is told at once.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Place, Problem, Wrong};
+use super::keys::{self, KEYS};
+use super::values::Given;
+use super::{Config, ConfigError};
+
+/// The file that is read if none is named.
+pub(super) const DEFAULT_FILE: &str = "config.toml";
+
+/// A configuration with where each key was set.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) config: Config,
+    /// The file, if there was one.
+    pub(super) file: Option<PathBuf>,
+    /// One for each of [`KEYS`].
+    pub(super) places: Vec<Option<Place>>,
+    /// Keys without meaning here, as paths.
+    pub(super) unused: Vec<String>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Draft {
+    fn new(config: Config, file: Option<PathBuf>) -> Self {
+        let places = vec![None; KEYS.len()];
+        Self { config, file, places, unused: Vec::new(), problems: Vec::new() }
+    }
+
+    /// From `named`, or `config.toml`; a missing `config.toml` means the embedded defaults.
+    pub(super) fn load(named: Option<&Path>) -> Result<Self, ConfigError> {
+        let file = named.unwrap_or(Path::new(DEFAULT_FILE));
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(&text, file),
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                Ok(Self::new(Config::embedded(), None))
+            }
+            Err(source) => Err(ConfigError::Unreadable { file: file.to_owned(), source }),
+        }
+    }
+
+    /// From the text of a file.
+    pub(super) fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let lines = Lines { text, file };
+        let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
+            file: file.to_owned(),
+            line: lines.line(error.span().map_or(0, |span| span.start)),
+            message: error.message().to_owned(),
+        })?;
+        let mut draft = Self::new(Config::default(), Some(file.to_owned()));
+        draft.read_section(&lines, "", table.get_ref());
+        draft.problems.sort_by_key(|problem| problem.place.line());
+        Ok(draft)
+    }
+
+    fn read_section(&mut self, lines: &Lines<'_>, section: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let path = keys::join(section, name.get_ref());
+            match (keys::find(section, name.get_ref()), value.get_ref()) {
+                (Some(index), value) => {
+                    self.set(index, given(value), lines.place(section, name));
+                }
+                (None, DeValue::Table(below)) if keys::is_section(&path) => {
+                    self.read_section(lines, &path, below);
+                }
+                (None, _) if keys::is_unused(section, name.get_ref()) => self.unused.push(path),
+                (None, DeValue::Table(_) | DeValue::Array(_)) => {
+                    let wrong = Wrong::UnknownSection(keys::nearest_section(&path));
+                    let mut place = lines.place(&path, name);
+                    if let Place::File { name, .. } = &mut place {
+                        name.clear();
+                    }
+                    self.problems.push(Problem { place, wrong });
+                }
+                (None, _) => {
+                    let wrong = Wrong::UnknownKey(keys::nearest(section, name.get_ref()));
+                    self.problems.push(Problem { place: lines.place(section, name), wrong });
+                }
+            }
+        }
+    }
+
+    /// Sets one key, or notes what is wrong with the value.
+    pub(super) fn set(&mut self, index: usize, given: Given<'_>, place: Place) {
+        let Some(key) = KEYS.get(index) else { return };
+        let value = (key.at)(&mut self.config);
+        if value.set(given).is_none() {
+            let wrong = Wrong::Expected(value.expected());
+            self.problems.push(Problem { place: place.clone(), wrong });
+        }
+        if let Some(slot) = self.places.get_mut(index) {
+            *slot = Some(place);
+        }
+    }
+
+    /// The configuration and what to log about it, if nothing is wrong.
+    pub(super) fn finish(mut self) -> Result<(Config, Vec<String>), ConfigError> {
+        self.check();
+        if !self.problems.is_empty() {
+            return Err(ConfigError::Settings(self.problems));
+        }
+        let warnings = self.unused_warning();
+        Ok((self.config, warnings))
+    }
+
+    /// One warning for all keys without meaning here.
+    fn unused_warning(&self) -> Vec<String> {
+        if self.unused.is_empty() {
+            return Vec::new();
+        }
+        vec![format!("these settings have no effect in this version: {}", self.unused.join(", "))]
+    }
+
+    /// What no single key can know.
+    fn check(&mut self) {
+        for (section, listener) in [
+            ("servers.imap", self.config.servers.imap.listener.clone()),
+            ("servers.lmtp", self.config.servers.lmtp.listener.clone()),
+        ] {
+            if listener.start && listener.addr.is_none() && listener.tls_addr.is_none() {
+                self.clash(section, "start", "nowhere to listen; set addr or tls_addr too");
+            }
+            if listener.tls_cert_file.is_some() && listener.tls_key_file.is_none() {
+                self.clash(section, "tls_cert_file", "goes with tls_key_file; set both or none");
+            }
+            if listener.tls_key_file.is_some() && listener.tls_cert_file.is_none() {
+                self.clash(section, "tls_key_file", "goes with tls_cert_file; set both or none");
+            }
+        }
+        self.check_bounds();
+    }
+
+    fn check_bounds(&mut self) {
+        const NUMBER_MAX: u64 = u32::MAX as u64;
+        let (imap, lmtp) = (&self.config.servers.imap, &self.config.servers.lmtp);
+        let minute = std::time::Duration::from_secs(60);
+        let second = std::time::Duration::from_secs(1);
+        let month = minute * 60 * 24 * 31;
+        let grace = self.config.servers.shutdown_grace;
+        let bounds = [
+            // RFC 7889 §2: APPENDLIMIT is a number of RFC 9051 §9.
+            (imap.append_limit.0 <= NUMBER_MAX, "servers.imap", "append_limit", "at most 4095mb"),
+            (
+                lmtp.max_message_size.0 <= NUMBER_MAX,
+                "servers.lmtp",
+                "max_message_size",
+                "at most 4095mb",
+            ),
+            // RFC 9051 §5.4
+            (
+                imap.idle_timeout >= 30 * minute,
+                "servers.imap",
+                "idle_timeout",
+                "at least 30m (RFC 9051 §5.4)",
+            ),
+            (imap.idle_timeout <= month, "servers.imap", "idle_timeout", "at most 31d"),
+            (imap.login_timeout >= second, "servers.imap", "login_timeout", "at least 1s"),
+            (imap.login_timeout <= month, "servers.imap", "login_timeout", "at most 31d"),
+            (lmtp.timeout >= second, "servers.lmtp", "timeout", "at least 1s"),
+            (lmtp.timeout <= month, "servers.lmtp", "timeout", "at most 31d"),
+            (grace <= month, "servers", "shutdown_grace", "at most 31d"),
+            (self.config.bodies.inline_max.0 <= 512 << 20, "bodies", "inline_max", "at most 512mb"),
+        ];
+        for (_, section, name, advice) in bounds.into_iter().filter(|(right, ..)| !right) {
+            self.clash(section, name, advice);
+        }
+    }
+
+    fn clash(&mut self, section: &str, name: &str, advice: &'static str) {
+        let place = keys::find(section, name).and_then(|index| self.places.get(index)?.clone());
+        let place = place.unwrap_or_else(|| Place::File {
+            file: self.file.clone().unwrap_or_else(|| DEFAULT_FILE.into()),
+            line: 1,
+            section: section.to_owned(),
+            name: name.to_owned(),
+        });
+        self.problems.push(Problem { place, wrong: Wrong::Clash(advice) });
+    }
+}
+
+impl Place {
+    fn line(&self) -> usize {
+        match self {
+            Self::File { line, .. } => *line,
+            Self::Flag(_) => 0,
+        }
+    }
+}
+
+/// The type of a TOML value, as [`Given`] has it.
+fn given<'a>(value: &'a DeValue<'_>) -> Given<'a> {
+    match value {
+        DeValue::String(text) => Given::Text(text),
+        DeValue::Boolean(value) => Given::Boolean(*value),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Given::Other, Given::Integer),
+        _ => Given::Other,
+    }
+}
+
+/// Finds lines in a file.
+struct Lines<'a> {
+    text: &'a str,
+    file: &'a Path,
+}
+
+impl Lines<'_> {
+    fn line(&self, offset: usize) -> usize {
+        let before = self.text.as_bytes().iter().take(offset);
+        before.filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    fn place<T: AsRef<str>>(&self, section: &str, name: &Spanned<T>) -> Place {
+        Place::File {
+            file: self.file.to_owned(),
+            line: self.line(name.span().start),
+            section: section.to_owned(),
+            name: name.get_ref().as_ref().to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every problem of a file with this text, or its warnings.
+    #[track_caller]
+    fn check(text: &str, want: &str) {
+        let draft = Draft::parse(text, Path::new("config.toml"));
+        let got = match draft.and_then(Draft::finish) {
+            Ok((_, warnings)) => warnings.join("\n"),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(got, want);
+    }
+
+    #[test] // pitfall 135
+    fn unknown_keys_say_what_was_meant() {
+        check("data_dirr = 'x'", "config.toml:1: data_dirr: no such key; did you mean data_dir?");
+        check(
+            "\n\n[servers.imap]\nstart = true\napend_limit = 5\n",
+            "config.toml:5: [servers.imap] apend_limit: no such key; did you mean append_limit?",
+        );
+        check(
+            "append_limit = 5",
+            "config.toml:1: append_limit: no such key; did you mean append_limit in [servers.imap]?",
+        );
+        check(
+            "[servers.imap]\ndata_dir = 'x'",
+            "config.toml:2: [servers.imap] data_dir: no such key; \
+             did you mean data_dir above the first [section]?",
+        );
+        check("xyzzy = 1", "config.toml:1: xyzzy: no such key; config.toml.example has them all");
+    }
+
+    #[test]
+    fn unknown_sections_say_what_was_meant() {
+        let wrong = "no such section; did you mean [servers.imap]?";
+        check(
+            "[server.imap]\naddr=':1'",
+            "config.toml:1: [server]: no such section; did you mean [servers]?",
+        );
+        check("[servers.imaps]\nstart=true", &format!("config.toml:1: [servers.imaps]: {wrong}"));
+        check(
+            "[[server]]\ntype='imap'",
+            "config.toml:1: [server]: no such section; did you mean [servers]?",
+        );
+        check(
+            "[plugh]\n",
+            "config.toml:1: [plugh]: no such section; config.toml.example has them all",
+        );
+    }
+
+    #[test]
+    fn wrong_values_say_what_to_write() {
+        check(
+            "data_dir = 5\n[servers]\ndebug = 'yes'\n",
+            "config.toml:1: data_dir: expected a path such as \"/var/lib/sora\"\n\
+             config.toml:3: [servers] debug: expected true or false",
+        );
+        check(
+            "[servers.imap]\nappend_limit = '25 apples'",
+            "config.toml:2: [servers.imap] append_limit: \
+             expected a size such as \"25mb\", \"16kb\" or a number of bytes",
+        );
+        check(
+            "[database]\nengine = 'postgres'",
+            "config.toml:2: [database] engine: \
+             expected \"sqlite\" (\"postgres\" is not built yet in this version)",
+        );
+        check(
+            "servers = 5",
+            "config.toml:1: servers: no such key; config.toml.example has them all",
+        );
+    }
+
+    #[test]
+    fn keys_that_clash_say_what_to_do() {
+        check(
+            "[servers.imap]\nstart = true\naddr = ''",
+            "config.toml:2: [servers.imap] start: nowhere to listen; set addr or tls_addr too",
+        );
+        check(
+            "[servers.lmtp]\ntls_cert_file = 'c'",
+            "config.toml:2: [servers.lmtp] tls_cert_file: goes with tls_key_file; set both or none",
+        );
+        check(
+            "[servers.imap]\nidle_timeout = '29m'",
+            "config.toml:2: [servers.imap] idle_timeout: at least 30m (RFC 9051 §5.4)",
+        );
+        check(
+            "[servers.lmtp]\nmax_message_size = '4gb'",
+            "config.toml:2: [servers.lmtp] max_message_size: at most 4095mb",
+        );
+    }
+
+    #[test]
+    fn syntax_errors_have_their_line() {
+        check(
+            "a = 1\nb = \n",
+            "config.toml:2: not valid TOML: string values must be quoted, expected literal string",
+        );
+        check("log_output = 'a'\nlog_output = 'b'", "config.toml:2: not valid TOML: duplicate key");
+    }
+
+    #[test]
+    fn keys_of_other_versions_get_one_warning() {
+        check(
+            "[database]\nhost='db'\nport=5432\n[s3]\nbucket='b'\n[cleanup]\ngrace_period='14d'",
+            "these settings have no effect in this version: \
+             cleanup.grace_period, database.host, database.port, s3.bucket",
+        );
+    }
+
+    #[test]
+    fn tls_on_addr_is_implicit_unless_starttls_is_asked_for() {
+        let sockets = |text: &str| {
+            let text = format!("[servers.lmtp]\nstart = true\n{text}");
+            let draft = Draft::parse(&text, Path::new("x")).expect("TOML");
+            let (config, _) = draft.finish().expect("right");
+            let sockets = config.servers.lmtp.listener.sockets();
+            sockets.map(|(at, tls)| format!("{at} {tls}")).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(sockets(""), ":24 false");
+        assert_eq!(sockets("tls = true"), ":24 true");
+        assert_eq!(sockets("tls = true\ntls_use_starttls = true"), ":24 false");
+        assert_eq!(sockets("tls_addr = ':25'"), ":24 false, :25 true");
+    }
+}

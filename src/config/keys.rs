@@ -1,0 +1,455 @@
+//! Every key: where it stands, its flag, what it is for, and the setting behind it. Reading a file,
+//! reading flags, `-check`, `-help` and config.toml.example all follow this one table.
+
+use super::values::Value;
+use super::{Config, Listener};
+
+/// One key.
+pub(super) struct Key {
+    /// `servers.imap`; "" at the top.
+    pub(super) section: &'static str,
+    /// Its name there.
+    pub(super) name: &'static str,
+    /// Its flag without the dash; "" if it has none.
+    pub(super) flag: &'static str,
+    /// For whoever reads the example: lines without `#`.
+    pub(super) why: &'static str,
+    /// The setting.
+    pub(super) at: fn(&mut Config) -> &mut dyn Value,
+}
+
+impl Key {
+    /// What it is set to.
+    pub(super) fn show(&self, config: &Config) -> String {
+        (self.at)(&mut config.clone()).show()
+    }
+}
+
+/// A section and what stands in it.
+pub(super) fn join(section: &str, name: &str) -> String {
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
+}
+
+/// The key at `section`, `name`.
+pub(super) fn find(section: &str, name: &str) -> Option<usize> {
+    KEYS.iter().position(|key| key.section == section && key.name == name)
+}
+
+/// True if a section of that name, or one below it, has keys with or without meaning.
+pub(super) fn is_section(path: &str) -> bool {
+    let within = |section: &str| {
+        section.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    KEYS.iter().any(|key| within(key.section)) || UNUSED.iter().any(|unused| within(unused.section))
+}
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    flag: &'static str,
+    why: &'static str,
+    at: fn(&mut Config) -> &mut dyn Value,
+) -> Key {
+    Key { section, name, flag, why, at }
+}
+
+fn imap(config: &mut Config) -> &mut Listener {
+    &mut config.servers.imap.listener
+}
+
+fn lmtp(config: &mut Config) -> &mut Listener {
+    &mut config.servers.lmtp.listener
+}
+
+const START: &str = "Only servers with start = true listen.";
+const ADDR: &str =
+    "host:port, [v6]:port, :port (every address) or unix:PATH. STARTTLS is offered here.
+\"\" turns it off.";
+const TLS_ADDR: &str = "The same with implicit TLS from the first byte.";
+const TLS: &str = "true makes addr implicit TLS.";
+const CERT: &str =
+    "PEM files; SIGHUP reads them again. Without them Sora makes itself a certificate
+in data_dir, which clients will ask about.";
+
+/// In the order of config.toml.example. Sections are together.
+pub(super) const KEYS: &[Key] = &[
+    key(
+        "",
+        "data_dir",
+        "",
+        "The directory of everything Sora keeps. Made if it is missing; one daemon at a time.",
+        |c| &mut c.data_dir,
+    ),
+    key(
+        "",
+        "hostname",
+        "",
+        "The name in greetings and in the Received lines of delivered mail.
+\"\" takes this machine's.",
+        |c| &mut c.hostname,
+    ),
+    key(
+        "",
+        "log_output",
+        "logoutput",
+        "stderr, stdout, syslog (by /dev/log), or the path of a file that is appended to.",
+        |c| &mut c.log_output,
+    ),
+    key(
+        "database",
+        "engine",
+        "",
+        "Where accounts, mailboxes and flags are: \"sqlite\", one file in data_dir.",
+        |c| &mut c.database.engine,
+    ),
+    key(
+        "bodies",
+        "home",
+        "",
+        "Where large messages are: \"directory\", files in data_dir/bodies.",
+        |c| &mut c.bodies.home,
+    ),
+    key(
+        "bodies",
+        "inline_max",
+        "",
+        "Messages up to this size live in the database itself, and share its group commits; a file
+costs several fsyncs of its own.",
+        |c| &mut c.bodies.inline_max,
+    ),
+    key(
+        "bodies",
+        "spool_limit",
+        "",
+        "Room that large messages on their way in may take in data_dir/spool, all together.
+Beyond it senders are told to come back later.",
+        |c| &mut c.bodies.spool_limit,
+    ),
+    key("servers", "debug", "debug", "Log what every connection does.", |c| &mut c.servers.debug),
+    key(
+        "servers",
+        "max_connections",
+        "",
+        "Connections in total. An idle one costs a few kilobytes; what the system allows in open
+files is raised to fit, or said in the log.",
+        |c| &mut c.servers.max_connections,
+    ),
+    key(
+        "servers",
+        "max_connections_per_address",
+        "",
+        "Connections from one address. Loopback is exempt: a proxy or webmail lives there.",
+        |c| &mut c.servers.max_connections_per_address,
+    ),
+    key(
+        "servers",
+        "max_connections_per_account",
+        "",
+        "Logged-in connections of one account. A mail program uses about five on each device.",
+        |c| &mut c.servers.max_connections_per_account,
+    ),
+    key(
+        "servers",
+        "shutdown_grace",
+        "",
+        "How long SIGTERM waits for what is under way before connections are cut.",
+        |c| &mut c.servers.shutdown_grace,
+    ),
+    key("servers.imap", "start", "imap", START, |c| &mut imap(c).start),
+    key("servers.imap", "addr", "imapaddr", ADDR, |c| &mut imap(c).addr),
+    key("servers.imap", "tls_addr", "", TLS_ADDR, |c| &mut imap(c).tls_addr),
+    key("servers.imap", "tls", "imaptls", TLS, |c| &mut imap(c).tls),
+    key("servers.imap", "tls_cert_file", "imaptlscert", CERT, |c| &mut imap(c).tls_cert_file),
+    key("servers.imap", "tls_key_file", "imaptlskey", "", |c| &mut imap(c).tls_key_file),
+    key(
+        "servers.imap",
+        "append_limit",
+        "",
+        "The largest message a client may append, announced as APPENDLIMIT.",
+        |c| &mut c.servers.imap.append_limit,
+    ),
+    key(
+        "servers.imap",
+        "insecure_auth",
+        "",
+        "true takes passwords without TLS from anywhere. Anybody on the way can read them; from
+loopback and Unix sockets they are taken in any case.",
+        |c| &mut c.servers.imap.insecure_auth,
+    ),
+    key(
+        "servers.imap",
+        "idle_timeout",
+        "",
+        "Silence after which a logged-in client is sent away. RFC 9051 wants at least 30m.",
+        |c| &mut c.servers.imap.idle_timeout,
+    ),
+    key(
+        "servers.imap",
+        "login_timeout",
+        "",
+        "Silence after which a client that has not logged in is sent away.",
+        |c| &mut c.servers.imap.login_timeout,
+    ),
+    key("servers.lmtp", "start", "lmtp", START, |c| &mut lmtp(c).start),
+    key(
+        "servers.lmtp",
+        "addr",
+        "lmtpaddr",
+        "As for IMAP. Whoever can connect here can deliver to anybody: keep it from strangers.",
+        |c| &mut lmtp(c).addr,
+    ),
+    key("servers.lmtp", "tls_addr", "", TLS_ADDR, |c| &mut lmtp(c).tls_addr),
+    key("servers.lmtp", "tls", "lmtptls", TLS, |c| &mut lmtp(c).tls),
+    key(
+        "servers.lmtp",
+        "tls_use_starttls",
+        "lmtpstarttls",
+        "With tls = true: STARTTLS on addr, after all.",
+        |c| &mut lmtp(c).tls_use_starttls,
+    ),
+    key("servers.lmtp", "tls_cert_file", "lmtptlscert", CERT, |c| &mut lmtp(c).tls_cert_file),
+    key("servers.lmtp", "tls_key_file", "lmtptlskey", "", |c| &mut lmtp(c).tls_key_file),
+    key(
+        "servers.lmtp",
+        "max_message_size",
+        "",
+        "The largest message that is taken, announced as SIZE; larger ones are refused for good.",
+        |c| &mut c.servers.lmtp.max_message_size,
+    ),
+    key(
+        "servers.lmtp",
+        "timeout",
+        "",
+        "Silence after which a peer is sent away. RFC 5321 wants at least 5m.",
+        |c| &mut c.servers.lmtp.timeout,
+    ),
+];
+
+/// A key of other versions of Sora that this one accepts and does not use.
+pub(super) struct Unused {
+    /// As in [`Key`].
+    pub(super) section: &'static str,
+    /// Names, and the flag of each or "".
+    pub(super) names: &'static [(&'static str, &'static str)],
+    /// Names whose flag may stand without a value.
+    pub(super) switches: &'static [&'static str],
+}
+
+/// One table, one warning (`file.rs` writes it).
+pub(super) const UNUSED: &[Unused] = &[
+    Unused {
+        section: "database",
+        names: &[
+            ("host", "dbhost"),
+            ("port", "dbport"),
+            ("user", "dbuser"),
+            ("password", "dbpassword"),
+            ("name", "dbname"),
+            ("tls", "dbtls"),
+            ("log_queries", "dblogqueries"),
+        ],
+        switches: &["tls", "log_queries"],
+    },
+    Unused {
+        section: "s3",
+        names: &[
+            ("endpoint", "s3endpoint"),
+            ("access_key", "s3accesskey"),
+            ("secret_key", "s3secretkey"),
+            ("bucket", "s3bucket"),
+            ("trace", "s3trace"),
+            ("encrypt", ""),
+            ("encryption_key", ""),
+            ("disable_tls", ""),
+        ],
+        switches: &["trace"],
+    },
+    Unused {
+        section: "local_cache",
+        names: &[
+            ("path", "cachedir"),
+            ("capacity", "cachesize"),
+            ("max_object_size", "cachemaxobject"),
+        ],
+        switches: &[],
+    },
+    Unused {
+        section: "uploader",
+        names: &[
+            ("path", "uploaderpath"),
+            ("batch_size", "uploaderbatchsize"),
+            ("concurrency", "uploaderconcurrency"),
+            ("max_attempts", "uploadermaxattempts"),
+            ("retry_interval", "uploaderretryinterval"),
+        ],
+        switches: &[],
+    },
+    Unused {
+        section: "cleanup",
+        names: &[("grace_period", ""), ("wake_interval", ""), ("max_age_restriction", "")],
+        switches: &[],
+    },
+    Unused {
+        section: "servers.imap",
+        names: &[
+            ("master_username", "masterusername"),
+            ("master_password", "masterpassword"),
+            ("master_sasl_username", "mastersaslusername"),
+            ("master_sasl_password", "mastersaslpassword"),
+            ("tls_verify", "imaptlsverify"),
+        ],
+        switches: &["tls_verify"],
+    },
+    Unused {
+        section: "servers.lmtp",
+        names: &[("external_relay", "externalrelay"), ("tls_verify", "lmtptlsverify")],
+        switches: &["tls_verify"],
+    },
+    Unused {
+        section: "servers.pop3",
+        names: &[
+            ("start", "pop3"),
+            ("addr", "pop3addr"),
+            ("tls", "pop3tls"),
+            ("tls_cert_file", "pop3tlscert"),
+            ("tls_key_file", "pop3tlskey"),
+            ("tls_verify", "pop3tlsverify"),
+        ],
+        switches: &["start", "tls", "tls_verify"],
+    },
+    Unused {
+        section: "servers.managesieve",
+        names: &[
+            ("start", "managesieve"),
+            ("addr", "managesieveaddr"),
+            ("insecure_auth", "managesieveinsecureauth"),
+            ("max_script_size", "managesievescriptsize"),
+            ("tls", "managesievetls"),
+            ("tls_use_starttls", "managesievestarttls"),
+            ("tls_cert_file", "managesievetlscert"),
+            ("tls_key_file", "managesievetlskey"),
+            ("tls_verify", "managesievetlsverify"),
+        ],
+        switches: &["start", "insecure_auth", "tls", "tls_use_starttls", "tls_verify"],
+    },
+];
+
+/// True if `section`, `name` is in [`UNUSED`].
+pub(super) fn is_unused(section: &str, name: &str) -> bool {
+    let mut tables = UNUSED.iter().filter(|unused| unused.section == section);
+    tables.any(|unused| unused.names.iter().any(|(known, _)| *known == name))
+}
+
+/// The unused key behind a flag, as a path, and whether the flag may stand without a value.
+pub(super) fn unused_flag(flag: &str) -> Option<(String, bool)> {
+    let named = |(_, known): &&(&str, &str)| !known.is_empty() && *known == flag;
+    UNUSED.iter().find_map(|unused| {
+        let (name, _) = unused.names.iter().find(named)?;
+        Some((join(unused.section, name), unused.switches.contains(name)))
+    })
+}
+
+/// What somebody who wrote `name` in `section` may have meant.
+pub(super) fn nearest(section: &str, name: &str) -> Option<String> {
+    let here = KEYS.iter().filter(|key| key.section == section);
+    let close = here.map(|key| (distance(name, key.name), key)).min_by_key(|(far, _)| *far);
+    match close {
+        Some((far, key)) if far <= 1 + name.len() / 4 => Some(key.name.to_owned()),
+        _ => {
+            let elsewhere = KEYS.iter().find(|key| key.name == name)?;
+            Some(match elsewhere.section {
+                "" => format!("{name} above the first [section]"),
+                section => format!("{name} in [{section}]"),
+            })
+        }
+    }
+}
+
+/// The section somebody may have meant by `path`.
+pub(super) fn nearest_section(path: &str) -> Option<&'static str> {
+    let named = KEYS.iter().map(|key| key.section).filter(|section| !section.is_empty());
+    let (far, section) = named.map(|section| (distance(path, section), section)).min()?;
+    (far <= 1 + path.len() / 4).then_some(section)
+}
+
+/// The flag somebody may have meant.
+pub(super) fn nearest_flag(flag: &str) -> Option<&'static str> {
+    let named = KEYS.iter().map(|key| key.flag).filter(|flag| !flag.is_empty());
+    let (far, near) = named.map(|known| (distance(flag, known), known)).min()?;
+    (far <= 1 + flag.len() / 4).then_some(near)
+}
+
+/// Levenshtein's: insertions, deletions and substitutions between two words.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn path(key: &Key) -> String {
+        join(key.section, key.name)
+    }
+
+    #[test]
+    fn keys_and_flags_are_named_once_and_sections_stay_together() {
+        let mut seen = HashSet::new();
+        let mut sections: Vec<&str> = Vec::new();
+        for key in KEYS {
+            assert!(seen.insert(path(key)), "{} twice", path(key));
+            assert!(key.flag.is_empty() || seen.insert(format!("-{}", key.flag)), "{}", key.flag);
+            assert!(!is_unused(key.section, key.name), "{} is used", path(key));
+            if sections.last() != Some(&key.section) {
+                assert!(!sections.contains(&key.section), "[{}] in two places", key.section);
+                sections.push(key.section);
+            }
+        }
+        for unused in UNUSED {
+            for (name, flag) in unused.names {
+                assert!(seen.insert(join(unused.section, name)), "{name} twice");
+                assert!(flag.is_empty() || seen.insert(format!("-{flag}")), "{flag} twice");
+            }
+            let named = |name: &&str| unused.names.iter().any(|(known, _)| known == name);
+            assert!(unused.switches.iter().all(named), "{}", unused.section);
+        }
+    }
+
+    #[test]
+    fn every_key_reaches_a_setting_of_its_own() {
+        for (index, key) in KEYS.iter().enumerate() {
+            let mut config = Config::default();
+            let before: Vec<String> = KEYS.iter().map(|key| key.show(&config)).collect();
+            let value = (key.at)(&mut config);
+            let taken = [":9", "9mb", "9s", "9", "true", "/x"].iter().find(|text| {
+                value.set(super::super::values::Given::Flag(text)).is_some()
+                    && value.show() != before[index]
+            });
+            let one_choice = matches!(key.name, "engine" | "home");
+            assert!(taken.is_some() || one_choice, "{} cannot be set", path(key));
+            let changed = KEYS.iter().zip(&before).filter(|(key, old)| key.show(&config) != **old);
+            assert!(changed.count() <= 1, "{} sets another too", path(key));
+        }
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("addr", "addr"), 0);
+        assert_eq!(distance("adr", "addr"), 1);
+        assert_eq!(distance("apend_limt", "append_limit"), 2);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+    }
+}

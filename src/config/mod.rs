@@ -1,0 +1,204 @@
+//! The settings: one struct a section, one table of keys (`keys.rs`) that reads, prints and explains
+//! them. A key enters with the work that reads it.
+//!
+//! Precedence: flag, then file, then default. [`Config::default`] is what a file starts from: SEED's
+//! ports, nothing started. [`Config::embedded`] is what runs where there is no file at all.
+
+mod error;
+mod file;
+mod flags;
+mod keys;
+mod show;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use error::ConfigError;
+pub use flags::Start;
+pub use values::{Engine, Home, Listen, LogOutput, Size};
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the store, bodies, spool and certificate live.
+    pub data_dir: PathBuf,
+    /// The name in greetings and Received lines; never empty.
+    pub hostname: String,
+    /// Where the log goes.
+    pub log_output: LogOutput,
+    /// `[database]`
+    pub database: Database,
+    /// `[bodies]`
+    pub bodies: Bodies,
+    /// `[servers]`
+    pub servers: Servers,
+    /// True without a configuration file: an empty store gets the account `me@localhost` and a
+    /// welcome message. No key sets it.
+    pub first_account: bool,
+}
+
+/// `[database]`: where accounts, mailboxes and flags are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// The engine.
+    pub engine: Engine,
+}
+
+/// `[bodies]`: where messages are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bodies {
+    /// The home of bodies over `inline_max`.
+    pub home: Home,
+    /// Bodies up to this many bytes live in the database itself.
+    pub inline_max: Size,
+    /// Bytes that messages on their way in may take in `data_dir/spool`, all together.
+    pub spool_limit: Size,
+}
+
+/// `[servers]`: what all listeners share, and one section each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Servers {
+    /// Log in detail.
+    pub debug: bool,
+    /// Connections in total; the next one is told so and closed.
+    pub max_connections: u32,
+    /// Connections from one address; loopback is exempt.
+    pub max_connections_per_address: u32,
+    /// Logged-in connections of one account.
+    pub max_connections_per_account: u32,
+    /// How long a stop waits for jobs and goodbyes.
+    pub shutdown_grace: Duration,
+    /// `[servers.imap]`
+    pub imap: Imap,
+    /// `[servers.lmtp]`
+    pub lmtp: Lmtp,
+}
+
+/// `[servers.imap]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imap {
+    /// Where it listens.
+    pub listener: Listener,
+    /// Largest message by APPEND (RFC 7889).
+    pub append_limit: Size,
+    /// Passwords in the clear are taken from anywhere, not only from loopback.
+    pub insecure_auth: bool,
+    /// How long a logged-in client may stay silent (RFC 9051 §5.4: at least 30 minutes).
+    pub idle_timeout: Duration,
+    /// How long a client may take to log in.
+    pub login_timeout: Duration,
+}
+
+/// `[servers.lmtp]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lmtp {
+    /// Where it listens.
+    pub listener: Listener,
+    /// Largest message (RFC 1870).
+    pub max_message_size: Size,
+    /// How long a peer may stay silent (RFC 5321 §4.5.3.2.7: at least 5 minutes).
+    pub timeout: Duration,
+}
+
+/// Where one protocol listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Whether it listens at all.
+    pub start: bool,
+    /// Plain, with STARTTLS; implicit TLS if `tls` is set without `tls_use_starttls`.
+    pub addr: Option<Listen>,
+    /// Implicit TLS.
+    pub tls_addr: Option<Listen>,
+    /// SEED's switch: see `addr`.
+    pub tls: bool,
+    /// With `tls`: the TLS of `addr` is STARTTLS after all.
+    pub tls_use_starttls: bool,
+    /// PEM chain; with `tls_key_file` or not at all. Without, Sora uses the certificate that it
+    /// made for itself in `data_dir`.
+    pub tls_cert_file: Option<PathBuf>,
+    /// PEM key.
+    pub tls_key_file: Option<PathBuf>,
+}
+
+impl Listener {
+    /// The sockets to open: an address, and whether TLS is implicit there. None unless started.
+    pub fn sockets(&self) -> impl Iterator<Item = (&Listen, bool)> {
+        let implicit = self.tls && !self.tls_use_starttls;
+        let plain = self.addr.iter().map(move |addr| (addr, implicit));
+        let both = plain.chain(self.tls_addr.iter().map(|addr| (addr, true)));
+        both.filter(|_| self.start)
+    }
+
+    fn stopped(port: u16) -> Self {
+        Self {
+            start: false,
+            addr: Some(Listen::any(port)),
+            tls_addr: None,
+            tls: false,
+            tls_use_starttls: false,
+            tls_cert_file: None,
+            tls_key_file: None,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./sora-data"),
+            hostname: values::machine_name(),
+            log_output: LogOutput::Stderr,
+            database: Database { engine: Engine::Sqlite },
+            bodies: Bodies {
+                home: Home::Directory,
+                inline_max: Size::kibi(128),
+                spool_limit: Size::mebi(1024),
+            },
+            servers: Servers::default(),
+            first_account: false,
+        }
+    }
+}
+
+impl Default for Servers {
+    fn default() -> Self {
+        Self {
+            debug: false,
+            max_connections: 100_000,
+            max_connections_per_address: 1_000,
+            max_connections_per_account: 200,
+            shutdown_grace: Duration::from_secs(10),
+            imap: Imap {
+                listener: Listener::stopped(143),
+                append_limit: Size::mebi(25),
+                insecure_auth: false,
+                idle_timeout: Duration::from_secs(30 * 60),
+                login_timeout: Duration::from_secs(60),
+            },
+            lmtp: Lmtp {
+                listener: Listener::stopped(24),
+                max_message_size: Size::mebi(50),
+                timeout: Duration::from_secs(5 * 60),
+            },
+        }
+    }
+}
+
+impl Config {
+    /// What runs without a file: loopback ports, and a first account.
+    pub fn embedded() -> Self {
+        let mut config = Self { first_account: true, ..Self::default() };
+        let imap = &mut config.servers.imap.listener;
+        (imap.start, imap.addr) = (true, Some(Listen::loopback(1143)));
+        imap.tls_addr = Some(Listen::loopback(1993));
+        let lmtp = &mut config.servers.lmtp.listener;
+        (lmtp.start, lmtp.addr) = (true, Some(Listen::loopback(2424)));
+        config
+    }
+
+    /// Every protocol's listener, with its name.
+    pub fn listeners(&self) -> [(&'static str, &Listener); 2] {
+        [("imap", &self.servers.imap.listener), ("lmtp", &self.servers.lmtp.listener)]
+    }
+}

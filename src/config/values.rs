@@ -1,0 +1,562 @@
+//! The kinds of value a key may have: how each is written, and how it prints again.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A value as it was found: in a file with its type, on the command line as text.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Given<'a> {
+    /// A TOML string.
+    Text(&'a str),
+    /// A TOML integer.
+    Integer(i64),
+    /// A TOML boolean.
+    Boolean(bool),
+    /// A flag's value: text that may stand for any type.
+    Flag(&'a str),
+    /// A TOML type that no key takes.
+    Other,
+}
+
+impl<'a> Given<'a> {
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) | Self::Flag(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn integer(self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(number),
+            Self::Flag(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// A setting that can be read and printed.
+pub(super) trait Value {
+    /// What to write: completes "expected …".
+    fn expected(&self) -> &'static str;
+    /// Takes what was given, or leaves itself alone.
+    fn set(&mut self, given: Given<'_>) -> Option<()>;
+    /// As TOML.
+    fn show(&self) -> String;
+    /// True if a flag may stand without a value.
+    fn is_switch(&self) -> bool {
+        false
+    }
+}
+
+/// A TOML basic string.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+impl Value for bool {
+    fn expected(&self) -> &'static str {
+        "true or false"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = match given {
+            Given::Boolean(value) => value,
+            Given::Flag("true" | "1" | "t" | "T" | "TRUE" | "True") => true,
+            Given::Flag("false" | "0" | "f" | "F" | "FALSE" | "False") => false,
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+
+    fn is_switch(&self) -> bool {
+        true
+    }
+}
+
+impl Value for u32 {
+    fn expected(&self) -> &'static str {
+        "a number from 1 to 4294967295"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = Self::try_from(given.integer()?).ok().filter(|number| *number > 0)?;
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// The host name: a word.
+impl Value for String {
+    fn expected(&self) -> &'static str {
+        "a host name such as \"mail.example.com\", or \"\" for this machine's"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        let text = given.text()?.trim();
+        let word = |c: char| c.is_alphanumeric() || "-._[]:".contains(c);
+        *self = match text {
+            "" => machine_name(),
+            text if text.len() <= 255 && text.chars().all(word) => text.to_owned(),
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(self)
+    }
+}
+
+/// The machine's own name, or `localhost` if it has none.
+pub(super) fn machine_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+impl Value for PathBuf {
+    fn expected(&self) -> &'static str {
+        "a path such as \"/var/lib/sora\""
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = Self::from(given.text().filter(|text| !text.is_empty())?);
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string_lossy())
+    }
+}
+
+impl Value for Option<PathBuf> {
+    fn expected(&self) -> &'static str {
+        "a path such as \"/etc/sora/cert.pem\", or \"\" for none"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = Some(given.text()?).filter(|text| !text.is_empty()).map(PathBuf::from);
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.as_deref().unwrap_or_else(|| "".as_ref()).to_string_lossy())
+    }
+}
+
+/// A number of bytes. Written `25mb`, `16 kb`, `1gb` (1024-based) or as bare bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl Size {
+    const UNITS: [(&str, u64); 5] =
+        [("tb", 1 << 40), ("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10), ("b", 1)];
+
+    /// So many times 1024 bytes.
+    pub const fn kibi(count: u64) -> Self {
+        Self(count << 10)
+    }
+
+    /// So many times 1024 × 1024 bytes.
+    pub const fn mebi(count: u64) -> Self {
+        Self(count << 20)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase();
+        let (digits, unit) = Self::UNITS
+            .iter()
+            .find_map(|(name, unit)| Some((text.strip_suffix(name)?.trim_end(), *unit)))
+            .unwrap_or((&text, 1));
+        // `i64`: what a file can hold, and a database
+        let bytes = whole(digits)?.checked_mul(unit).filter(|bytes| i64::try_from(*bytes).is_ok());
+        bytes.map(Self)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |unit: u64| self.0 >= unit && self.0.is_multiple_of(unit);
+        match Self::UNITS.iter().find(|(_, unit)| fits(*unit)) {
+            Some((name, unit)) => write!(f, "{}{name}", self.0 / unit),
+            None => write!(f, "{}b", self.0),
+        }
+    }
+}
+
+impl Value for Size {
+    fn expected(&self) -> &'static str {
+        "a size such as \"25mb\", \"16kb\" or a number of bytes"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = match given {
+            Given::Integer(bytes) => Self(u64::try_from(bytes).ok()?),
+            given => Self::parse(given.text()?)?,
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+/// Digits only: no sign, no blanks.
+fn whole(digits: &str) -> Option<u64> {
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// Go's units, longest name first where one begins another.
+const TIMES: [(&str, u64); 7] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+/// A Go duration (`1h30m`, `1.5h`, `500ms`), or whole days as `14d`. Never negative.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Some(days) = text.strip_suffix('d') {
+        return whole(days)?.checked_mul(86_400).map(Duration::from_secs);
+    }
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    if text.is_empty() {
+        return None;
+    }
+    let (mut rest, mut nanos) = (text, 0_u64);
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, tail) = rest.split_at(end);
+        let (name, unit) = TIMES.iter().find(|(name, _)| {
+            tail.strip_prefix(name).is_some_and(|after| !after.starts_with(char::is_alphabetic))
+        })?;
+        nanos = nanos.checked_add(scaled(number, *unit)?)?;
+        rest = tail.strip_prefix(name)?;
+    }
+    Some(Duration::from_nanos(nanos))
+}
+
+/// `1.5` of a unit, in nanoseconds; digits below a nanosecond are dropped.
+fn scaled(number: &str, unit: u64) -> Option<u64> {
+    let (integer, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if integer.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let integer = if integer.is_empty() { 0 } else { whole(integer)? };
+    let mut nanos = integer.checked_mul(unit)?;
+    let mut unit = unit;
+    for digit in fraction.chars() {
+        unit /= 10;
+        nanos = nanos.checked_add(u64::from(digit.to_digit(10)?) * unit)?;
+    }
+    Some(nanos)
+}
+
+impl Value for Duration {
+    fn expected(&self) -> &'static str {
+        "a duration such as \"30s\", \"1h30m\" or \"14d\""
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = duration(given.text()?)?;
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        const UNITS: [(&str, u128); 7] = [
+            ("d", 86_400_000_000_000),
+            ("h", 3_600_000_000_000),
+            ("m", 60_000_000_000),
+            ("s", 1_000_000_000),
+            ("ms", 1_000_000),
+            ("us", 1_000),
+            ("ns", 1),
+        ];
+        let nanos = self.as_nanos();
+        let whole = UNITS.iter().find(|(_, unit)| nanos > 0 && nanos.is_multiple_of(*unit));
+        quoted(&whole.map_or("0s".to_owned(), |(name, unit)| format!("{}{name}", nanos / unit)))
+    }
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// TCP.
+    Tcp {
+        /// An address or a name, without brackets; `None` for every address, IPv6 and IPv4.
+        host: Option<String>,
+        /// 0 lets the system choose.
+        port: u16,
+    },
+    /// A Unix socket at this path.
+    Unix(PathBuf),
+}
+
+impl Listen {
+    /// Every address of the machine.
+    pub fn any(port: u16) -> Self {
+        Self::Tcp { host: None, port }
+    }
+
+    /// 127.0.0.1
+    pub fn loopback(port: u16) -> Self {
+        Self::Tcp { host: Some("127.0.0.1".to_owned()), port }
+    }
+
+    /// `host:port`, `[v6]:port`, `:port` or `unix:PATH`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return (!path.is_empty()).then(|| Self::Unix(path.into()));
+        }
+        let (host, port) = text.rsplit_once(':')?;
+        let port = whole(port).and_then(|port| u16::try_from(port).ok())?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = match (host, bare) {
+            ("", _) => None,
+            (_, Some(v6)) => Some(v6.parse::<std::net::Ipv6Addr>().ok()?.to_string()),
+            (host, None) if host.contains([':', '[', ']', '/', ' ']) => return None,
+            (host, None) => Some(host.to_owned()),
+        };
+        Some(Self::Tcp { host, port })
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host: None, port } => write!(f, ":{port}"),
+            Self::Tcp { host: Some(host), port } if host.contains(':') => {
+                write!(f, "[{host}]:{port}")
+            }
+            Self::Tcp { host: Some(host), port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Value for Option<Listen> {
+    fn expected(&self) -> &'static str {
+        "an address such as \":143\", \"127.0.0.1:1143\", \"[::1]:143\" or \"unix:/run/sora/imap\", or \"\" for none"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = match given {
+            Given::Integer(port) => Some(Listen::any(u16::try_from(port).ok()?)),
+            given => match given.text()?.trim() {
+                "" => None,
+                text => Some(Listen::parse(text)?),
+            },
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.as_ref().map(Listen::to_string).unwrap_or_default())
+    }
+}
+
+/// Where the log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogOutput {
+    /// Standard error.
+    Stderr,
+    /// Standard output.
+    Stdout,
+    /// The system's log, by `/dev/log`.
+    Syslog,
+    /// Appended to a file.
+    File(PathBuf),
+}
+
+impl Value for LogOutput {
+    fn expected(&self) -> &'static str {
+        "\"stderr\", \"stdout\", \"syslog\" or a path such as \"/var/log/sora.log\""
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = match given.text()? {
+            "stderr" => Self::Stderr,
+            "stdout" => Self::Stdout,
+            "syslog" => Self::Syslog,
+            path if path.contains('/') => Self::File(path.into()),
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&match self {
+            Self::Stderr => "stderr".into(),
+            Self::Stdout => "stdout".into(),
+            Self::Syslog => "syslog".into(),
+            Self::File(path) => path.to_string_lossy(),
+        })
+    }
+}
+
+/// What keeps accounts, mailboxes and flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// One file in `data_dir`.
+    Sqlite,
+}
+
+impl Value for Engine {
+    fn expected(&self) -> &'static str {
+        "\"sqlite\" (\"postgres\" is not built yet in this version)"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = (given.text()? == "sqlite").then_some(Self::Sqlite)?;
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted("sqlite")
+    }
+}
+
+/// What keeps large messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// Files in `data_dir/bodies`.
+    Directory,
+}
+
+impl Value for Home {
+    fn expected(&self) -> &'static str {
+        "\"directory\" (\"s3\" is not built yet in this version)"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = (given.text()? == "directory").then_some(Self::Directory)?;
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted("directory")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T: Value>(mut value: T, given: Given<'_>, want: &str) {
+        let shown = value.set(given).map_or("refused".to_owned(), |()| value.show());
+        assert_eq!(shown, want);
+        if shown != "refused" && shown.starts_with('"') {
+            value.set(Given::Text(shown.trim_matches('"'))).expect("prints as it is read");
+            assert_eq!(value.show(), want);
+        }
+    }
+
+    #[test] // pitfall 135
+    fn durations() {
+        let text = |text, want| check(Duration::ZERO, Given::Text(text), want);
+        text("14d", "\"14d\"");
+        text("1h30m", "\"90m\"");
+        text("500ms", "\"500ms\"");
+        text("1.5h", "\"90m\"");
+        text(".5s", "\"500ms\"");
+        text("2h45m10s5ms", "\"9910005ms\"");
+        text("336h", "\"14d\"");
+        text("0", "\"0s\"");
+        text("0s", "\"0s\"");
+        text("1µs", "\"1us\"");
+        for wrong in ["", "5", "-1h", "1w", "1.5d", "d", "h", "1h ", "1 h", ".s", "1..5h", "1e3s"] {
+            // `"1h "` is trimmed: the only one of these that is right
+            let want = if wrong == "1h " { "\"1h\"" } else { "refused" };
+            text(wrong, want);
+        }
+        text("300000000000d", "\"300000000000d\"");
+        text("99999999999999999999d", "refused");
+        text("9999999999h", "refused"); // more nanoseconds than there are
+        check(Duration::ZERO, Given::Integer(30), "refused"); // seconds or minutes?
+    }
+
+    #[test] // pitfall 135
+    fn sizes() {
+        let text = |text, want| check(Size(7), Given::Text(text), want);
+        text("25mb", "\"25mb\"");
+        text("25MB", "\"25mb\"");
+        text("16 kb", "\"16kb\"");
+        text("1gb", "\"1gb\"");
+        text("1tb", "\"1tb\"");
+        text("1024", "\"1kb\"");
+        text("1000b", "\"1000b\"");
+        text("0", "\"0b\"");
+        for wrong in ["", "mb", "1.5mb", "-1", "25m", "25 mib", "9999999999tb"] {
+            text(wrong, "refused");
+        }
+        check(Size(7), Given::Integer(1_048_576), "\"1mb\"");
+        check(Size(7), Given::Integer(-1), "refused");
+        check(Size(7), Given::Boolean(true), "refused");
+    }
+
+    #[test] // pitfall 135
+    fn addresses() {
+        let text = |text, want| check(None::<Listen>, Given::Text(text), want);
+        text(":143", "\":143\"");
+        text("127.0.0.1:1143", "\"127.0.0.1:1143\"");
+        text("localhost:0", "\"localhost:0\"");
+        text("[::1]:143", "\"[::1]:143\"");
+        text("[0:0:0:0:0:0:0:1]:143", "\"[::1]:143\"");
+        text("unix:/run/sora/imap", "\"unix:/run/sora/imap\"");
+        text("", "\"\"");
+        check(None::<Listen>, Given::Integer(143), "\":143\"");
+        for wrong in
+            ["143", "::1:143", "[::1]", "[::1:143", "a:b", ":65536", ":-1", "unix:", "[x]:1"]
+        {
+            text(wrong, "refused");
+        }
+        check(None::<Listen>, Given::Integer(70_000), "refused");
+    }
+
+    #[test]
+    fn other_kinds() {
+        check(false, Given::Boolean(true), "true");
+        check(true, Given::Flag("f"), "false");
+        check(false, Given::Text("true"), "refused");
+        check(false, Given::Flag("yes"), "refused");
+        check(5_u32, Given::Integer(9), "9");
+        check(5_u32, Given::Flag("9"), "9");
+        check(5_u32, Given::Integer(0), "refused");
+        check(5_u32, Given::Integer(4_294_967_296), "refused");
+        check(LogOutput::Stderr, Given::Text("./sora.log"), "\"./sora.log\"");
+        check(LogOutput::Stderr, Given::Text("sysslog"), "refused");
+        check(Engine::Sqlite, Given::Text("postgres"), "refused");
+        check(Home::Directory, Given::Text("s3"), "refused");
+        check(String::new(), Given::Text("mail.example.com"), "\"mail.example.com\"");
+        check(String::new(), Given::Text("two words"), "refused");
+        check(PathBuf::new(), Given::Text(""), "refused");
+        assert_eq!(quoted("a\"b\\c\n"), r#""a\"b\\c\u000A""#);
+    }
+}
