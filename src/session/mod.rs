@@ -4,6 +4,7 @@
 //! no socket, clock, randomness or thread; the same events always give the same bytes. At most one
 //! job of a session is out at any time (invariant 3), and while it is, the session gets no input.
 
+pub mod lmtp;
 mod output;
 
 use std::net::IpAddr;
@@ -110,4 +111,27 @@ pub struct Standing {
     pub trusted: bool,
     /// Bytes of the current command that have to come at a fair pace: not while idling.
     pub expects_input: bool,
+}
+
+/// The protocols, closed: whoever drives a session knows them all.
+#[derive(Debug)]
+pub enum Session {
+    /// RFC 2033.
+    Lmtp(Box<lmtp::Lmtp>),
+}
+
+impl Session {
+    /// One event; [`Event::Opened`] must be the first.
+    pub fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step {
+        match self {
+            Self::Lmtp(lmtp) => lmtp.step(event, out),
+        }
+    }
+
+    /// What `net` reads between steps.
+    pub fn standing(&self) -> Standing {
+        match self {
+            Self::Lmtp(lmtp) => lmtp.standing(),
+        }
+    }
 }

@@ -1,0 +1,417 @@
+//! LMTP (RFC 2033): takes mail from the MTA beside us, many recipients at once, one answer for each.
+//!
+//! The rules: a 250 follows the commit (invariant 5); only certain knowledge refuses for good, every
+//! doubt is a 4xx (pitfall 2); whatever is wrong with a message, its bytes are read to their end and
+//! the connection stays usable (pitfall 12).
+
+mod incoming;
+#[cfg(test)]
+mod tests;
+
+use parser::lmtp::{self, BodyType, Command, CommandError, Mail, Rcpt};
+
+use self::incoming::{Incoming, Taken};
+use super::{Event, Next, Output, Peer, SharedSettings, Standing, Step};
+use crate::error::{Fault, Refusal};
+use crate::job::{DeliveryProblem, Envelope, Job, Recipient, Reply};
+use crate::limits::{BAD_COMMANDS_MAX, LMTP_LINE_BYTES_MAX, LMTP_RECIPIENTS_MAX};
+
+/// One LMTP connection.
+#[derive(Debug)]
+pub struct Lmtp {
+    settings: SharedSettings,
+    peer: Peer,
+    state: State,
+    /// What LHLO said; empty before it.
+    helo: String,
+    /// MAIL was accepted.
+    transaction: Option<Box<Transaction>>,
+    /// Commands that were wrong so far.
+    bad_commands: u32,
+    /// The rest of a too long line is being skipped.
+    skipping: bool,
+    /// The server stops as soon as the job is home.
+    stopping: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Waits for commands.
+    Command,
+    /// RCPT's job is out.
+    Finding,
+    /// Between 354 and the final dot; perhaps with a chunk on its way to the spool.
+    Data(Box<Incoming>),
+    /// The delivery is out; so many replies are owed.
+    Storing(usize),
+}
+
+#[derive(Debug, Default)]
+struct Transaction {
+    envelope: Envelope,
+    recipients: Vec<Recipient>,
+}
+
+impl Lmtp {
+    /// A connection that has not been greeted yet.
+    pub fn new(settings: SharedSettings, peer: Peer) -> Self {
+        Self {
+            settings,
+            peer,
+            state: State::Command,
+            helo: String::new(),
+            transaction: None,
+            bad_commands: 0,
+            skipping: false,
+            stopping: false,
+        }
+    }
+
+    /// What `net` must know between steps.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            watches: None,
+            patience_seconds: self.settings.login_seconds_max,
+            trusted: true,
+            expects_input: matches!(self.state, State::Data(_)),
+        }
+    }
+
+    /// One event.
+    pub fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step {
+        if let Event::Input(input) = event {
+            return self.on_input(input, out);
+        }
+        let next = match event {
+            Event::Opened => {
+                out.line(format_args!("220 {} LMTP Sora", self.settings.hostname));
+                Next::Read
+            }
+            Event::Reply(reply) => self.on_reply(reply, out),
+            Event::TlsStarted => self.on_tls_started(),
+            Event::Timeout => {
+                say(out, "421 4.4.2 Nothing heard for too long, closing");
+                Next::Close
+            }
+            Event::Shutdown if matches!(self.state, State::Finding | State::Storing(_)) => {
+                self.stopping = true; // the answer that is on its way is still owed
+                Next::Read
+            }
+            Event::Shutdown => self.say_stopping(out),
+            Event::Input(_) | Event::Changed(_) | Event::Drained => Next::Read,
+        };
+        Step { consumed: 0, next }
+    }
+
+    /// RFC 3207 §4.2: what was learnt before TLS is forgotten.
+    fn on_tls_started(&mut self) -> Next {
+        self.peer.tls = true;
+        self.peer.can_start_tls = false;
+        self.helo.clear();
+        self.transaction = None;
+        Next::Read
+    }
+
+    fn say_stopping(&self, out: &mut Output) -> Next {
+        say(out, "421 4.3.2 The server is stopping, try again soon");
+        Next::Close
+    }
+
+    fn on_input(&mut self, input: &[u8], out: &mut Output) -> Step {
+        match &mut self.state {
+            State::Data(incoming) => {
+                let taken = incoming.take(input);
+                let consumed = taken.consumed;
+                Step { consumed, next: self.after_take(taken, out) }
+            }
+            State::Command => self.on_line(input, out),
+            State::Finding | State::Storing(_) => Step { consumed: 0, next: Next::Read },
+        }
+    }
+
+    fn on_line(&mut self, input: &[u8], out: &mut Output) -> Step {
+        let Some((line, consumed)) = lmtp::line(input) else {
+            if input.len() <= LMTP_LINE_BYTES_MAX && !self.skipping {
+                return Step { consumed: 0, next: Next::Read };
+            }
+            let next = self.on_long_line(out);
+            return Step { consumed: input.len(), next };
+        };
+        if std::mem::take(&mut self.skipping) {
+            return Step { consumed, next: Next::Read };
+        }
+        if line.len() > LMTP_LINE_BYTES_MAX {
+            let next = self.on_long_line(out);
+            self.skipping = false;
+            return Step { consumed, next };
+        }
+        let next = match lmtp::command(line) {
+            Ok(command) => self.on_command(command, out),
+            Err(error) => self.on_bad_command(error, out),
+        };
+        Step { consumed, next }
+    }
+
+    /// Answers a line that is too long once, at its beginning (RFC 5321 §4.5.3.1.9).
+    fn on_long_line(&mut self, out: &mut Output) -> Next {
+        if std::mem::replace(&mut self.skipping, true) {
+            return Next::Read;
+        }
+        say(out, "500 5.5.2 Line too long");
+        self.count_bad(out)
+    }
+
+    fn on_bad_command(&mut self, error: CommandError, out: &mut Output) -> Next {
+        match error {
+            CommandError::Unknown => {
+                say(out, "500 5.5.1 Command not known");
+            }
+            CommandError::Syntax(expected) => {
+                out.line(format_args!("501 5.5.4 Expected {expected}"));
+            }
+            CommandError::Address(why) => {
+                out.line(format_args!("501 5.1.3 Bad address: {why}"));
+            }
+            CommandError::Parameter => {
+                say(out, "555 5.5.4 A parameter that was not offered");
+            }
+        }
+        self.count_bad(out)
+    }
+
+    fn count_bad(&mut self, out: &mut Output) -> Next {
+        self.bad_commands += 1;
+        if self.bad_commands < BAD_COMMANDS_MAX {
+            return Next::Read;
+        }
+        say(out, "421 4.7.0 Too many wrong commands, closing");
+        Next::Close
+    }
+
+    fn on_command(&mut self, command: Command<'_>, out: &mut Output) -> Next {
+        match command {
+            Command::Lhlo(name) => self.on_lhlo(name, out),
+            Command::Helo | Command::Ehlo => {
+                // RFC 2033 §4.1: HELO and EHLO must not get a positive answer.
+                say(out, "500 5.5.1 This is LMTP: say LHLO");
+                self.count_bad(out)
+            }
+            Command::Mail(mail) => self.on_mail(&mail, out),
+            Command::Rcpt(rcpt) => self.on_rcpt(&rcpt, out),
+            Command::Data => self.on_data(out),
+            Command::Rset => {
+                self.transaction = None;
+                answered(out, "250 2.0.0 Forgotten")
+            }
+            Command::Noop => answered(out, "250 2.0.0 Still here"),
+            Command::Help => answered(out, "214 2.0.0 See RFC 2033"),
+            Command::Vrfy(_) => {
+                answered(out, "252 2.5.0 Not told; send and see") // RFC 5321 §3.5.3
+            }
+            Command::StartTls => self.on_start_tls(out),
+            Command::Quit => {
+                say(out, "221 2.0.0 Bye");
+                Next::Close
+            }
+            Command::Bdat { .. } => {
+                // The chunk behind it cannot be told from commands, so the connection ends here.
+                say(out, "503 5.5.1 CHUNKING was not offered");
+                Next::Close
+            }
+            Command::Xclient(_) | Command::Xforward(_) => {
+                answered(out, "550 5.7.0 Not from here") // pitfall 22
+            }
+        }
+    }
+
+    /// RFC 2033 §4.1; the extensions in the order of their RFCs.
+    fn on_lhlo(&mut self, name: &str, out: &mut Output) -> Next {
+        name.clone_into(&mut self.helo);
+        self.transaction = None; // RFC 5321 §4.1.4: as if RSET had been sent
+        out.line(format_args!("250-{}", self.settings.hostname));
+        out.put(b"250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n");
+        if self.peer.can_start_tls {
+            out.put(b"250-STARTTLS\r\n"); // RFC 3207; never again once TLS is on
+        }
+        out.line(format_args!("250 SIZE {}", self.settings.lmtp_bytes_max)); // RFC 1870 §4
+        Next::Read
+    }
+
+    fn on_start_tls(&self, out: &mut Output) -> Next {
+        if self.peer.tls {
+            return answered(out, "503 5.5.1 TLS is on already");
+        }
+        if !self.peer.can_start_tls {
+            return answered(out, "454 4.7.0 TLS cannot be had here");
+        }
+        say(out, "220 2.0.0 Go ahead");
+        Next::StartTls
+    }
+
+    fn on_mail(&mut self, mail: &Mail<'_>, out: &mut Output) -> Next {
+        if self.helo.is_empty() {
+            return answered(out, "503 5.5.1 Say LHLO first");
+        }
+        if self.transaction.is_some() {
+            return answered(out, "503 5.5.1 A transaction is open: RSET first");
+        }
+        if mail.body == BodyType::BinaryMime {
+            return answered(out, "501 5.5.4 BINARYMIME was not offered");
+        }
+        if !mail.utf8 && !mail.from.as_str().is_ascii() {
+            return answered(out, "553 5.6.7 Needs SMTPUTF8"); // RFC 6531 §3.5
+        }
+        let bytes_max = self.settings.lmtp_bytes_max;
+        if mail.size.is_some_and(|size| size > bytes_max) {
+            // RFC 1870 §6.1: told before a byte of it was sent.
+            out.line(format_args!("552 5.3.4 At most {bytes_max} bytes"));
+            return Next::Read;
+        }
+        let envelope = Envelope {
+            sender: mail.from.as_str().to_owned(),
+            helo: self.helo.clone(),
+            peer: self.peer.address,
+            tls: self.peer.tls,
+            utf8: mail.utf8,
+        };
+        self.transaction = Some(Box::new(Transaction { envelope, recipients: Vec::new() }));
+        answered(out, "250 2.1.0 Sender taken")
+    }
+
+    fn on_rcpt(&mut self, rcpt: &Rcpt<'_>, out: &mut Output) -> Next {
+        let Some(transaction) = &self.transaction else {
+            return answered(out, "503 5.5.1 Say MAIL first");
+        };
+        if transaction.recipients.len() >= LMTP_RECIPIENTS_MAX {
+            return answered(out, "452 4.5.3 Too many recipients"); // §4.5.3.1.10
+        }
+        if !transaction.envelope.utf8 && !rcpt.to.as_str().is_ascii() {
+            return answered(out, "553 5.6.7 Needs SMTPUTF8");
+        }
+        let given = match rcpt.to.domain() {
+            Some(domain) => format!("{}@{domain}", rcpt.to.local_unquoted()),
+            None => rcpt.to.local_unquoted().into_owned(),
+        };
+        self.state = State::Finding;
+        Next::Run(Box::new(Job::FindRecipient { given }))
+    }
+
+    fn on_data(&mut self, out: &mut Output) -> Next {
+        // RFC 2033 §4.2: without a recipient that was accepted, DATA fails.
+        if self.transaction.as_ref().is_none_or(|open| open.recipients.is_empty()) {
+            return answered(out, "503 5.5.1 No recipient was accepted");
+        }
+        self.state = State::Data(Box::new(Incoming::new(self.settings.lmtp_bytes_max)));
+        out.put(b"354 Send it, end with a dot\r\n");
+        Next::Read
+    }
+
+    fn after_take(&mut self, taken: Taken, out: &mut Output) -> Next {
+        match taken.spool {
+            Some(job) => Next::Run(job),
+            None if taken.ended => self.on_message_end(out),
+            None => Next::Read,
+        }
+    }
+
+    /// The final dot was read and no chunk is out.
+    fn on_message_end(&mut self, out: &mut Output) -> Next {
+        let state = std::mem::replace(&mut self.state, State::Command);
+        let (State::Data(incoming), Some(transaction)) = (state, self.transaction.take()) else {
+            return Next::Read;
+        };
+        match incoming.finish() {
+            Ok(body) => {
+                let Transaction { envelope, recipients } = *transaction;
+                self.state = State::Storing(recipients.len());
+                Next::Run(Box::new(Job::Deliver { envelope, recipients, body }))
+            }
+            Err(problem) => {
+                for _ in &transaction.recipients {
+                    tell(out, Err(problem));
+                }
+                self.unless_stopping(out)
+            }
+        }
+    }
+
+    fn on_reply(&mut self, reply: Reply, out: &mut Output) -> Next {
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::Finding => {
+                self.on_found(reply, out);
+                self.unless_stopping(out)
+            }
+            State::Data(mut incoming) => {
+                let ended = incoming.spooled(reply);
+                self.state = State::Data(incoming);
+                if ended { self.on_message_end(out) } else { Next::Read }
+            }
+            State::Storing(owed) => {
+                Self::on_delivered(reply, owed, out);
+                self.unless_stopping(out)
+            }
+            State::Command => Next::Read,
+        }
+    }
+
+    fn on_found(&mut self, reply: Reply, out: &mut Output) {
+        match (reply, &mut self.transaction) {
+            (Reply::RecipientFound(recipient), Some(transaction)) => {
+                transaction.recipients.push(recipient);
+                say(out, "250 2.1.5 Recipient taken");
+            }
+            (Reply::Refused(refusal), _) => tell(out, Err(DeliveryProblem::Refused(refusal))),
+            (Reply::Failed(Fault::Unavailable), _) => {
+                // The directory did not answer: a doubt is never a 550 (pitfall 2).
+                say(out, "451 4.4.3 Cannot look that up now");
+            }
+            (Reply::Failed(fault), _) => tell(out, Err(DeliveryProblem::Failed(fault))),
+            _ => tell(out, Err(DeliveryProblem::Failed(Fault::ServerBug))),
+        }
+    }
+
+    /// RFC 2033 §4.2: one reply for each recipient that was accepted, in their order.
+    fn on_delivered(reply: Reply, owed: usize, out: &mut Output) {
+        let problem = match reply {
+            Reply::Delivered(results) => {
+                results.into_iter().for_each(|result| tell(out, result));
+                return;
+            }
+            Reply::Refused(refusal) => DeliveryProblem::Refused(refusal),
+            Reply::Failed(fault) => DeliveryProblem::Failed(fault),
+            _ => DeliveryProblem::Failed(Fault::ServerBug),
+        };
+        (0..owed).for_each(|_| tell(out, Err(problem)));
+    }
+
+    fn unless_stopping(&self, out: &mut Output) -> Next {
+        if self.stopping { self.say_stopping(out) } else { Next::Read }
+    }
+}
+
+fn tell(out: &mut Output, result: Result<(), DeliveryProblem>) {
+    say(out, result.map_or_else(answer_to, |()| "250 2.0.0 Stored"));
+}
+
+fn say(out: &mut Output, line: &str) {
+    out.line(format_args!("{line}"));
+}
+
+fn answered(out: &mut Output, line: &str) -> Next {
+    say(out, line);
+    Next::Read
+}
+
+/// The one table of LMTP's answers (RFC 5321 §4.2.3, RFC 3463).
+fn answer_to(problem: DeliveryProblem) -> &'static str {
+    match problem {
+        DeliveryProblem::Refused(Refusal::NoSuchRecipient) => "550 5.1.1 No such user here",
+        DeliveryProblem::Refused(Refusal::TooBig) => "552 5.3.4 Message too large",
+        DeliveryProblem::Refused(Refusal::MailLoop) => "550 5.4.6 Mail loop",
+        DeliveryProblem::Refused(Refusal::OverQuota) => "452 4.2.2 Mailbox is full",
+        DeliveryProblem::Refused(_) => "451 4.2.0 Cannot be stored now",
+        DeliveryProblem::Failed(Fault::NoSpace) => "452 4.3.1 No space now, try again later",
+        DeliveryProblem::Failed(Fault::Unavailable) => "451 4.3.0 Not now, try again later",
+        DeliveryProblem::Failed(Fault::ServerBug) => "451 4.3.0 Internal error",
+    }
+}

@@ -1,0 +1,187 @@
+//! The session alone, with replies made by hand.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::job::{Body, Ticket};
+use crate::limits::SPOOL_CHUNK_BYTES;
+use crate::model::AccountId;
+use crate::session::Settings;
+
+struct Peered {
+    session: Lmtp,
+    out: Output,
+}
+
+fn open(bytes_max: u64) -> Peered {
+    let settings = Settings {
+        hostname: "mx".into(),
+        append_bytes_max: 0,
+        lmtp_bytes_max: bytes_max,
+        insecure_auth: false,
+        idle_seconds_max: 1800,
+        login_seconds_max: 60,
+    };
+    let peer = Peer { address: None, tls: false, can_start_tls: true };
+    let mut peered = Peered { session: Lmtp::new(Arc::new(settings), peer), out: Output::new() };
+    assert_eq!(peered.say(""), "220 mx LMTP Sora\r\n");
+    peered
+}
+
+impl Peered {
+    /// Feeds every byte of `text`; finds every recipient but `no@`, delivers to all but `full@`.
+    fn say(&mut self, text: &str) -> String {
+        let mut rest = text.as_bytes();
+        let mut event = if rest.is_empty() { Event::Opened } else { Event::Input(rest) };
+        loop {
+            let step = self.session.step(event, &mut self.out);
+            rest = &rest[step.consumed..];
+            event = match step.next {
+                Next::Run(job) => Event::Reply(answer(*job)),
+                Next::Read if step.consumed > 0 && !rest.is_empty() => Event::Input(rest),
+                // After a reply the input that waits is offered again.
+                Next::Read if step.consumed == 0 && !rest.is_empty() && rest.contains(&b'\n') => {
+                    Event::Input(rest)
+                }
+                _ => break,
+            };
+        }
+        let said = String::from_utf8(std::mem::take(self.out.buffer())).unwrap();
+        self.out = Output::new();
+        said
+    }
+}
+
+fn answer(job: Job) -> Reply {
+    match job {
+        Job::FindRecipient { given } if given.starts_with("no@") => {
+            Reply::Refused(Refusal::NoSuchRecipient)
+        }
+        Job::FindRecipient { given } if given.starts_with("down@") => {
+            Reply::Failed(Fault::Unavailable)
+        }
+        Job::FindRecipient { given } => {
+            Reply::RecipientFound(Recipient { account: AccountId(1), given, detail: None })
+        }
+        Job::Spool { ticket, chunk } => {
+            assert!(chunk.len() <= SPOOL_CHUNK_BYTES);
+            let bytes = ticket.map_or(0, |ticket| ticket.bytes) + chunk.len() as u64;
+            Reply::Spooled(Ticket { bytes, file: Box::new(()) })
+        }
+        Job::Deliver { recipients, body, .. } => Reply::Delivered(
+            recipients
+                .iter()
+                .map(|recipient| match (&body, recipient.given.as_str()) {
+                    (_, "full@x") => Err(DeliveryProblem::Failed(Fault::NoSpace)),
+                    (Body::Memory(bytes), "sized@x") => {
+                        assert_eq!(bytes, b"Subject: x\r\n\r\n.a\n.b\r\n");
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                })
+                .collect(),
+        ),
+        other => panic!("not an LMTP job: {other:?}"),
+    }
+}
+
+const START: &str = "LHLO a\r\nMAIL FROM:<>\r\n"; // pitfall 1
+
+fn started(bytes_max: u64) -> Peered {
+    let mut peered = open(bytes_max);
+    let said = peered.say(START);
+    assert!(said.ends_with("250 2.1.0 Sender taken\r\n"), "{said}");
+    peered
+}
+
+#[test]
+fn capabilities() {
+    let said = open(99).say("LHLO a\r\n");
+    let want = "250-mx\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n\
+                250-SMTPUTF8\r\n250-STARTTLS\r\n250 SIZE 99\r\n";
+    assert_eq!(said, want);
+    assert!(open(9).say("EHLO a\r\n").starts_with("500 5.5.1")); // RFC 2033 §4.1
+}
+
+#[test] // pitfalls 2 and 3: one reply for each recipient
+fn each_recipient_is_answered() {
+    let mut peered = started(1000);
+    let said =
+        peered.say("RCPT TO:<a@x>\r\nRCPT TO:<no@x>\r\nRCPT TO:<down@x>\r\nRCPT TO:<full@x>\r\n");
+    let codes: Vec<&str> = said.lines().map(|line| &line[..9]).collect();
+    assert_eq!(codes, ["250 2.1.5", "550 5.1.1", "451 4.4.3", "250 2.1.5"]);
+    let said = peered.say("DATA\r\nhi\r\n.\r\nNOOP\r\n");
+    let want = "354 Send it, end with a dot\r\n250 2.0.0 Stored\r\n\
+                452 4.3.1 No space now, try again later\r\n250 2.0.0 Still here\r\n";
+    assert_eq!(said, want);
+}
+
+#[test]
+fn order_of_commands() {
+    let mut peered = open(1000);
+    assert!(peered.say("MAIL FROM:<a@b>\r\n").starts_with("503"));
+    assert!(peered.say("LHLO a\r\nRCPT TO:<a@x>\r\n").ends_with("503 5.5.1 Say MAIL first\r\n"));
+    assert!(peered.say("MAIL FROM:<a@b> SIZE=1001\r\n").starts_with("552 5.3.4"));
+    assert!(peered.say("MAIL FROM:<a@b>\r\nMAIL FROM:<a@b>\r\n").contains("503"));
+    assert!(
+        peered
+            .say("RCPT TO:<no@x>\r\nDATA\r\n")
+            .ends_with("503 5.5.1 No recipient was accepted\r\n")
+    );
+    assert!(peered.say("XCLIENT ADDR=1.2.3.4\r\n").starts_with("550 5.7.0")); // pitfall 22
+    assert!(peered.say("MAIL FROM:<a@b>\r\n").starts_with("503"));
+    assert!(peered.say("RSET\r\nMAIL FROM:<ä@b>\r\n").contains("553 5.6.7"));
+    assert!(peered.say("MAIL FROM:<ä@b> SMTPUTF8\r\n").starts_with("250"));
+}
+
+#[test] // pitfall 12
+fn too_large_is_drained() {
+    let mut peered = started(100);
+    peered.say("RCPT TO:<a@x>\r\nRCPT TO:<b@x>\r\n");
+    let said = peered.say(&format!("DATA\r\n{}\r\n.\r\nNOOP\r\n", "x".repeat(300_000)));
+    assert_eq!(said.matches("552 5.3.4").count(), 2, "{said}");
+    assert!(said.ends_with("Still here\r\n"));
+}
+
+#[test]
+fn large_messages_are_spooled() {
+    let mut peered = started(10_000_000);
+    peered.say("RCPT TO:<a@x>\r\n");
+    let said =
+        peered.say(&format!("DATA\r\n{}.\r\nNOOP\r\n", "0123456789abcd\r\n".repeat(100_000)));
+    assert!(said.ends_with("250 2.0.0 Stored\r\n250 2.0.0 Still here\r\n"), "{said}");
+}
+
+#[test] // pitfall 141, and dots undone
+fn dots() {
+    let mut peered = started(1000);
+    peered.say("RCPT TO:<sized@x>\r\n");
+    let said = peered.say("DATA\r\nSubject: x\r\n\r\n..a\n.b\r\n.\r\n");
+    assert!(said.ends_with("250 2.0.0 Stored\r\n"), "{said}");
+}
+
+#[test]
+fn long_lines_are_answered_once() {
+    let mut peered = open(9);
+    let said = peered.say(&format!("NOOP {}\r\nNOOP\r\n", "x".repeat(200_000)));
+    assert_eq!(said, "500 5.5.2 Line too long\r\n250 2.0.0 Still here\r\n");
+}
+
+#[test]
+fn wrong_commands_are_counted() {
+    let mut peered = open(9);
+    let said = peered.say(&"NONSENSE\r\n".repeat(60));
+    assert!(said.ends_with("421 4.7.0 Too many wrong commands, closing\r\n"));
+    assert_eq!(said.lines().count(), 51);
+}
+
+#[test]
+fn starttls_forgets() {
+    let mut peered = open(9);
+    assert!(peered.say("LHLO a\r\nSTARTTLS\r\n").ends_with("220 2.0.0 Go ahead\r\n"));
+    let step = peered.session.step(Event::TlsStarted, &mut peered.out);
+    assert!(matches!(step.next, Next::Read));
+    assert!(peered.say("MAIL FROM:<a@b>\r\n").starts_with("503")); // RFC 3207 §4.2
+    assert!(!peered.say("LHLO a\r\n").contains("STARTTLS"));
+    assert!(peered.say("STARTTLS\r\n").starts_with("503"));
+}
