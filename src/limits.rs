@@ -49,3 +49,14 @@ pub const LANE_THREAD_IDLE_SECONDS: u64 = 20;
 /// Bytes of a message that still goes by the lane of small writes; larger ones, which are read into
 /// memory whole, have few threads of their own.
 pub const MESSAGE_ON_WRITE_LANE_BYTES_MAX: u64 = 1024 * 1024;
+/// Passwords that are remembered as right, as keyed hashes.
+pub const LOGIN_CACHE_ENTRIES_MAX: usize = 16_384;
+/// Seconds for which a right password is remembered.
+pub const LOGIN_CACHE_SECONDS: u64 = 300;
+/// Wrong passwords for one address from one peer, within [`LOGIN_FAILURE_SECONDS`], after which the
+/// rest of that time every password is wrong.
+pub const LOGIN_FAILURES_MAX: u32 = 10;
+/// Seconds over which wrong passwords are counted.
+pub const LOGIN_FAILURE_SECONDS: u64 = 60;
+/// Pairs of address and peer whose wrong passwords are counted.
+pub const LOGIN_FAILURE_ENTRIES_MAX: usize = 16_384;

@@ -5,8 +5,15 @@
 //! that watch its mailbox, and to no other.
 
 mod changes;
+mod clock;
+mod login;
+mod lru;
 mod mailbag;
+pub mod notify;
+pub mod password;
 mod pool;
+mod spool;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,239 @@
+//! The lines a delivery puts in front of a message: Return-Path, Delivered-To and Received
+//! (RFC 5321 §4.4), one set for each recipient.
+//!
+//! What came from the peer is cleaned first: a trace line never has a CR, LF, NUL or other control
+//! character from outside in it, and never more of it than [`ADDRESS_BYTES_MAX`].
+
+use std::fmt::Write as _;
+
+use crate::job::Envelope;
+use crate::limits::ADDRESS_BYTES_MAX;
+use crate::model::Timestamp;
+
+/// Received fields after which a message is going round in circles (RFC 5321 §6.3 asks for at least
+/// 100).
+const RECEIVED_FIELDS_MAX: usize = 100;
+
+/// What the trace lines tell beside the envelope.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trace<'a> {
+    /// Our name.
+    pub(super) hostname: &'a str,
+    /// The delivery's number in our log.
+    pub(super) queue_id: &'a str,
+    /// Now.
+    pub(super) at: Timestamp,
+}
+
+impl Trace<'_> {
+    /// The lines for one recipient, each with its CRLF.
+    pub(super) fn lines(&self, envelope: &Envelope, recipient: &str) -> String {
+        let recipient = clean(recipient);
+        let mut lines = String::with_capacity(320);
+        // Writing to a String cannot fail.
+        let _written = write!(
+            lines,
+            "Return-Path: <{}>\r\nDelivered-To: {recipient}\r\nReceived: from {}\r\n\tby {} (Sora) \
+             with {} id {}\r\n\tfor <{recipient}>; {}\r\n",
+            clean(&envelope.sender),
+            from(envelope),
+            clean(self.hostname),
+            protocol(envelope),
+            self.queue_id,
+            date_time(self.at),
+        );
+        lines
+    }
+}
+
+/// `From-domain` with the peer's address as `TCP-info` (RFC 5321 §4.4).
+fn from(envelope: &Envelope) -> String {
+    let helo = clean(&envelope.helo);
+    let helo = if helo.is_empty() { "unknown".to_owned() } else { helo };
+    match envelope.peer.map(|peer| peer.to_canonical()) {
+        Some(std::net::IpAddr::V4(peer)) => format!("{helo} ([{peer}])"),
+        Some(std::net::IpAddr::V6(peer)) => format!("{helo} ([IPv6:{peer}])"),
+        None => helo,
+    }
+}
+
+/// RFC 3848 and RFC 6531 §4.3.
+fn protocol(envelope: &Envelope) -> &'static str {
+    match (envelope.utf8, envelope.tls) {
+        (false, false) => "LMTP",
+        (false, true) => "LMTPS",
+        (true, false) => "UTF8LMTP",
+        (true, true) => "UTF8LMTPS",
+    }
+}
+
+/// Printable, bounded, and without what would end the angle brackets or the line. A space stays: a
+/// quoted local part may have one (RFC 5321 §4.1.2).
+fn clean(text: &str) -> String {
+    let fits = text.floor_char_boundary(ADDRESS_BYTES_MAX);
+    let text = text.get(..fits).unwrap_or_default();
+    let unsafe_here =
+        |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "<>".contains(c);
+    text.chars().filter(|c| !unsafe_here(*c)).collect()
+}
+
+/// `date-time` in UTC (RFC 5322 §3.3).
+fn date_time(at: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (days, second) = (at.seconds().div_euclid(86_400), at.seconds().rem_euclid(86_400));
+    let (year, month, day) = civil(days);
+    let name = |names: &[&'static str], at: i64| {
+        usize::try_from(at).ok().and_then(|at| names.get(at).copied()).unwrap_or_default()
+    };
+    format!(
+        "{}, {day} {} {year} {:02}:{:02}:{:02} +0000",
+        name(&DAYS, days.rem_euclid(7)),
+        name(&MONTHS, month - 1),
+        second / 3_600,
+        second / 60 % 60,
+        second % 60,
+    )
+}
+
+/// Year, month and day of the Gregorian calendar, from days since 1970. Years begin in March here, so
+/// that the leap day is the last.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468; // since 0000-03-01
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
+    (era * 400 + year + i64::from(month <= 2), month, day)
+}
+
+/// What the header of a message tells about where it has been.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Journey {
+    received: usize,
+    delivered_here: bool,
+}
+
+impl Journey {
+    /// Reads the header of `message`, as far as its blank line.
+    pub(super) fn of(message: &[u8], recipient: &str) -> Self {
+        let mut journey = Self::default();
+        for line in message.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end) {
+            if line.is_empty() {
+                break;
+            }
+            if value_of(line, b"received:").is_some() {
+                journey.received += 1;
+            }
+            let delivered_to = value_of(line, b"delivered-to:");
+            journey.delivered_here |=
+                delivered_to.is_some_and(|to| to.eq_ignore_ascii_case(recipient.as_bytes()));
+        }
+        journey
+    }
+
+    /// It has been here, or everywhere (pitfall 14).
+    pub(super) fn is_a_loop(self) -> bool {
+        self.delivered_here || self.received > RECEIVED_FIELDS_MAX
+    }
+
+    /// A Received field makes a retry recognisable: without one, equal mail was meant to come twice
+    /// (pitfall 146).
+    pub(super) fn has_received(self) -> bool {
+        self.received > 0
+    }
+}
+
+/// The value of a field if `line` is one of that name, given in lower case with its colon.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, value) = line.split_at_checked(name.len())?;
+    start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(envelope: &Envelope, recipient: &str, want: &str) {
+        let at = Timestamp::from_seconds(1_795_347_034);
+        let trace = Trace { hostname: "mail.example.org", queue_id: "4Q7", at };
+        let lines = trace.lines(envelope, recipient);
+        assert_eq!(lines.replace("\r\n", "\n"), want);
+        assert_eq!(lines.matches('\n').count(), lines.matches("\r\n").count());
+    }
+
+    #[test] // RFC 5321 §4.4, RFC 3848, RFC 6531 §4.3
+    fn trace_lines() {
+        let envelope = Envelope {
+            sender: "ann@example.com".into(),
+            helo: "mx.example.com".into(),
+            peer: Some([192, 0, 2, 7].into()),
+            ..Envelope::default()
+        };
+        check(
+            &envelope,
+            "Bob+x@example.org",
+            "Return-Path: <ann@example.com>\nDelivered-To: Bob+x@example.org\n\
+             Received: from mx.example.com ([192.0.2.7])\n\tby mail.example.org (Sora) with LMTP id \
+             4Q7\n\tfor <Bob+x@example.org>; Sun, 22 Nov 2026 11:30:34 +0000\n",
+        );
+        let peer = Some("2001:db8::1".parse().unwrap());
+        check(
+            &Envelope { tls: true, utf8: true, peer, ..Envelope::default() },
+            "bøb@example.org",
+            "Return-Path: <>\nDelivered-To: bøb@example.org\n\
+             Received: from unknown ([IPv6:2001:db8::1])\n\tby mail.example.org (Sora) with \
+             UTF8LMTPS id 4Q7\n\tfor <bøb@example.org>; Sun, 22 Nov 2026 11:30:34 +0000\n",
+        );
+    }
+
+    #[test]
+    fn nothing_from_outside_makes_a_line_or_a_long_one() {
+        let envelope = Envelope {
+            sender: "a>\r\nX-Evil: yes\0".into(),
+            helo: "h\nBcc: all".into(),
+            peer: None,
+            ..Envelope::default()
+        };
+        check(
+            &envelope,
+            "b\r\n\r\n",
+            "Return-Path: <aX-Evil: yes>\nDelivered-To: b\n\
+             Received: from hBcc: all\n\tby mail.example.org (Sora) with LMTP id 4Q7\n\tfor <b>; \
+             Sun, 22 Nov 2026 11:30:34 +0000\n",
+        );
+        assert_eq!(clean(&"é".repeat(400)).len(), ADDRESS_BYTES_MAX);
+    }
+
+    #[test]
+    fn dates() {
+        let check = |seconds, want: &str| {
+            assert_eq!(date_time(Timestamp::from_seconds(seconds)), want);
+        };
+        check(0, "Thu, 1 Jan 1970 00:00:00 +0000");
+        check(951_782_399, "Mon, 28 Feb 2000 23:59:59 +0000");
+        check(951_782_400, "Tue, 29 Feb 2000 00:00:00 +0000");
+        check(951_868_800, "Wed, 1 Mar 2000 00:00:00 +0000");
+        check(4_107_542_400, "Mon, 1 Mar 2100 00:00:00 +0000");
+        check(-1, "Wed, 31 Dec 1969 23:59:59 +0000");
+    }
+
+    #[test] // pitfall 14
+    fn journeys() {
+        let check = |header: &str, is_a_loop: bool, has_received: bool| {
+            let journey = Journey::of(header.as_bytes(), "bob@example.org");
+            assert_eq!((journey.is_a_loop(), journey.has_received()), (is_a_loop, has_received));
+        };
+        check("", false, false);
+        check("Subject: Delivered-To: bob@example.org\r\n\r\n", false, false);
+        check("Received: from x\r\n\tby y\r\n\r\n", false, true);
+        check("\r\nReceived: from x\r\n", false, false); // in the body
+        check("delivered-to:  BOB@example.org \nX: y\n\n", true, false);
+        check("Delivered-To: carol@example.org\r\n\r\n", false, false);
+        check(&"Received: x\r\n".repeat(100), false, true);
+        check(&"Received: x\r\n".repeat(101), true, true);
+    }
+}
