@@ -12,5 +12,6 @@ pub mod config;
 pub mod job;
 // 4
 pub mod session;
+pub mod store;
 // 5
 pub mod work;

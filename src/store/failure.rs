@@ -1,0 +1,165 @@
+//! What can go wrong below an operation, by who must act: the peer (a refusal) or us (a failure).
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::error::{Fault, Refusal};
+
+/// Why an operation was not done. Nothing of it has happened.
+#[derive(Debug)]
+pub enum Error {
+    /// Understood, and it cannot be.
+    Refused(Refusal),
+    /// We could not. Logged once by `work`, which sends its [`Fault`].
+    Failed(Failure),
+}
+
+/// We could not do it, and why.
+#[derive(Debug)]
+pub enum Failure {
+    /// The database said no.
+    Database {
+        /// Which operation.
+        doing: &'static str,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+    /// A file could not be written, read or locked.
+    File {
+        /// Which operation.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The disk is full.
+    NoSpace {
+        /// Which operation.
+        doing: &'static str,
+    },
+    /// A row or a body broke a rule we rely on: never retried, always a bug or a damaged disk.
+    Corrupt {
+        /// Which operation.
+        doing: &'static str,
+        /// Which rule.
+        what: &'static str,
+    },
+    /// The database was written by a newer Sora.
+    SchemaTooNew {
+        /// Its version.
+        found: i64,
+        /// The newest we know.
+        known: i64,
+    },
+    /// Another daemon has the data directory.
+    InUse {
+        /// Its lock.
+        lock: PathBuf,
+    },
+    /// The store has been closed.
+    Closed,
+    /// The operation panicked; the writer lives on.
+    Panicked {
+        /// Which operation.
+        doing: &'static str,
+    },
+}
+
+impl Failure {
+    /// All that a peer may know of it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NoSpace { .. } => Fault::NoSpace,
+            Self::Corrupt { .. } | Self::Panicked { .. } | Self::SchemaTooNew { .. } => {
+                Fault::ServerBug
+            }
+            Self::Database { source, .. } if is_bug(source) => Fault::ServerBug,
+            Self::Database { .. } | Self::File { .. } | Self::InUse { .. } | Self::Closed => {
+                Fault::Unavailable
+            }
+        }
+    }
+
+    /// From the database; a full disk is told apart, since mail then waits elsewhere (452).
+    pub(super) fn database(doing: &'static str, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::NoSpace { doing },
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Corrupt { doing, what: "the database file is damaged" }
+            }
+            _ => Self::Database { doing, source },
+        }
+    }
+
+    /// From the file system.
+    pub(super) fn file(doing: &'static str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { doing },
+            _ => Self::File { doing, source },
+        }
+    }
+}
+
+/// Not a matter of load or of the disk: the same statement would fail again.
+fn is_bug(source: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{ConstraintViolation, TypeMismatch, Unknown};
+    match source.sqlite_error_code() {
+        Some(code) => matches!(code, ConstraintViolation | TypeMismatch | Unknown),
+        None => true,
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database { doing, source } => write!(f, "{doing}: database: {source}"),
+            Self::File { doing, source } => write!(f, "{doing}: {source}"),
+            Self::NoSpace { doing } => write!(f, "{doing}: the disk is full"),
+            Self::Corrupt { doing, what } => write!(f, "{doing}: damaged data: {what}"),
+            Self::SchemaTooNew { found, known } => write!(
+                f,
+                "the database has schema {found}, written by a newer Sora; this one knows up to {known}"
+            ),
+            Self::InUse { lock } => write!(
+                f,
+                "another sora daemon uses this data directory (it holds {})",
+                lock.display()
+            ),
+            Self::Closed => f.write_str("the store is closed"),
+            Self::Panicked { doing } => write!(f, "{doing}: panicked"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Database { source, .. } => Some(source),
+            Self::File { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "refused: {refusal:?}"),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
