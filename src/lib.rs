@@ -15,3 +15,5 @@ pub mod session;
 pub mod store;
 // 5
 pub mod work;
+// 7
+pub mod logging;
