@@ -4,3 +4,4 @@
 #![allow(clippy::disallowed_methods, reason = "a test times what it waits for")]
 
 mod support;
+mod tidy;
