@@ -2,6 +2,12 @@
 #![cfg(test)]
 // Tests wait for real sockets and real programs: the clock is theirs to read.
 #![allow(clippy::disallowed_methods, reason = "a test times what it waits for")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "test data is small and known"
+)]
 
 mod support;
 mod tidy;
+mod transcripts;

@@ -1,1 +1,8 @@
 //! What the harnesses share: the model store, its messages, small clients, and a daemon to talk to.
+
+pub(crate) mod base64;
+pub(crate) mod driver;
+pub(crate) mod facts;
+pub(crate) mod messages;
+pub(crate) mod model;
+pub(crate) mod sessions;

@@ -1,0 +1,52 @@
+//! The sessions under test, with the settings every harness gives them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use sora::session::lmtp::Lmtp;
+use sora::session::{Event, Output, Peer, Settings, SharedSettings, Standing, Step};
+
+use super::driver::Machine;
+
+/// Largest message in transcripts, on the model and on the real server.
+pub(crate) const MESSAGE_BYTES_MAX: u64 = 1_048_576;
+
+/// A peer on loopback, or far away.
+pub(crate) fn peer(remote: bool, tls: bool) -> Peer {
+    let address = if remote { Ipv4Addr::new(192, 0, 2, 1) } else { Ipv4Addr::LOCALHOST };
+    Peer { address: Some(IpAddr::V4(address)), tls, can_start_tls: !tls }
+}
+
+fn settings() -> SharedSettings {
+    Arc::new(Settings {
+        hostname: "mail.example.com".to_owned(),
+        append_bytes_max: MESSAGE_BYTES_MAX,
+        lmtp_bytes_max: MESSAGE_BYTES_MAX,
+        insecure_auth: false,
+        idle_seconds_max: 1_800,
+        login_seconds_max: 60,
+    })
+}
+
+/// False until there is an IMAP session to step.
+pub(crate) const IMAP_LANDED: bool = false;
+
+/// An IMAP session.
+pub(crate) fn imap(_peer: Peer) -> Box<dyn Machine> {
+    let _settings = settings();
+    unimplemented!("the session has not landed")
+}
+
+/// An LMTP session.
+pub(crate) fn lmtp(peer: Peer) -> Box<dyn Machine> {
+    Box::new(Lmtp::new(settings(), peer))
+}
+
+impl Machine for Lmtp {
+    fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step {
+        self.step(event, out)
+    }
+    fn standing(&self) -> Standing {
+        self.standing()
+    }
+}

@@ -1,0 +1,54 @@
+//! Dialogues as data: every `tests/transcripts/*/*.txt` is run against the session with the model
+//! store, and against the real server. docs/testing.md has the format.
+
+mod matcher;
+mod model;
+mod play;
+mod script;
+
+use std::path::{Path, PathBuf};
+
+use play::World;
+use script::{Only, Script};
+
+#[test]
+fn imap_sessions_with_the_model_store() {
+    run("imap", Only::Model, &mut || Box::new(model::ModelWorld::new()));
+}
+
+#[test]
+fn lmtp_sessions_with_the_model_store() {
+    run("lmtp", Only::Model, &mut || Box::new(model::ModelWorld::new()));
+}
+
+/// Plays every file of a directory; all that fail are named. `TRANSCRIPT=name` plays one.
+fn run(directory: &str, here: Only, world: &mut dyn FnMut() -> Box<dyn World>) {
+    let mut failures = Vec::new();
+    let wanted = std::env::var("TRANSCRIPT").ok();
+    let files = files(directory);
+    assert!(!files.is_empty(), "no transcripts in {directory}");
+    for file in files {
+        let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+        if wanted.as_ref().is_some_and(|wanted| *wanted != name) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expect("a transcript is UTF-8 text");
+        let outcome = Script::parse(&file, &text).and_then(|script| match script.only {
+            Some(only) if only != here => Ok(()),
+            _ => play::play(&script, &name, world().as_mut()),
+        });
+        failures.extend(outcome.err());
+    }
+    assert!(failures.is_empty(), "{} failed\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+fn files(directory: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(directory);
+    let entries = std::fs::read_dir(folder).expect("the folder of transcripts");
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a folder entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+        .collect();
+    files.sort();
+    files
+}
