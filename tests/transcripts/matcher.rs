@@ -27,7 +27,8 @@ pub(super) fn matches(pattern: &str, got: &str, words: &mut Words) -> bool {
 fn pieces(mut pattern: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     while !pattern.is_empty() {
-        let next = [pattern.find("..."), pattern.find("<<")].into_iter().flatten().min();
+        let word = pattern.find("<<").map(|at| at + extra_angles(&pattern[at..]));
+        let next = [pattern.find("..."), word].into_iter().flatten().min();
         let (text, rest) = pattern.split_at(next.unwrap_or(pattern.len()));
         if !text.is_empty() {
             pieces.push(Piece::Text(text));
@@ -48,6 +49,11 @@ fn pieces(mut pattern: &str) -> Vec<Piece<'_>> {
         };
     }
     pieces
+}
+
+/// `<<<me>>>` is `<<me>>` in angle brackets: a name holds none.
+pub(super) fn extra_angles(text: &str) -> usize {
+    (text.len() - text.trim_start_matches('<').len()).saturating_sub(2)
 }
 
 fn fits(pieces: &[Piece<'_>], got: &str, words: &mut Words) -> bool {
@@ -93,5 +99,6 @@ fn patterns() {
     check("<<m>> <<m>>", "12 12", true);
     check("<<m>> <<m>>", "12 13", false);
     check("[<<x*3>>]", "[xxx]", true);
+    check("<<<uid>>>", "<7>", true);
     check("...b...d", "abcd", true);
 }

@@ -292,7 +292,9 @@ pub(super) fn unescape(text: &str, value_of: &mut dyn FnMut(&str) -> Option<Stri
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        if let Some((name, after)) = rest.strip_prefix("<<").and_then(|rest| rest.split_once(">>"))
+        if matcher::extra_angles(rest) == 0
+            && let Some((name, after)) =
+                rest.strip_prefix("<<").and_then(|rest| rest.split_once(">>"))
             && let Some(value) = value_of(name).or_else(|| matcher::known(name, &Words::new()))
         {
             bytes.extend_from_slice(value.as_bytes());
