@@ -1,0 +1,61 @@
+# README's commands. Everything here is what a developer runs by hand, too.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CARGO   ?= cargo
+# Cargo's own variable, if it is set, says where things are built.
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: all build sora sora-admin run test lint fmt bench fuzz soak install clean
+
+all: build
+
+# ./sora and ./sora-admin, optimised.
+build:
+	$(CARGO) build --release --locked --bins
+	cp -f $(TARGET)/release/sora $(TARGET)/release/sora-admin .
+
+sora sora-admin: build
+
+# Builds and starts the server: on loopback in ./sora-data, unless a config.toml here says otherwise.
+# make run ARGS='-debug' hands flags on.
+run: build
+	@exec ./sora $(ARGS)
+
+# Everything that must hold before a change is taken. Programs that are not installed are named as
+# skipped; .ci/run installs them.
+test: lint
+	$(CARGO) test --workspace --features crash_points --locked
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --features crash_points --locked -- -D warnings
+
+fmt:
+	$(CARGO) fmt --all
+
+# Beside Dovecot, if it is installed; as root. make bench ARGS='--quick --only LMTP'
+bench: build
+	$(CARGO) bench --locked -- $(ARGS)
+
+# FUZZ_SECONDS on every target; wants cargo-fuzz and a nightly toolchain.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { echo "make fuzz: first run: cargo install --locked cargo-fuzz"; exit 1; }
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+		cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+# What takes too long for every change: many more seeds, many more kills, and fuzzing.
+soak:
+	SORA_SOAK=1 $(CARGO) test --workspace --features crash_points --locked
+	$(MAKE) fuzz FUZZ_SECONDS=600
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/sora
+	install -m 755 sora sora-admin $(DESTDIR)$(PREFIX)/bin
+	install -m 644 config.toml.example $(DESTDIR)$(PREFIX)/share/sora
+
+clean:
+	$(CARGO) clean
+	rm -f sora sora-admin
