@@ -107,7 +107,7 @@ impl<T> PartialEq for Sub<'_, T> {
 }
 
 /// An `astring`, `string` or `nstring` (RFC 9051 §9): an atom, a quoted string or a literal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Str<'a> {
     /// Its bytes stand in the input as they are.
     Plain(&'a [u8]),
@@ -128,6 +128,14 @@ impl<'a> Str<'a> {
                 }
                 Cow::Owned(value)
             }
+        }
+    }
+}
+
+impl fmt::Debug for Str<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(bytes) | Self::Escaped(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
         }
     }
 }
@@ -413,7 +421,7 @@ pub struct Literal {
 
 /// `date-time` (RFC 9051 §9), as seconds since 1970 in UTC, the zone folded in.
 ///
-/// Absurd dates (day 31 of a short month, year 0000) are refused by the parser; every value is in range.
+/// Absurd dates (day 31 of a short month, hour 24) are refused by the parser; every value is in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime {
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -449,9 +457,15 @@ pub enum Flag<'a> {
 }
 
 /// `sequence-set` (RFC 9051 §9), proved right; `$` is [`Set::Saved`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SequenceSet<'a> {
     pub(crate) raw: &'a [u8],
+}
+
+impl fmt::Debug for SequenceSet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.raw.escape_ascii())
+    }
 }
 
 /// A sequence set or the saved search result (RFC 5182).
@@ -639,9 +653,15 @@ pub enum SectionText<'a> {
 }
 
 /// `section-part`: numbers from 1, separated by dots; proved right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PartNumbers<'a> {
     pub(crate) raw: &'a [u8],
+}
+
+impl fmt::Debug for PartNumbers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]", self.raw.escape_ascii())
+    }
 }
 
 /// `partial` (RFC 9051 §9).

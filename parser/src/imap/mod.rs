@@ -1,16 +1,36 @@
 //! IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051): frames, commands, and the writer of responses.
+//!
+//! Bytes go through a [`Framer`] first, which finds whole commands and keeps the limits;
+//! [`command()`] then reads one, borrowing from it.
 
+mod append;
+mod base64;
 pub mod command;
+mod date;
+mod fetch;
+mod flag;
 pub mod frame;
+mod lists;
+mod mailbox;
+mod number;
+mod parse;
+mod search;
+mod sequence;
+mod store;
+mod strings;
 
+pub use append::{append_head, is_append};
+pub use base64::{SaslLine, decode_base64, initial_response, sasl_line};
 pub use command::*;
 pub use frame::{Frame, Framer, Limits};
+pub use parse::{CommandError, Fault, command, idle_done};
+pub use search::SEARCH_DEPTH_MAX;
+pub use sequence::Ranges;
 
 /// The tag at the start of a command, if one is there: `tag = 1*<any ASTRING-CHAR except "+">`
 /// (RFC 9051 §9). What a session answers a frame with that it could not read.
 pub fn tag_of(input: &[u8]) -> Option<&str> {
-    let is_tag = |byte: &u8| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte);
-    let len = input.iter().position(|byte| !is_tag(byte))?;
-    let ended = len > 0 && matches!(input.get(len), Some(b' ' | b'\r' | b'\n'));
-    if ended { core::str::from_utf8(input.get(..len)?).ok() } else { None }
+    let mut cursor = crate::Cursor::new(input);
+    let tag = strings::tag(&mut cursor).ok()?;
+    matches!(cursor.peek(), Some(b' ' | b'\r' | b'\n')).then_some(tag)
 }

@@ -1,0 +1,313 @@
+//! Commands about mailboxes: SELECT, CREATE, STATUS, LIST and their kin (RFC 9051 §6.3).
+
+use super::command::{
+    Command, List, ListCommand, ListReturn, ListSelect, SelectParam, StatusItem, Str,
+};
+use super::flag::use_attr;
+use super::lists::{Least, lone, parenthesized};
+use super::number::{number64, nz_number};
+use super::sequence::known_set;
+use super::strings::{list_mailbox, mailbox, sp, word};
+use crate::cursor::{Cursor, Error};
+
+/// `SP mailbox` and nothing else: DELETE, SUBSCRIBE, UNSUBSCRIBE — RFC 9051 §9.
+pub(super) fn lone_mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
+    sp(cursor)?;
+    mailbox(cursor)
+}
+
+/// `SP mailbox SP mailbox` — RFC 9051 §9 `rename`.
+pub(super) fn rename<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> {
+    let from = lone_mailbox(cursor)?;
+    Ok(Command::Rename { from, to: lone_mailbox(cursor)? })
+}
+
+/// `create = "CREATE" SP mailbox [create-params]` — RFC 4466 §6, with
+/// `create-param =/ "USE" SP "(" [use-attr *(SP use-attr)] ")"` — RFC 6154 §6.
+pub(super) fn create<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> {
+    let mailbox = lone_mailbox(cursor)?;
+    let mut special_use: List<'a, &'a str> = List::empty(use_attr);
+    if cursor.eat_word(" (") {
+        if !cursor.eat_word("USE ") {
+            return Err(cursor.error("create-param"));
+        }
+        special_use = parenthesized(cursor, Least::None, use_attr)?;
+        cursor.expect(b')', "\")\"")?;
+    }
+    Ok(Command::Create { mailbox, special_use })
+}
+
+/// What follows the word in `select = "SELECT" SP mailbox [select-params]` — RFC 4466 §6.
+pub(super) fn select<'a>(
+    cursor: &mut Cursor<'a>,
+) -> Result<(Str<'a>, List<'a, SelectParam<'a>>), Error> {
+    let mailbox = lone_mailbox(cursor)?;
+    let mut ahead = *cursor;
+    if !ahead.eat_word(" (") {
+        return Ok((mailbox, List::empty(select_param)));
+    }
+    sp(cursor)?;
+    Ok((mailbox, parenthesized(cursor, Least::One, select_param)?))
+}
+
+/// `condstore-param / "QRESYNC" SP "(" … ")"` — RFC 7162 §7 `select-param`.
+fn select_param<'a>(cursor: &mut Cursor<'a>) -> Result<SelectParam<'a>, Error> {
+    let before = *cursor;
+    match word(cursor).as_bytes() {
+        b"CONDSTORE" => Ok(SelectParam::CondStore),
+        b"QRESYNC" => {
+            sp(cursor)?;
+            qresync(cursor)
+        }
+        _ => Err(before.error("select-param")),
+    }
+}
+
+/// `"(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"` — RFC 7162 §7.
+fn qresync<'a>(cursor: &mut Cursor<'a>) -> Result<SelectParam<'a>, Error> {
+    cursor.expect(b'(', "\"(\"")?;
+    let uid_validity = nz_number(cursor)?;
+    sp(cursor)?;
+    let mod_seq = number64(cursor)?;
+    let (mut known_uids, mut seq_match) = (None, None);
+    if cursor.eat(b' ') {
+        if cursor.peek() != Some(b'(') {
+            known_uids = Some(known_set(cursor)?);
+        }
+        if known_uids.is_none() || cursor.eat(b' ') {
+            cursor.expect(b'(', "\"(\"")?;
+            let numbers = known_set(cursor)?;
+            sp(cursor)?;
+            seq_match = Some((numbers, known_set(cursor)?));
+            cursor.expect(b')', "\")\"")?;
+        }
+    }
+    cursor.expect(b')', "\")\"")?;
+    Ok(SelectParam::QResync { uid_validity, mod_seq, known_uids, seq_match })
+}
+
+/// `status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"` — RFC 9051 §9.
+pub(super) fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> {
+    let mailbox = lone_mailbox(cursor)?;
+    sp(cursor)?;
+    Ok(Command::Status { mailbox, items: status_items(cursor)? })
+}
+
+fn status_items<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, StatusItem>, Error> {
+    parenthesized(cursor, Least::One, status_att)
+}
+
+/// `status-att` — RFC 9051 §9, RFC 3501 §9, RFC 7162 §7, RFC 7889 §4.
+fn status_att(cursor: &mut Cursor<'_>) -> Result<StatusItem, Error> {
+    let before = *cursor;
+    match word(cursor).as_bytes() {
+        b"MESSAGES" => Ok(StatusItem::Messages),
+        b"UIDNEXT" => Ok(StatusItem::UidNext),
+        b"UIDVALIDITY" => Ok(StatusItem::UidValidity),
+        b"UNSEEN" => Ok(StatusItem::Unseen),
+        b"DELETED" => Ok(StatusItem::Deleted),
+        b"SIZE" => Ok(StatusItem::Size),
+        b"RECENT" => Ok(StatusItem::Recent),
+        b"HIGHESTMODSEQ" => Ok(StatusItem::HighestModSeq),
+        b"APPENDLIMIT" => Ok(StatusItem::AppendLimit),
+        _ => Err(before.error("status-att")),
+    }
+}
+
+/// `SP mailbox SP list-mailbox` — RFC 3501 §9 `lsub`.
+pub(super) fn lsub<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> {
+    let reference = lone_mailbox(cursor)?;
+    sp(cursor)?;
+    Ok(Command::Lsub { reference, pattern: list_mailbox(cursor)? })
+}
+
+/// `list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]` —
+/// RFC 9051 §9, RFC 5258 §6.
+pub(super) fn list<'a>(cursor: &mut Cursor<'a>) -> Result<ListCommand<'a>, Error> {
+    sp(cursor)?;
+    let selects = cursor.peek() == Some(b'(');
+    let select = if selects { list_select_opts(cursor)? } else { List::empty(list_select_opt) };
+    if selects {
+        sp(cursor)?;
+    }
+    let reference = mailbox(cursor)?;
+    sp(cursor)?;
+    let many = cursor.peek() == Some(b'(');
+    let patterns = match many {
+        true => parenthesized(cursor, Least::One, list_mailbox)?,
+        false => lone(cursor, list_mailbox)?,
+    };
+    let mut returns = None;
+    if cursor.eat_word(" RETURN ") {
+        returns = Some(parenthesized(cursor, Least::None, return_option)?);
+    }
+    let extended = selects || many || returns.is_some();
+    Ok(ListCommand { select, reference, patterns, returns, extended })
+}
+
+/// `list-select-opts` — RFC 9051 §9: RECURSIVEMATCH needs an option that selects by itself.
+fn list_select_opts<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, ListSelect>, Error> {
+    let before = *cursor;
+    let options = parenthesized(cursor, Least::None, list_select_opt)?;
+    let has = |wanted: &[ListSelect]| options.iter().any(|option| wanted.contains(&option));
+    // SPECIAL-USE is a list-select-base-opt by RFC 6154 §6.
+    if has(&[ListSelect::RecursiveMatch]) && !has(&[ListSelect::Subscribed, ListSelect::SpecialUse])
+    {
+        return Err(before.error("list-select-base-opt"));
+    }
+    Ok(options)
+}
+
+/// `list-select-opt` — RFC 9051 §9, RFC 6154 §6. An unknown one is BAD (RFC 5258 §3).
+fn list_select_opt(cursor: &mut Cursor<'_>) -> Result<ListSelect, Error> {
+    let before = *cursor;
+    match word(cursor).as_bytes() {
+        b"SUBSCRIBED" => Ok(ListSelect::Subscribed),
+        b"REMOTE" => Ok(ListSelect::Remote),
+        b"RECURSIVEMATCH" => Ok(ListSelect::RecursiveMatch),
+        b"SPECIAL-USE" => Ok(ListSelect::SpecialUse),
+        _ => Err(before.error("list-select-opt")),
+    }
+}
+
+/// `return-option = "SUBSCRIBED" / "CHILDREN" / status-option / option-extension` — RFC 9051 §9,
+/// with `SPECIAL-USE` of RFC 6154 §6 and `STATUS` of RFC 5819 §4.
+fn return_option<'a>(cursor: &mut Cursor<'a>) -> Result<ListReturn<'a>, Error> {
+    let before = *cursor;
+    match word(cursor).as_bytes() {
+        b"SUBSCRIBED" => Ok(ListReturn::Subscribed),
+        b"CHILDREN" => Ok(ListReturn::Children),
+        b"SPECIAL-USE" => Ok(ListReturn::SpecialUse),
+        b"STATUS" => {
+            sp(cursor)?;
+            status_items(cursor).map(ListReturn::Status)
+        }
+        _ => Err(before.error("return-option")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+
+    #[track_caller]
+    fn check(line: &str, want: &str) {
+        let frame = format!("a {line}\r\n");
+        let told = match crate::imap::command(frame.as_bytes()) {
+            Ok(tagged) => format!("{:?}", tagged.command),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(told, want, "from {line:?}");
+    }
+
+    #[test]
+    fn names() {
+        check("DELETE x", "Delete(\"x\")");
+        check("SUBSCRIBE inbox", "Subscribe(\"inbox\")"); // pitfall 65: folded by the name, not here
+        check("UNSUBSCRIBE \"a/&U,BTFw-\"", "Unsubscribe(\"a/&U,BTFw-\")");
+        check("RENAME a b/c", "Rename { from: \"a\", to: \"b/c\" }");
+        check("RENAME a", "expected SP at byte 10");
+        check("DELETE a*", "expected CRLF at byte 10"); // pitfall 67: only a string can say `*`
+        check("DELETE {2}\r\na*", "Delete(\"a*\")");
+        check("DELETE ", "expected mailbox at byte 9");
+    }
+
+    #[test]
+    fn creates() {
+        check("CREATE a/b/", "Create { mailbox: \"a/b/\", special_use: () }");
+        check("CREATE x (USE (\\Trash))", "Create { mailbox: \"x\", special_use: (\\\\Trash) }");
+        check("CREATE x (use ())", "Create { mailbox: \"x\", special_use: () }");
+        check("CREATE x (USE (Trash))", "expected use-attr at byte 17");
+        check("CREATE x (USE (\\Trash)", "expected \")\" at byte 24");
+        check("CREATE x ()", "expected create-param at byte 12");
+        check("CREATE x (FOO)", "expected create-param at byte 12");
+    }
+
+    #[test]
+    fn selects() {
+        check("SELECT INBOX", "Select { mailbox: \"INBOX\", params: () }");
+        check("EXAMINE \"x\" (CONDSTORE)", "Examine { mailbox: \"x\", params: (CONDSTORE) }");
+        check("SELECT x ()", "expected select-param at byte 12");
+        check("SELECT x (FOO)", "expected select-param at byte 12");
+        check("SELECT x y", "expected CRLF at byte 11");
+        #[track_caller]
+        fn qresync(params: &str, want: &str) {
+            let frame = format!("a SELECT x ({params})\r\n");
+            let told = match crate::imap::command(frame.as_bytes()).map(|tagged| tagged.command) {
+                Ok(Command::Select { params, .. }) => {
+                    format!("{:?}", params.iter().collect::<Vec<_>>())
+                }
+                other => format!("{other:?}"),
+            };
+            assert!(told.contains(want), "{told} from {params:?}");
+        }
+        qresync("QRESYNC (1 2)", "uid_validity: 1, mod_seq: 2, known_uids: None, seq_match: None");
+        qresync(
+            "QRESYNC (1 2 1:5) CONDSTORE",
+            "known_uids: Some(1:5), seq_match: None }, CondStore",
+        );
+        qresync("QRESYNC (1 2 1:5 (1,2 3,4))", "Some(1:5), seq_match: Some((1,2, 3,4))");
+        qresync("QRESYNC (1 2 (1,2 3,4))", "known_uids: None, seq_match: Some((1,2, 3,4))");
+        qresync("QRESYNC (1 2 1:*)", "set without");
+        qresync("QRESYNC (1 2 1 (1))", "expected: \"SP\"");
+        qresync("QRESYNC (0 2)", "nz-number");
+        qresync("QRESYNC", "expected: \"SP\"");
+    }
+
+    #[test]
+    fn statuses() {
+        check(
+            "STATUS x (messages UIDNEXT)",
+            "Status { mailbox: \"x\", items: (messages UIDNEXT) }",
+        );
+        let all =
+            "MESSAGES UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE RECENT HIGHESTMODSEQ APPENDLIMIT";
+        check(
+            &format!("STATUS x ({all})"),
+            &format!("Status {{ mailbox: \"x\", items: ({all}) }}"),
+        );
+        check("STATUS x ()", "expected status-att at byte 12");
+        check("STATUS x MESSAGES", "expected \"(\" at byte 11");
+        check("STATUS x (FOO)", "expected status-att at byte 12");
+    }
+
+    #[test]
+    fn lists() {
+        #[track_caller]
+        fn list(arguments: &str, want: &str) {
+            check(&format!("LIST {arguments}"), &format!("List(ListCommand {{ {want} }})"));
+        }
+        list(
+            "\"\" \"\"",
+            "select: (), reference: \"\", patterns: (\\\"\\\"), returns: None, extended: false",
+        );
+        list(
+            "\"\" *%x",
+            "select: (), reference: \"\", patterns: (*%x), returns: None, extended: false",
+        );
+        list(
+            "() a (b \"c\")",
+            "select: (), reference: \"a\", patterns: (b \\\"c\\\"), returns: None, extended: true",
+        );
+        list(
+            "(SUBSCRIBED RecursiveMatch SPECIAL-USE REMOTE) \"\" * RETURN (CHILDREN STATUS (SIZE) SUBSCRIBED SPECIAL-USE)",
+            "select: (SUBSCRIBED RecursiveMatch SPECIAL-USE REMOTE), reference: \"\", patterns: (*), \
+             returns: Some((CHILDREN STATUS (SIZE) SUBSCRIBED SPECIAL-USE)), extended: true",
+        );
+        list(
+            "x y return ()",
+            "select: (), reference: \"x\", patterns: (y), returns: Some(()), extended: true",
+        );
+        check("LIST (RECURSIVEMATCH) \"\" *", "expected list-select-base-opt at byte 7");
+        check("LIST (FOO) \"\" *", "expected list-select-opt at byte 8");
+        check("LIST \"\" * RETURN (FOO)", "expected return-option at byte 20");
+        check("LIST \"\" * RETURN", "expected CRLF at byte 12");
+        check("LIST \"\" ()", "expected list-mailbox at byte 11");
+        check("LIST \"\"", "expected SP at byte 9");
+        check("LSUB \"\" %", "Lsub { reference: \"\", pattern: \"%\" }");
+        check("LSUB \"\" (a)", "expected list-mailbox at byte 10");
+    }
+}

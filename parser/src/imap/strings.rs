@@ -1,0 +1,271 @@
+//! The words of a command: tags, keywords, atoms, quoted strings and literals (RFC 9051 §4, §9).
+//!
+//! Every function takes what it names and stops behind it; whoever called says what may follow.
+
+use super::command::Str;
+use super::number::number64;
+use crate::cursor::{Cursor, Error};
+
+/// `ATOM-CHAR = <any CHAR except atom-specials>` — RFC 9051 §9.
+pub(super) const fn is_atom_char(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(byte, b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\' | b']')
+}
+
+/// `ASTRING-CHAR = ATOM-CHAR / resp-specials` — RFC 9051 §9.
+pub(super) const fn is_astring_char(byte: u8) -> bool {
+    is_atom_char(byte) || byte == b']'
+}
+
+/// `list-char = ATOM-CHAR / list-wildcards / resp-specials` — RFC 9051 §9.
+pub(super) const fn is_list_char(byte: u8) -> bool {
+    is_astring_char(byte) || matches!(byte, b'%' | b'*')
+}
+
+/// `tag = 1*<any ASTRING-CHAR except "+">` — RFC 9051 §9.
+pub(super) fn tag<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
+    some(cursor, |byte| is_astring_char(byte) && byte != b'+', "tag")
+}
+
+/// `atom = 1*ATOM-CHAR` — RFC 9051 §9.
+pub(super) fn atom<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
+    some(cursor, is_atom_char, "atom")
+}
+
+/// One or more bytes of an ASCII class.
+pub(super) fn some<'a>(
+    cursor: &mut Cursor<'a>,
+    wanted: impl Fn(u8) -> bool,
+    expected: &'static str,
+) -> Result<&'a str, Error> {
+    let before = *cursor;
+    let bytes = cursor.take_while(wanted);
+    match core::str::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() => Ok(text),
+        _ => Err(before.error(expected)),
+    }
+}
+
+/// `SP` — RFC 9051 §9 note 2: exactly one.
+pub(super) fn sp(cursor: &mut Cursor<'_>) -> Result<(), Error> {
+    cursor.expect(b' ', "SP")
+}
+
+/// `CRLF`, or the bare LF that ended the frame, or nothing more; spaces before it are forgiven.
+pub(super) fn end(cursor: &mut Cursor<'_>) -> Result<(), Error> {
+    cursor.take_while(|byte| byte == b' ');
+    let before = *cursor;
+    cursor.eat(b'\r');
+    cursor.eat(b'\n');
+    if cursor.is_empty() { Ok(()) } else { Err(before.error("CRLF")) }
+}
+
+/// Bytes of the longest keyword that any grammar function knows.
+const WORD_BYTES_MAX: usize = 24;
+
+/// A keyword in upper case, to be matched against those we know: RFC 5234 §2.3 has no case.
+#[derive(Clone, Copy)]
+pub(super) struct Word {
+    upper: [u8; WORD_BYTES_MAX],
+    len: usize,
+}
+
+impl Word {
+    /// The keyword; empty if none was there or none that long is known.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.upper.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Letters, digits, dots and hyphens: what the keywords of all IMAP grammars are made of.
+pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
+    let bytes =
+        cursor.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    let mut upper = [0; WORD_BYTES_MAX];
+    let len = if bytes.len() <= WORD_BYTES_MAX { bytes.len() } else { 0 };
+    for (to, from) in upper.iter_mut().zip(bytes) {
+        *to = from.to_ascii_uppercase();
+    }
+    Word { upper, len }
+}
+
+/// `astring = 1*ASTRING-CHAR / string` — RFC 9051 §9.
+pub(super) fn astring<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
+    match cursor.peek() {
+        Some(b'"' | b'{') => string(cursor),
+        _ => some(cursor, is_astring_char, "astring").map(|text| Str::Plain(text.as_bytes())),
+    }
+}
+
+/// `mailbox = "INBOX" / astring` — RFC 9051 §9. What `INBOX` means is for the mailbox's name.
+pub(super) fn mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
+    match cursor.peek() {
+        Some(b'"' | b'{') => string(cursor),
+        _ => some(cursor, is_astring_char, "mailbox").map(|text| Str::Plain(text.as_bytes())),
+    }
+}
+
+/// `list-mailbox = 1*list-char / string` — RFC 9051 §9.
+pub(super) fn list_mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
+    match cursor.peek() {
+        Some(b'"' | b'{') => string(cursor),
+        _ => some(cursor, is_list_char, "list-mailbox").map(|text| Str::Plain(text.as_bytes())),
+    }
+}
+
+/// `nstring = string / nil` — RFC 9051 §9. An atom is forgiven.
+pub(super) fn nstring<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Str<'a>>, Error> {
+    let is_string = matches!(cursor.peek(), Some(b'"' | b'{'));
+    match astring(cursor)? {
+        Str::Plain(bytes) if !is_string && bytes.eq_ignore_ascii_case(b"NIL") => Ok(None),
+        value => Ok(Some(value)),
+    }
+}
+
+/// `string = quoted / literal` — RFC 9051 §9.
+pub(super) fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
+    match cursor.peek() {
+        Some(b'"') => quoted(cursor),
+        Some(b'{') => literal(cursor).map(Str::Plain),
+        _ => Err(cursor.error("string")),
+    }
+}
+
+/// `quoted = DQUOTE *QUOTED-CHAR DQUOTE` — RFC 9051 §9.
+///
+/// Bytes beyond ASCII are let through whatever they encode: RFC 9051 wants UTF-8 in mailbox names,
+/// and there the name is checked; old clients send passwords in other charsets.
+pub(super) fn quoted<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
+    cursor.expect(b'"', "DQUOTE")?;
+    let inside = *cursor;
+    let mut escaped = false;
+    loop {
+        cursor.take_while(|byte| !matches!(byte, b'"' | b'\\' | b'\r' | b'\n' | 0));
+        let value = cursor.since(inside);
+        if cursor.eat(b'"') {
+            return Ok(if escaped { Str::Escaped(value) } else { Str::Plain(value) });
+        }
+        cursor.expect(b'\\', "DQUOTE")?;
+        escaped = true;
+        if !cursor.eat(b'"') {
+            cursor.expect(b'\\', "quoted-specials")?;
+        }
+    }
+}
+
+/// `literal = "{" number64 ["+"] "}" CRLF *CHAR8` — RFC 9051 §9. No NUL: that needs a literal8.
+pub(super) fn literal<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Error> {
+    let bytes = literal_octets(cursor)?;
+    if memchr::memchr(0, bytes).is_some() {
+        return Err(cursor.error("literal without NUL"));
+    }
+    Ok(bytes)
+}
+
+/// The octets of a literal or literal8, its head included in what is taken.
+pub(super) fn literal_octets<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Error> {
+    cursor.expect(b'{', "literal")?;
+    let size = number64(cursor)?;
+    cursor.eat(b'+');
+    cursor.expect(b'}', "\"}\"")?;
+    cursor.eat(b'\r');
+    cursor.expect(b'\n', "CRLF")?;
+    let size = usize::try_from(size).map_err(|_| cursor.error("literal"))?;
+    cursor.take(size, "literal")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::{String, ToString};
+
+    type Parser<'a> = fn(&mut Cursor<'a>) -> Result<Str<'a>, Error>;
+
+    #[track_caller]
+    fn check<'a>(parser: Parser<'a>, input: &'a str, want: &str) {
+        let mut cursor = Cursor::new(input.as_bytes());
+        let told = match parser(&mut cursor) {
+            Ok(value) => {
+                let borrowed = if matches!(value, Str::Plain(_)) { "" } else { " (escaped)" };
+                let rest = String::from_utf8_lossy(cursor.rest()).into_owned();
+                format!("<{}>{borrowed}{rest}", value.bytes().escape_ascii())
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(told, want, "from {input:?}");
+    }
+
+    #[test]
+    fn astrings() {
+        check(astring, "INBOX x", "<INBOX> x");
+        check(astring, "a]b)", "<a]b>)");
+        check(astring, "~{3}\r\nabc", "<~>{3}\r\nabc"); // literal8 is for APPEND only
+        check(astring, "a*", "<a>*");
+        check(list_mailbox, "a*/% x", "<a*/%> x");
+        check(astring, "", "expected astring at byte 0");
+        check(astring, "(", "expected astring at byte 0");
+        check(astring, "\u{e9}", "expected astring at byte 0");
+        check(astring, "\0", "expected astring at byte 0");
+        check(string, "atom", "expected string at byte 0");
+    }
+
+    #[test]
+    fn quoted_strings() {
+        // pitfall 53
+        check(astring, r#""" x"#, "<> x");
+        check(astring, r#""a b" x"#, "<a b> x");
+        check(astring, r#""a\"b\\c" x"#, r#"<a\"b\\c> (escaped) x"#);
+        check(astring, r#""\\""#, r#"<\\> (escaped)"#);
+        check(astring, "\"\u{e9}\"", "<\\xc3\\xa9>");
+        check(astring, r#""a\nb""#, "expected quoted-specials at byte 3");
+        check(astring, r#""abc"#, "expected DQUOTE at byte 4");
+        check(astring, r#""abc\"#, "expected quoted-specials at byte 5");
+        check(astring, "\"a\r\n\"", "expected DQUOTE at byte 2");
+        check(astring, "\"a\0\"", "expected DQUOTE at byte 2");
+    }
+
+    #[test]
+    fn literals() {
+        // pitfall 53
+        check(astring, "{5}\r\na \"\\b x", "<a \\\"\\\\b> x");
+        check(astring, "{5+}\r\nhello", "<hello>");
+        check(astring, "{0}\r\n x", "<> x");
+        check(astring, "{2}\n\r\nx", "<\\r\\n>x");
+        check(astring, "{5}\r\nhell", "expected literal at byte 5");
+        check(astring, "{1}\r\n\0", "expected literal without NUL at byte 6");
+        check(astring, "{}\r\n", "expected number64 at byte 1");
+        check(astring, "{9223372036854775808}\r\n", "expected number64 at byte 1");
+        check(astring, "{9223372036854775807}\r\nx", "expected literal at byte 23");
+        check(astring, "{1}x", "expected CRLF at byte 3");
+        check(astring, "{1 }\r\nx", "expected \"}\" at byte 2");
+    }
+
+    #[test]
+    fn nil() {
+        #[track_caller]
+        fn check(input: &str, want: Option<&str>) {
+            let value = nstring(&mut Cursor::new(input.as_bytes()));
+            assert_eq!(value, Ok(want.map(|want| Str::Plain(want.as_bytes()))));
+        }
+        check("NIL", None);
+        check("nil)", None);
+        check("\"NIL\"", Some("NIL"));
+        check("{3}\r\nNIL", Some("NIL"));
+        check("NILE", Some("NILE"));
+    }
+
+    #[test]
+    fn words_have_no_case() {
+        #[track_caller]
+        fn check(input: &str, want: &str) {
+            let mut cursor = Cursor::new(input.as_bytes());
+            assert_eq!(word(&mut cursor).as_bytes(), want.as_bytes());
+        }
+        check("body.Peek[", "BODY.PEEK");
+        check("Special-Use)", "SPECIAL-USE");
+        check("", "");
+        check("(", "");
+        check("abcdefghijklmnopqrstuvwxyz", ""); // longer than any we know
+    }
+}
