@@ -60,3 +60,7 @@ pub const LOGIN_FAILURES_MAX: u32 = 10;
 pub const LOGIN_FAILURE_SECONDS: u64 = 60;
 /// Pairs of address and peer whose wrong passwords are counted.
 pub const LOGIN_FAILURE_ENTRIES_MAX: usize = 16_384;
+/// Bytes of all snapshots that are kept beside those that sessions hold.
+pub const SNAPSHOT_CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of the copies that one delivery has in memory for one commit; a larger copy goes alone.
+pub const DELIVERY_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -50,7 +50,8 @@ pub trait Authenticator: Send + Sync {
 
 /// Finds accounts by any of their addresses; the store, or what a test puts in its place.
 pub(super) trait Directory: Send + Sync {
-    /// The account with this address (no detail); `None` only if there certainly is none.
+    /// The account with this address, with or without a `+detail`; `None` only if there certainly is
+    /// none.
     fn find(&self, address: &Address) -> Result<Option<Entry>, Fault>;
 }
 
@@ -89,7 +90,7 @@ impl StoredPasswords {
 
     fn find(&self, user: &str) -> Result<Option<Entry>, Fault> {
         let Some(address) = Address::new(user) else { return Ok(None) };
-        self.directory.find(&address.split_detail().0) // pitfall 56
+        self.directory.find(&address) // pitfall 56
     }
 
     /// The stored hash is part of it, so that a new password forgets the old at once.
@@ -215,7 +216,7 @@ impl Logins {
 
     /// The password was right.
     fn admit(&self, address: &Address, key: &(String, Option<IpAddr>)) -> Reply {
-        let entry = match self.directory.find(&address.split_detail().0) {
+        let entry = match self.directory.find(address) {
             Ok(Some(entry)) => entry,
             Ok(None) => {
                 log::warn!("login: {address} has a password, but no account");
@@ -342,8 +343,9 @@ mod tests {
     impl Directory for Fake {
         fn find(&self, address: &Address) -> Result<Option<Entry>, Fault> {
             let hash = lock(&self.0).clone()?;
-            let bob = address.as_str() == "bob@example.org";
-            Ok(bob.then(|| Entry { account: AccountId(7), primary: address.clone(), hash }))
+            let primary = address.split_detail().0;
+            let bob = primary.as_str() == "bob@example.org";
+            Ok(bob.then_some(Entry { account: AccountId(7), primary, hash }))
         }
     }
 

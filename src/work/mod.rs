@@ -6,35 +6,115 @@
 
 mod changes;
 mod clock;
+mod deliver;
+mod facts;
 mod login;
 mod lru;
 mod mailbag;
 pub mod notify;
+mod parts;
 pub mod password;
 mod pool;
+mod run;
+mod search;
+mod snapshots;
 mod spool;
 mod trace;
 
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::job::{Job, MailboxKey};
+use crate::error::{Fault, Refusal};
+use crate::job::{DeliveryProblem, Job, MailboxKey, Recipient};
+use crate::model::Address;
+use crate::store::{Failure, Store};
 
 pub use changes::Changes;
+pub use deliver::{Arrival, DeliveryHook};
+pub use login::{Authenticator, Outcome};
 pub use mailbag::{Letters, Mailbag, ReplyTo};
 pub use pool::{Done, Lane, Pool, Run};
+
+/// What work reads of the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the spool and the notify socket are.
+    pub data_dir: PathBuf,
+    /// Our name in Received lines.
+    pub hostname: String,
+    /// Bytes of all spooled messages together.
+    pub spool_bytes_max: u64,
+    /// Connections logged in to one account.
+    pub connections_per_account_max: u32,
+}
+
+/// What an embedding program may bring.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    /// Instead of the stored passwords.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// Told of each delivery.
+    pub on_delivery: Option<Arc<dyn DeliveryHook>>,
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("authenticator", &self.authenticator.is_some())
+            .field("on_delivery", &self.on_delivery.is_some())
+            .finish()
+    }
+}
 
 /// All that `net` needs of work: a pool, and word of changes.
 #[derive(Debug)]
 pub struct Work {
     pool: Pool,
     changes: Arc<Changes>,
+    _listener: Option<notify::Listener>,
 }
 
 impl Work {
-    /// Work done by `run`, which publishes what it changed to `changes`.
+    /// The daemon's work on `store`. Threads come with the jobs, but for one that hears what
+    /// `sora-admin` changes.
+    pub fn start(store: &Store, settings: &Settings, hooks: Hooks) -> Result<Self, StartError> {
+        let changes = Arc::new(Changes::default());
+        let directory: Arc<dyn login::Directory> = Arc::new(run::StoredAccounts(store.clone()));
+        let authenticator = match hooks.authenticator {
+            Some(authenticator) => authenticator,
+            None => Arc::new(login::StoredPasswords::new(Arc::clone(&directory))?),
+        };
+        let runner = run::Runner {
+            store: store.clone(),
+            snapshots: snapshots::Snapshots::new(store.clone()),
+            changes: Arc::clone(&changes),
+            logins: login::Logins::new(
+                authenticator,
+                directory,
+                settings.connections_per_account_max,
+            ),
+            spool: spool::Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max),
+            courier: deliver::Courier {
+                store: store.clone(),
+                changes: Arc::clone(&changes),
+                hostname: settings.hostname.clone(),
+                hook: hooks.on_delivery,
+            },
+        };
+        let listener = notify::Listener::start(&settings.data_dir, Arc::clone(&changes));
+        let listener = listener
+            .inspect_err(|error| {
+                log::warn!("notify: what sora-admin does will be seen late: {error}");
+            })
+            .ok();
+        Ok(Self { pool: Pool::new(Box::new(runner)), changes, _listener: listener })
+    }
+
+    /// Work done by something else than a store, which publishes what it changed to `changes`.
     pub fn new(run: Box<dyn Run>, changes: Arc<Changes>) -> Self {
-        Self { pool: Pool::new(run), changes }
+        Self { pool: Pool::new(run), changes, _listener: None }
     }
 
     /// Queues a job whose reply goes to `to`; gives it back if there are too many. Never waits.
@@ -57,3 +137,87 @@ impl Work {
         self.pool.shutdown(grace)
     }
 }
+
+/// Why work cannot start: the system gives no random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartError(password::PasswordError);
+
+impl From<password::PasswordError> for StartError {
+    fn from(error: password::PasswordError) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Delivers one message by the ordinary path but without a server: for `sora-admin deliver` and the
+/// welcome message. A daemon on the same store is told. Never taken for a repetition.
+pub fn deliver_now(
+    store: &Store,
+    settings: &Settings,
+    sender: &str,
+    to: &str,
+    message: &[u8],
+) -> Result<(), DeliverError> {
+    let Some(address) = Address::new(to) else { return Err(DeliverError::NoSuchAccount) };
+    let Some((found, _)) = run::find_account(store, &address)? else {
+        return Err(DeliverError::NoSuchAccount);
+    };
+    let courier = deliver::Courier {
+        store: store.clone(),
+        changes: Arc::default(),
+        hostname: settings.hostname.clone(),
+        hook: None,
+    };
+    let recipient = Recipient { account: found.account, given: to.to_owned(), detail: None };
+    let (answers, changes) =
+        courier.deliver(trace::Via::Local, sender, &[recipient], message, deliver::Repeats::Keep);
+    notify::tell(&settings.data_dir, &changes);
+    match answers.first() {
+        Some(Ok(())) => Ok(()),
+        Some(Err(DeliveryProblem::Refused(refusal))) => Err(DeliverError::Refused(*refusal)),
+        Some(Err(DeliveryProblem::Failed(fault))) => Err(DeliverError::Failed(*fault)),
+        None => Err(DeliverError::Failed(Fault::ServerBug)),
+    }
+}
+
+/// Why [`deliver_now`] did not.
+#[derive(Debug)]
+pub enum DeliverError {
+    /// No account has the address.
+    NoSuchAccount,
+    /// The account could not be looked up.
+    Store(Failure),
+    /// It cannot be.
+    Refused(Refusal),
+    /// We could not; the log says why.
+    Failed(Fault),
+}
+
+impl From<Failure> for DeliverError {
+    fn from(failure: Failure) -> Self {
+        Self::Store(failure)
+    }
+}
+
+impl fmt::Display for DeliverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchAccount => f.write_str("no account has this address"),
+            Self::Store(failure) => failure.fmt(f),
+            Self::Refused(Refusal::MailLoop) => {
+                f.write_str("the message has been delivered there before (Delivered-To)")
+            }
+            Self::Refused(refusal) => write!(f, "refused: {refusal:?}"),
+            Self::Failed(fault) => write!(f, "failed ({fault:?}): the log says why"),
+        }
+    }
+}
+
+impl std::error::Error for DeliverError {}

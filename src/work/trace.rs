@@ -4,8 +4,6 @@
 //! What came from the peer is cleaned first: a trace line never has a CR, LF, NUL or other control
 //! character from outside in it, and never more of it than [`ADDRESS_BYTES_MAX`].
 
-use std::fmt::Write as _;
-
 use crate::job::Envelope;
 use crate::limits::ADDRESS_BYTES_MAX;
 use crate::model::Timestamp;
@@ -13,6 +11,15 @@ use crate::model::Timestamp;
 /// Received fields after which a message is going round in circles (RFC 5321 §6.3 asks for at least
 /// 100).
 const RECEIVED_FIELDS_MAX: usize = 100;
+
+/// How the message came.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Via<'a> {
+    /// By LMTP.
+    Lmtp(&'a Envelope),
+    /// By somebody on this machine, with no session.
+    Local,
+}
 
 /// What the trace lines tell beside the envelope.
 #[derive(Clone, Copy, Debug)]
@@ -27,33 +34,28 @@ pub(super) struct Trace<'a> {
 
 impl Trace<'_> {
     /// The lines for one recipient, each with its CRLF.
-    pub(super) fn lines(&self, envelope: &Envelope, recipient: &str) -> String {
-        let recipient = clean(recipient);
-        let mut lines = String::with_capacity(320);
-        // Writing to a String cannot fail.
-        let _written = write!(
-            lines,
-            "Return-Path: <{}>\r\nDelivered-To: {recipient}\r\nReceived: from {}\r\n\tby {} (Sora) \
-             with {} id {}\r\n\tfor <{recipient}>; {}\r\n",
-            clean(&envelope.sender),
-            from(envelope),
-            clean(self.hostname),
-            protocol(envelope),
-            self.queue_id,
-            date_time(self.at),
-        );
-        lines
+    pub(super) fn lines(&self, via: Via<'_>, sender: &str, recipient: &str) -> String {
+        let (sender, recipient, us) = (clean(sender), clean(recipient), clean(self.hostname));
+        let (from, with) = match via {
+            Via::Lmtp(envelope) => (from(envelope), protocol(envelope)),
+            Via::Local => (String::new(), "local"),
+        };
+        let (id, date) = (self.queue_id, date_time(self.at));
+        format!(
+            "Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\nReceived: {from}by {us} (Sora) \
+             with {with} id {id}\r\n\tfor <{recipient}>; {date}\r\n"
+        )
     }
 }
 
-/// `From-domain` with the peer's address as `TCP-info` (RFC 5321 §4.4).
+/// `From-domain` with the peer's address as `TCP-info` (RFC 5321 §4.4), and a fold.
 fn from(envelope: &Envelope) -> String {
     let helo = clean(&envelope.helo);
     let helo = if helo.is_empty() { "unknown".to_owned() } else { helo };
     match envelope.peer.map(|peer| peer.to_canonical()) {
-        Some(std::net::IpAddr::V4(peer)) => format!("{helo} ([{peer}])"),
-        Some(std::net::IpAddr::V6(peer)) => format!("{helo} ([IPv6:{peer}])"),
-        None => helo,
+        Some(std::net::IpAddr::V4(peer)) => format!("from {helo} ([{peer}])\r\n\t"),
+        Some(std::net::IpAddr::V6(peer)) => format!("from {helo} ([IPv6:{peer}])\r\n\t"),
+        None => format!("from {helo}\r\n\t"),
     }
 }
 
@@ -160,7 +162,7 @@ mod tests {
     fn check(envelope: &Envelope, recipient: &str, want: &str) {
         let at = Timestamp::from_seconds(1_795_347_034);
         let trace = Trace { hostname: "mail.example.org", queue_id: "4Q7", at };
-        let lines = trace.lines(envelope, recipient);
+        let lines = trace.lines(Via::Lmtp(envelope), &envelope.sender, recipient);
         assert_eq!(lines.replace("\r\n", "\n"), want);
         assert_eq!(lines.matches('\n').count(), lines.matches("\r\n").count());
     }
@@ -187,6 +189,16 @@ mod tests {
             "Return-Path: <>\nDelivered-To: bøb@example.org\n\
              Received: from unknown ([IPv6:2001:db8::1])\n\tby mail.example.org (Sora) with \
              UTF8LMTPS id 4Q7\n\tfor <bøb@example.org>; Sun, 22 Nov 2026 11:30:34 +0000\n",
+        );
+    }
+
+    #[test]
+    fn a_local_delivery_has_no_from() {
+        let trace = Trace { hostname: "here", queue_id: "1", at: Timestamp(0) };
+        assert_eq!(
+            trace.lines(Via::Local, "", "b@x"),
+            "Return-Path: <>\r\nDelivered-To: b@x\r\nReceived: by here (Sora) with local id 1\r\n\t\
+             for <b@x>; Thu, 1 Jan 1970 00:00:00 +0000\r\n",
         );
     }
 

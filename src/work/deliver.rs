@@ -1,0 +1,229 @@
+//! A delivery: one message on its way to the mailboxes of its recipients, each copy on its own
+//! merits (RFC 2033 §4.2).
+//!
+//! A copy is what was received with our trace lines in front, and not a byte else (invariant 12). No
+//! answer is given before the commit (invariant 5).
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::trace::{Journey, Trace, Via};
+use super::{Changes, clock, facts};
+use crate::crash_point;
+use crate::error::{Fault, Refusal};
+use crate::job::{Change, DeliveryProblem, MailboxKey, Recipient};
+use crate::limits::DELIVERY_BATCH_BYTES_MAX;
+use crate::model::{AccountId, MailboxName, Uid};
+use crate::store::{
+    self, Delivered, Delivery, DeliveryDigest, IfMissing, NewBody, NewMessage, Store,
+};
+
+/// A message that was delivered and committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The recipient as the sender gave it.
+    pub recipient: String,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Where it went.
+    pub mailbox: MailboxKey,
+    /// Its UID there.
+    pub uid: Uid,
+    /// Bytes as stored, trace lines included.
+    pub bytes: u64,
+}
+
+/// Told of each delivery after its commit, on the thread that did it: be quick.
+pub trait DeliveryHook: Send + Sync {
+    /// This has just arrived, and the sender does not know yet.
+    fn delivered(&self, arrival: &Arrival);
+}
+
+/// Whether mail that was here before is kept out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// Yes, if it can be told from mail sent twice on purpose (design.md §7, pitfalls 6, 146).
+    Recognise,
+    /// No: whoever sends it means it.
+    Keep,
+}
+
+/// Whoever brings messages to their mailboxes.
+pub(super) struct Courier {
+    pub(super) store: Store,
+    pub(super) changes: Arc<Changes>,
+    pub(super) hostname: String,
+    pub(super) hook: Option<Arc<dyn DeliveryHook>>,
+}
+
+/// One delivery's answer, recipient by recipient.
+type Answer = Result<(), DeliveryProblem>;
+
+impl Courier {
+    /// Delivers `message` to each recipient; the answers are in their order, and the changes are
+    /// those that were published.
+    pub(super) fn deliver(
+        &self,
+        via: Via<'_>,
+        sender: &str,
+        recipients: &[Recipient],
+        message: &[u8],
+        repeats: Repeats,
+    ) -> (Vec<Answer>, Vec<Change>) {
+        let Some(queue_id) = queue_id() else {
+            log::error!("deliver: the system gives no random bytes");
+            let failed = Err(DeliveryProblem::Failed(Fault::Unavailable));
+            return (vec![failed; recipients.len()], Vec::new());
+        };
+        let trace = Trace { hostname: &self.hostname, queue_id: &queue_id, at: clock::today() };
+        let mut round = Round {
+            courier: self,
+            sender,
+            queue_id: &queue_id,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            answers: vec![Ok(()); recipients.len()],
+            changes: Vec::new(),
+        };
+        for (nth, recipient) in recipients.iter().enumerate() {
+            let journey = Journey::of(message, &recipient.given);
+            if journey.is_a_loop() {
+                log::warn!("deliver: {queue_id} to {} goes in circles", recipient.given);
+                round.answer(nth, Err(DeliveryProblem::Refused(Refusal::MailLoop)));
+                continue;
+            }
+            let lines = trace.lines(via, sender, &recipient.given);
+            let body = [lines.as_bytes(), message].concat();
+            let recognised = repeats == Repeats::Recognise && journey.has_received();
+            let digest = recognised.then(|| DeliveryDigest::new(sender, &recipient.given, message));
+            round.add(nth, recipient, body, digest);
+        }
+        round.commit();
+        (round.answers, round.changes)
+    }
+}
+
+/// The copies of one message, committed in as few transactions as memory allows.
+struct Round<'a> {
+    courier: &'a Courier,
+    sender: &'a str,
+    queue_id: &'a str,
+    waiting: Vec<(Waiting<'a>, Delivery)>,
+    waiting_bytes: usize,
+    answers: Vec<Answer>,
+    changes: Vec<Change>,
+}
+
+/// A copy before its commit: which recipient's, and its bytes.
+struct Waiting<'a> {
+    nth: usize,
+    recipient: &'a Recipient,
+    bytes: u64,
+}
+
+impl<'a> Round<'a> {
+    fn answer(&mut self, nth: usize, answer: Answer) {
+        if let Some(slot) = self.answers.get_mut(nth) {
+            *slot = answer;
+        }
+    }
+
+    fn add(
+        &mut self,
+        nth: usize,
+        recipient: &'a Recipient,
+        body: Vec<u8>,
+        digest: Option<DeliveryDigest>,
+    ) {
+        if self.waiting_bytes.saturating_add(body.len()) > DELIVERY_BATCH_BYTES_MAX {
+            self.commit();
+        }
+        self.waiting_bytes = self.waiting_bytes.saturating_add(body.len());
+        let waiting = Waiting { nth, recipient, bytes: body.len() as u64 };
+        let message = NewMessage {
+            account: recipient.account,
+            // Here the recipient's Sieve script will say where it goes, and with which flags.
+            mailbox: MailboxName::inbox(),
+            flags: crate::job::FlagSet::default(),
+            internal_date: None,
+            facts: facts::of(&body),
+            body: NewBody::Bytes(body),
+        };
+        let delivery = Delivery { message, if_missing: IfMissing::Inbox, digest };
+        self.waiting.push((waiting, delivery));
+    }
+
+    fn commit(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let (waiting, deliveries): (Vec<_>, Vec<_>) = self.waiting.drain(..).unzip();
+        self.waiting_bytes = 0;
+        let results = self.courier.store.deliver(deliveries);
+        crash_point!("deliver: committed, reply not sent");
+        let missing = || Err(store::Failure::Closed.into());
+        let results = results.into_iter().chain(std::iter::repeat_with(missing));
+        for (waiting, result) in waiting.into_iter().zip(results) {
+            let answer = self.settle(&waiting, result);
+            self.answer(waiting.nth, answer);
+        }
+    }
+
+    /// What the store said, as an answer; with the log line, the change and the hook.
+    fn settle(&mut self, waiting: &Waiting<'_>, result: Result<Delivered, store::Error>) -> Answer {
+        let (id, recipient) = (self.queue_id, waiting.recipient);
+        let given = shown(&recipient.given);
+        match result {
+            Ok(Delivered::Stored(stored)) => {
+                let sender = shown(self.sender);
+                let (uid, bytes) = (stored.uid, waiting.bytes);
+                log::info!("deliver: {id} from <{sender}> to <{given}>: UID {uid}, {bytes} bytes");
+                let change = Change { mailbox: stored.mailbox, mod_seq: stored.mod_seq };
+                self.courier.changes.publish(change);
+                self.changes.push(change);
+                if let Some(hook) = &self.courier.hook {
+                    hook.delivered(&Arrival {
+                        recipient: recipient.given.clone(),
+                        account: recipient.account,
+                        mailbox: stored.mailbox,
+                        uid,
+                        bytes,
+                    });
+                }
+                Ok(())
+            }
+            Ok(Delivered::Repeated { first, now }) => {
+                let (first, now) = (first.seconds(), now.seconds());
+                log::info!("deliver: {id} to <{given}>: had been delivered at {first}, now {now}");
+                Ok(())
+            }
+            Err(store::Error::Refused(refusal)) => {
+                log::info!("deliver: {id} to <{given}>: refused: {refusal:?}");
+                Err(DeliveryProblem::Refused(refusal))
+            }
+            Err(store::Error::Failed(failure)) => {
+                log::error!("deliver: {id} to <{given}>: {failure}");
+                Err(DeliveryProblem::Failed(failure.fault()))
+            }
+        }
+    }
+}
+
+/// For the log: on one line.
+fn shown(address: &str) -> std::str::EscapeDebug<'_> {
+    address.escape_debug()
+}
+
+/// A number for the log and the Received line that nothing else has.
+fn queue_id() -> Option<String> {
+    let mut random = [0; 8];
+    SystemRandom::new().fill(&mut random).ok()?;
+    let mut id = String::with_capacity(16);
+    random.iter().for_each(|byte| {
+        // Writing to a String cannot fail.
+        let _written = write!(id, "{byte:02x}");
+    });
+    Some(id)
+}

@@ -1,0 +1,61 @@
+//! MIME parts with their transfer encoding undone (RFC 3516 §4.3).
+
+use std::ops::Range;
+
+use super::run::Answer;
+use crate::error::Refusal;
+use crate::job::Reply;
+use crate::model::{AccountId, BlobId};
+use crate::store::{self, Store};
+
+/// How a part is encoded, and how far it was decoded.
+enum Decoder {
+    Plain,
+}
+
+impl Decoder {
+    /// RFC 2045 §6.1; what we do not know is refused, never guessed.
+    fn of(encoding: &str) -> Option<Self> {
+        match encoding.trim() {
+            "" | "7bit" | "8bit" | "binary" => Some(Self::Plain),
+            _ => None,
+        }
+    }
+
+    fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Plain => out.extend_from_slice(input),
+        }
+    }
+
+    fn finish(self, _out: &mut Vec<u8>) {
+        match self {
+            Self::Plain => {}
+        }
+    }
+}
+
+/// Reads the bytes `range` of a body and decodes them, a slice at a time.
+pub(super) fn decode(
+    store: &Store,
+    account: AccountId,
+    blob: BlobId,
+    range: Range<u64>,
+    encoding: &str,
+) -> Answer {
+    let Some(mut decoder) = Decoder::of(encoding) else {
+        return Err(Refusal::UnknownEncoding.into());
+    };
+    let (mut out, mut at) = (Vec::new(), range.start);
+    while at < range.end {
+        let slice = store.read_body(account, blob, at, range.end - at)?;
+        if slice.is_empty() {
+            let (doing, what) = ("decode part", "a body ends before its part does");
+            return Err(store::Failure::Corrupt { doing, what }.into());
+        }
+        at = at.saturating_add(slice.len() as u64);
+        decoder.feed(&slice, &mut out);
+    }
+    decoder.finish(&mut out);
+    Ok(Reply::Bytes(out.into()))
+}

@@ -1,0 +1,388 @@
+//! Each job as calls to the store, and what they came to as its reply.
+//!
+//! A failure is logged here, once, with what was being done, and never with a password or the text of
+//! a message; the peer learns its [`Fault`] only. A change is published after its commit, and before
+//! the reply.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::deliver::{Courier, Repeats};
+use super::login::{Attempt, Directory, Entry, Logins};
+use super::snapshots::Snapshots;
+use super::spool::{self, Spool};
+use super::trace::Via;
+use super::{Changes, Done, Lane, Run, facts, parts, search};
+use crate::crash_point;
+use crate::error::{Fault, Refusal};
+use crate::job::{
+    Body, Change, DeliveryProblem, Envelope, FlagSet, Job, MailboxKey, Recipient, Reply, StoreMode,
+    Transfer, Wants,
+};
+use crate::mail::{Snapshot, UidRuns};
+use crate::model::{AccountId, Address, Flags, MailboxId, MailboxName, ModSeq, Timestamp};
+use crate::store::{self, AccountFound, FlagChange, NewBody, NewMessage, Store};
+
+/// Why there is no good reply.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The store's.
+    Store(store::Error),
+    /// Ours, and logged already.
+    Fault(Fault),
+}
+
+impl From<store::Error> for Trouble {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<store::Failure> for Trouble {
+    fn from(failure: store::Failure) -> Self {
+        Self::Store(failure.into())
+    }
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::Store(refusal.into())
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(super) type Answer = Result<Reply, Trouble>;
+
+/// Runs jobs against the store.
+pub(super) struct Runner {
+    pub(super) store: Store,
+    pub(super) snapshots: Snapshots,
+    pub(super) changes: Arc<Changes>,
+    pub(super) logins: Logins,
+    pub(super) spool: Spool,
+    pub(super) courier: Courier,
+}
+
+impl Run for Runner {
+    fn run(&self, lane: Lane, job: Box<Job>) -> Done {
+        if let Job::Login { user, password, peer, act_as } = *job {
+            return self.logins.run(lane, Attempt { user, password, peer, act_as });
+        }
+        let about = About::of(&job);
+        Done::Reply(match self.answer(*job) {
+            Ok(reply) => reply,
+            Err(Trouble::Store(store::Error::Refused(refusal))) => Reply::Refused(refusal),
+            Err(Trouble::Store(store::Error::Failed(failure))) => {
+                log::error!("work: {about}: {failure}");
+                Reply::Failed(failure.fault())
+            }
+            Err(Trouble::Fault(fault)) => Reply::Failed(fault),
+        })
+    }
+}
+
+impl Runner {
+    fn answer(&self, job: Job) -> Answer {
+        match job {
+            Job::Login { .. } => Err(Fault::ServerBug.into()), // `run` took it
+            Job::ListMailboxes { account } => self.list_mailboxes(account),
+            Job::Status { account, name } => {
+                Ok(Reply::MailboxStatus(self.store.mailbox(account, &name)?))
+            }
+            Job::OpenMailbox { account, name } => {
+                let (info, snapshot) = self.snapshots.open(account, &name)?;
+                Ok(Reply::MailboxOpened { info, snapshot })
+            }
+            Job::CreateMailbox { account, name, special_use } => {
+                self.store.create_mailbox(account, &name, special_use)?;
+                Ok(Reply::Done)
+            }
+            Job::DeleteMailbox { account, name } => self.delete_mailbox(account, &name),
+            Job::RenameMailbox { account, from, to } => self.rename_mailbox(account, &from, &to),
+            Job::Subscribe { account, name } => {
+                self.store.subscribe(account, &name)?;
+                Ok(Reply::Done)
+            }
+            Job::Unsubscribe { account, name } => {
+                self.store.unsubscribe(account, &name)?;
+                Ok(Reply::Done)
+            }
+            Job::Refresh { mailbox } => {
+                Ok(Reply::Current { snapshot: self.snapshots.current(mailbox)? })
+            }
+            Job::Fetch { mailbox, uids, wants, mark_seen } => {
+                self.fetch(mailbox, &uids, wants, mark_seen)
+            }
+            Job::ReadBody { account, blob, offset, count } => {
+                Ok(Reply::Bytes(self.store.read_body(account, blob, offset, count)?.into()))
+            }
+            Job::DecodePart { account, blob, offset, count, encoding } => parts::decode(
+                &self.store,
+                account,
+                blob,
+                offset..offset.saturating_add(count),
+                &encoding,
+            ),
+            Job::Store { mailbox, uids, mode, flags, unchanged_since } => {
+                self.store_flags(mailbox, FlagChange { uids, mode, flags, unchanged_since })
+            }
+            Job::Expunge { mailbox, uids } => self.expunge(mailbox, uids),
+            Job::Copy(transfer) => self.transfer(transfer, Store::copy),
+            Job::Move(transfer) => self.transfer(transfer, Store::move_messages),
+            Job::Append { account, name, flags, internal_date, body } => {
+                self.append(account, name, flags, internal_date, body)
+            }
+            Job::Search { mailbox, query, among, from } => {
+                search::run(self, mailbox, &query, &among, from)
+            }
+            Job::Spool { ticket, chunk } => Ok(Reply::Spooled(self.spool.add(ticket, &chunk)?)),
+            Job::FindRecipient { given } => self.find_recipient(given),
+            Job::Deliver { envelope, recipients, body } => {
+                Ok(self.deliver(&envelope, &recipients, body))
+            }
+            Job::Addresses { account } => Ok(Reply::Addresses(self.store.addresses(account)?)),
+        }
+    }
+
+    fn publish(&self, mailbox: MailboxKey, mod_seq: ModSeq) {
+        self.changes.publish(Change { mailbox, mod_seq });
+    }
+
+    fn list_mailboxes(&self, account: AccountId) -> Answer {
+        let mailboxes = self.store.list_mailboxes(account)?;
+        let subscriptions = self.store.subscriptions(account)?;
+        Ok(Reply::Mailboxes { mailboxes, subscriptions })
+    }
+
+    fn delete_mailbox(&self, account: AccountId, name: &MailboxName) -> Answer {
+        let gone = self.store.delete_mailbox(account, name)?;
+        self.snapshots.forget(gone);
+        self.publish(gone, ModSeq(i64::MAX)); // nothing comes after it
+        Ok(Reply::Done)
+    }
+
+    fn rename_mailbox(&self, account: AccountId, from: &MailboxName, to: &MailboxName) -> Answer {
+        if let Some(change) = self.store.rename_mailbox(account, from, to)? {
+            self.changes.publish(change);
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Reads first and marks then, so that nothing is marked that was not read; what is told of the
+    /// messages is how they are after it.
+    fn fetch(&self, mailbox: MailboxKey, uids: &UidRuns, wants: Wants, mark_seen: bool) -> Answer {
+        let store::Batch { mut messages, next } = self.store.fetch(mailbox, uids, wants)?;
+        let unseen = |fetched: &&crate::job::Fetched| !fetched.message.flags.contains(Flags::SEEN);
+        let unseen: UidRuns = if mark_seen {
+            messages.iter().filter(unseen).map(|fetched| fetched.message.uid).collect()
+        } else {
+            UidRuns::new()
+        };
+        if unseen.is_empty() {
+            return Ok(Reply::Messages { messages, next, snapshot: None });
+        }
+        let snapshot = self.mark_seen(mailbox, unseen)?;
+        for fetched in &mut messages {
+            if let Some(message) = snapshot.get(fetched.message.uid) {
+                fetched.message = message;
+                fetched.keywords = snapshot.head.keywords.clone();
+            }
+        }
+        Ok(Reply::Messages { messages, next, snapshot: Some(snapshot) })
+    }
+
+    fn mark_seen(&self, mailbox: MailboxKey, uids: UidRuns) -> Result<Arc<Snapshot>, Trouble> {
+        let flags = FlagSet { flags: Flags::SEEN, keywords: Vec::new() };
+        let change = FlagChange { uids, mode: StoreMode::Add, flags, unchanged_since: None };
+        let stored = self.store.store_flags(mailbox, change)?;
+        if !stored.changed.is_empty() {
+            self.publish(mailbox, stored.mod_seq);
+        }
+        Ok(self.snapshots.current(mailbox)?)
+    }
+
+    fn store_flags(&self, mailbox: MailboxKey, change: FlagChange) -> Answer {
+        let store::FlagsStored { modified, changed, mod_seq } =
+            self.store.store_flags(mailbox, change)?;
+        if !changed.is_empty() {
+            self.publish(mailbox, mod_seq);
+        }
+        let snapshot = self.snapshots.current(mailbox)?;
+        Ok(Reply::Stored { modified, changed, mod_seq, snapshot })
+    }
+
+    fn expunge(&self, mailbox: MailboxKey, uids: Option<UidRuns>) -> Answer {
+        let store::Expunged { uids, mod_seq } = self.store.expunge(mailbox, uids)?;
+        if !uids.is_empty() {
+            self.publish(mailbox, mod_seq);
+        }
+        let snapshot = self.snapshots.current(mailbox)?;
+        Ok(Reply::Expunged { uids, snapshot })
+    }
+
+    fn transfer(
+        &self,
+        transfer: Transfer,
+        how: impl FnOnce(&Store, Transfer) -> Result<store::Copied, store::Error>,
+    ) -> Answer {
+        let source = transfer.from;
+        let copied = how(&self.store, transfer)?;
+        if !copied.to.is_empty() {
+            self.publish(copied.target, copied.target_mod_seq);
+            if source != copied.target {
+                self.publish(source, copied.source_mod_seq);
+            }
+        }
+        let snapshot = self.snapshots.current(source)?;
+        let store::Copied { from, to, uid_validity, .. } = copied;
+        Ok(Reply::Copied { uid_validity, from, to, snapshot })
+    }
+
+    fn append(
+        &self,
+        account: AccountId,
+        mailbox: MailboxName,
+        flags: FlagSet,
+        internal_date: Option<Timestamp>,
+        body: Body,
+    ) -> Answer {
+        let bytes = spool::read(body)?;
+        let facts = facts::of(&bytes);
+        let body = NewBody::Bytes(bytes);
+        let message = NewMessage { account, mailbox, flags, internal_date, body, facts };
+        let stored = self.store.append(message)?;
+        crash_point!("append: committed, reply not sent");
+        self.publish(stored.mailbox, stored.mod_seq);
+        let store::Appended { mailbox, uid_validity, uid, email_id, thread_id, .. } = stored;
+        Ok(Reply::Appended { mailbox, uid_validity, uid, email_id, thread_id })
+    }
+
+    fn find_recipient(&self, given: String) -> Answer {
+        let Some(address) = Address::new(&given) else {
+            return Err(Refusal::NoSuchRecipient.into());
+        };
+        let Some((found, has_detail)) = find_account(&self.store, &address)? else {
+            return Err(Refusal::NoSuchRecipient.into());
+        };
+        let detail = if has_detail { detail_of(&given).map(str::to_owned) } else { None };
+        Ok(Reply::RecipientFound(Recipient { account: found.account, given, detail }))
+    }
+
+    fn deliver(&self, envelope: &Envelope, recipients: &[Recipient], body: Body) -> Reply {
+        let message = match spool::read(body) {
+            Ok(message) => message,
+            Err(fault) => {
+                let failed = Err(DeliveryProblem::Failed(fault));
+                return Reply::Delivered(vec![failed; recipients.len()]);
+            }
+        };
+        let (via, repeats) = (Via::Lmtp(envelope), Repeats::Recognise);
+        let (answers, _) =
+            self.courier.deliver(via, &envelope.sender, recipients, &message, repeats);
+        Reply::Delivered(answers)
+    }
+}
+
+/// The account behind an address, and whether it took leaving out what stands behind `+` to find it:
+/// an address that has a `+` of its own is found as it is.
+pub(super) fn find_account(
+    store: &Store,
+    address: &Address,
+) -> Result<Option<(AccountFound, bool)>, store::Failure> {
+    if let Some(found) = store.account_by_address(address)? {
+        return Ok(Some((found, false)));
+    }
+    match address.split_detail() {
+        (_, None) => Ok(None),
+        (plain, Some(_)) => Ok(store.account_by_address(&plain)?.map(|found| (found, true))),
+    }
+}
+
+/// The accounts of the store, for logins.
+pub(super) struct StoredAccounts(pub(super) Store);
+
+impl Directory for StoredAccounts {
+    fn find(&self, address: &Address) -> Result<Option<Entry>, Fault> {
+        match find_account(&self.0, address) {
+            Ok(found) => Ok(found.map(|(found, _)| Entry {
+                account: found.account,
+                primary: found.primary,
+                hash: found.password_hash,
+            })),
+            Err(failure) => {
+                log::error!("login: {failure}");
+                Err(failure.fault())
+            }
+        }
+    }
+}
+
+/// What stands behind the first `+` of the local part, as given (RFC 5233 §4).
+fn detail_of(given: &str) -> Option<&str> {
+    let (local, _) = given.trim().split_once('@')?;
+    Some(local.split_once('+')?.1)
+}
+
+/// What a failure was about, for the log.
+#[derive(Clone, Copy, Debug)]
+struct About {
+    job: &'static str,
+    account: Option<AccountId>,
+    mailbox: Option<MailboxId>,
+}
+
+impl About {
+    fn of(job: &Job) -> Self {
+        let (name, account, mailbox) = match job {
+            Job::Login { .. } => ("login", None, None),
+            Job::ListMailboxes { account } => ("list", Some(*account), None),
+            Job::Status { account, .. } => ("status", Some(*account), None),
+            Job::OpenMailbox { account, .. } => ("select", Some(*account), None),
+            Job::CreateMailbox { account, .. } => ("create", Some(*account), None),
+            Job::DeleteMailbox { account, .. } => ("delete", Some(*account), None),
+            Job::RenameMailbox { account, .. } => ("rename", Some(*account), None),
+            Job::Subscribe { account, .. } => ("subscribe", Some(*account), None),
+            Job::Unsubscribe { account, .. } => ("unsubscribe", Some(*account), None),
+            Job::Refresh { mailbox } => Self::in_mailbox("refresh", mailbox),
+            Job::Fetch { mailbox, .. } => Self::in_mailbox("fetch", mailbox),
+            Job::ReadBody { account, .. } => ("read body", Some(*account), None),
+            Job::DecodePart { account, .. } => ("decode part", Some(*account), None),
+            Job::Store { mailbox, .. } => Self::in_mailbox("store", mailbox),
+            Job::Expunge { mailbox, .. } => Self::in_mailbox("expunge", mailbox),
+            Job::Copy(transfer) => Self::in_mailbox("copy", &transfer.from),
+            Job::Move(transfer) => Self::in_mailbox("move", &transfer.from),
+            Job::Append { account, .. } => ("append", Some(*account), None),
+            Job::Search { mailbox, .. } => Self::in_mailbox("search", mailbox),
+            Job::Spool { .. } => ("spool", None, None),
+            Job::FindRecipient { .. } => ("rcpt", None, None),
+            Job::Deliver { .. } => ("deliver", None, None),
+            Job::Addresses { account } => ("addresses", Some(*account), None),
+        };
+        Self { job: name, account, mailbox }
+    }
+
+    fn in_mailbox(
+        job: &'static str,
+        key: &MailboxKey,
+    ) -> (&'static str, Option<AccountId>, Option<MailboxId>) {
+        (job, Some(key.account), Some(key.mailbox))
+    }
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.job)?;
+        if let Some(account) = self.account {
+            write!(f, " of account {account}")?;
+        }
+        if let Some(mailbox) = self.mailbox {
+            write!(f, ", mailbox {mailbox}")?;
+        }
+        Ok(())
+    }
+}
