@@ -30,5 +30,6 @@ extern crate std;
 pub mod cursor;
 pub mod imap;
 pub mod lmtp;
+pub mod message;
 
 pub use cursor::{Cursor, Error};

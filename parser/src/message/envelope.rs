@@ -1,0 +1,199 @@
+//! ENVELOPE (RFC 9051 §7.5.2) written from a header, valid for IMAP4rev1 and IMAP4rev2 alike.
+//!
+//! Encoded words stay as they are, what is missing is NIL and never invented (pitfall 105). Text
+//! with 8-bit bytes goes into a literal, which both revisions can read.
+
+use alloc::vec::Vec;
+
+use memchr::memchr;
+
+use super::address::{Address, Addresses, Mailbox};
+use super::header::{Header, Repeated, unfold};
+
+/// The envelope of a message of which nothing is known.
+pub const EMPTY: &[u8] = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)";
+
+/// Appends `"(" env-date SP env-subject SP env-from … ")"`.
+pub fn write(header: &Header<'_>, out: &mut Vec<u8>) {
+    out.push(b'(');
+    field(header.date, out);
+    out.push(b' ');
+    field(header.subject, out);
+    out.push(b' ');
+    let from = out.len();
+    if !addresses(header, Repeated::From, out) {
+        out.extend_from_slice(b"NIL");
+    }
+    let from = from..out.len();
+    for which in [Repeated::Sender, Repeated::ReplyTo] {
+        out.push(b' ');
+        if !addresses(header, which, out) {
+            out.extend_from_within(from.clone()); // RFC 9051 §7.5.2: they default to From
+        }
+    }
+    for which in [Repeated::To, Repeated::Cc, Repeated::Bcc] {
+        out.push(b' ');
+        if !addresses(header, which, out) {
+            out.extend_from_slice(b"NIL");
+        }
+    }
+    out.push(b' ');
+    field(header.in_reply_to, out);
+    out.push(b' ');
+    field(header.message_id, out);
+    out.push(b')');
+}
+
+/// `nstring` of a field's value; an empty field is there and therefore "".
+fn field(value: Option<&[u8]>, out: &mut Vec<u8>) {
+    nstring(value.map(unfold).as_deref(), out);
+}
+
+/// `"(" 1*address ")"` of every field of that name; writes nothing and is false if there is none.
+fn addresses(header: &Header<'_>, which: Repeated, out: &mut Vec<u8>) -> bool {
+    let before = out.len();
+    out.push(b'(');
+    for value in header.all(which) {
+        for item in Addresses::new(&unfold(value)) {
+            address(&item, out);
+        }
+    }
+    if out.len() == before.saturating_add(1) {
+        out.truncate(before);
+        return false;
+    }
+    out.push(b')');
+    true
+}
+
+/// `address` — RFC 9051 §9. A host of NIL means a group, so an address without `@` has "".
+fn address(address: &Address<'_>, out: &mut Vec<u8>) {
+    let Mailbox { name, route, local, domain } = match address {
+        Address::Group(name) => {
+            out.extend_from_slice(b"(NIL NIL ");
+            string(name, out);
+            out.extend_from_slice(b" NIL)");
+            return;
+        }
+        Address::GroupEnd => return out.extend_from_slice(b"(NIL NIL NIL NIL)"),
+        Address::Mailbox(mailbox) => mailbox,
+    };
+    out.push(b'(');
+    nstring(name.as_deref(), out);
+    out.push(b' ');
+    nstring(*route, out);
+    out.push(b' ');
+    string(local, out);
+    out.push(b' ');
+    string(domain.as_deref().unwrap_or_default(), out);
+    out.push(b')');
+}
+
+/// `nstring` — RFC 9051 §9.
+pub fn nstring(value: Option<&[u8]>, out: &mut Vec<u8>) {
+    match value {
+        Some(value) => string(value, out),
+        None => out.extend_from_slice(b"NIL"),
+    }
+}
+
+/// `string` — RFC 9051 §9: quoted where that can hold the text, a literal otherwise. A NUL fits
+/// in neither and is written as `?`.
+pub fn string(value: &[u8], out: &mut Vec<u8>) {
+    let (mut plain, mut quotable) = (true, true);
+    for &byte in value {
+        plain &= !matches!(byte, b'"' | b'\\' | 0);
+        quotable &= byte < 0x80 && !matches!(byte, b'\r' | b'\n');
+    }
+    if plain && quotable {
+        out.push(b'"');
+        out.extend_from_slice(value);
+        out.push(b'"');
+        return;
+    }
+    if !quotable {
+        literal(value, out);
+        return;
+    }
+    out.push(b'"');
+    for &byte in value {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(if byte == 0 { b'?' } else { byte });
+    }
+    out.push(b'"');
+}
+
+fn literal(value: &[u8], out: &mut Vec<u8>) {
+    out.push(b'{');
+    decimal(value.len(), out);
+    out.extend_from_slice(b"}\r\n");
+    if memchr(0, value).is_none() {
+        out.extend_from_slice(value);
+    } else {
+        out.extend(value.iter().map(|byte| if *byte == 0 { b'?' } else { *byte }));
+    }
+}
+
+/// A number in decimal.
+pub fn decimal(value: usize, out: &mut Vec<u8>) {
+    let before = out.len();
+    let mut value = value;
+    loop {
+        let digit = u8::try_from(value.rem_euclid(10)).unwrap_or(0);
+        out.push(b'0'.saturating_add(digit));
+        value = value.div_euclid(10);
+        if value == 0 {
+            break;
+        }
+    }
+    out.get_mut(before..).unwrap_or_default().reverse();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::{String, ToString};
+
+    #[track_caller]
+    fn check(header: &str, want: &str) {
+        let mut out = Vec::new();
+        write(&Header::of(header.as_bytes()).0, &mut out);
+        assert_eq!(String::from_utf8_lossy(&out), want, "{header}");
+    }
+
+    #[test] // pitfall 105
+    fn envelopes() {
+        check("", core::str::from_utf8(EMPTY).unwrap());
+        check(
+            "Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nFrom: Terry <gray@cac.washington.edu>\r\n\
+             Subject: =?x?q?a?= \"b\\\r\nTo: imap@cac.washington.edu\r\ncc: a@b, Joe\r\n <c@d>\r\n\
+             Message-Id: <B27397@cac>\r\n\r\n",
+            "(\"Wed, 17 Jul 1996 02:23:25 -0700\" \"=?x?q?a?= \\\"b\\\\\" \
+             ((\"Terry\" NIL \"gray\" \"cac.washington.edu\")) \
+             ((\"Terry\" NIL \"gray\" \"cac.washington.edu\")) \
+             ((\"Terry\" NIL \"gray\" \"cac.washington.edu\")) \
+             ((NIL NIL \"imap\" \"cac.washington.edu\")) \
+             ((NIL NIL \"a\" \"b\")(\"Joe\" NIL \"c\" \"d\")) NIL NIL \"<B27397@cac>\")",
+        );
+        check(
+            "From: a@b\nSender: c@d\nReply-To: \nTo: g: x, y@z;\nTo: <@r:s@t>\nSubject:\n",
+            "(NIL \"\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"c\" \"d\")) ((NIL NIL \"a\" \"b\")) \
+             ((NIL NIL \"g\" NIL)(NIL NIL \"x\" \"\")(NIL NIL \"y\" \"z\")(NIL NIL NIL NIL)\
+             (NIL \"@r\" \"s\" \"t\")) NIL NIL NIL NIL)",
+        );
+        check("Subject: gr\u{fc}n\r\n", "(NIL {5}\r\ngr\u{fc}n NIL NIL NIL NIL NIL NIL NIL NIL)");
+        check("Subject: a\0b\r\n", "(NIL \"a?b\" NIL NIL NIL NIL NIL NIL NIL NIL)");
+        check("Subject: \0\u{fc}\r\n", "(NIL {3}\r\n?\u{fc} NIL NIL NIL NIL NIL NIL NIL NIL)");
+    }
+
+    #[test]
+    fn numbers() {
+        for value in [0, 7, 10, 4_294_967_295] {
+            let mut out = Vec::new();
+            decimal(value, &mut out);
+            assert_eq!(out, value.to_string().as_bytes());
+        }
+    }
+}

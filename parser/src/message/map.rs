@@ -1,0 +1,542 @@
+//! The map of a message: where its parts lie and what their headers say of them, without a byte
+//! of their bodies. All that BODY, BODYSTRUCTURE and sections need (RFC 9051 §7.5.2).
+//!
+//! Parts stand in a flat list in the order of the message (parents first), so a subtree is a run
+//! of it. A [`Kind::Multipart`] has at least one child and a [`Kind::Message`] exactly one; what
+//! cannot keep that is a leaf of text/plain (pitfalls 19, 106).
+
+use alloc::vec::Vec;
+
+use super::{build, codec};
+
+/// Parts of one message; what comes behind belongs to the last one.
+pub const PARTS_MAX: usize = 10_000;
+/// Levels of nesting; a deeper multipart or message is text/plain.
+pub const DEPTH_MAX: usize = 100;
+/// Parameters of one field.
+pub const PARAMS_PER_FIELD_MAX: usize = 100;
+/// Parameters of all parts.
+pub const PARAMS_MAX: usize = 50_000;
+/// Bytes of one value; the rest of it is not kept.
+pub const VALUE_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of all values; those that do not fit are absent.
+pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The map. [`MessageMap::encode`] makes bytes of it that need no message to be read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageMap {
+    pub(super) size: u32,
+    pub(super) parts: Vec<Part>,
+    pub(super) params: Vec<(Span, Span)>,
+    pub(super) text: Vec<u8>,
+}
+
+/// What a part is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// No parts.
+    #[default]
+    Leaf,
+    /// multipart/*, with at least one part.
+    Multipart,
+    /// message/rfc822 or message/global, with the message's root as its only part.
+    Message,
+}
+
+/// A piece of `MessageMap::text`, or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) at: u32,
+    pub(super) len: u32,
+}
+
+impl Span {
+    pub(super) const NONE: Self = Self { at: u32::MAX, len: 0 };
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// Offsets count from the first byte of the message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) kind: Kind,
+    /// `u32::MAX` for the root.
+    pub(super) parent: u32,
+    /// The index behind the last part below this one.
+    pub(super) end: u32,
+    pub(super) header: (u32, u32),
+    pub(super) body: (u32, u32),
+    pub(super) lines: u32,
+    pub(super) media: Span,
+    pub(super) subtype: Span,
+    pub(super) id: Span,
+    pub(super) description: Span,
+    pub(super) encoding: Span,
+    pub(super) md5: Span,
+    pub(super) disposition: Span,
+    pub(super) language: Span,
+    pub(super) location: Span,
+    pub(super) envelope: Span,
+    /// First and count, in `MessageMap::params`.
+    pub(super) params: (u32, u32),
+    pub(super) disposition_params: (u32, u32),
+}
+
+impl MessageMap {
+    /// Maps `message` in one pass. Never fails: see the module's rule. Of a message over 4 GiB
+    /// only the first 4 GiB are seen.
+    pub fn parse(message: &[u8]) -> Self {
+        build::build(message, None)
+    }
+
+    /// As [`MessageMap::parse`], with the top header already read by [`super::Header::of`].
+    pub fn parse_with(message: &[u8], header: &super::Header<'_>, header_len: usize) -> Self {
+        build::build(message, Some((header, header_len)))
+    }
+
+    /// The map as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// A map from [`MessageMap::encode`]'s bytes; `None` if they are of another version or damaged.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        codec::decode(bytes)
+    }
+
+    /// Bytes of the message.
+    pub const fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// The message itself: always there.
+    pub const fn root(&self) -> PartRef<'_> {
+        PartRef { map: self, index: 0 }
+    }
+
+    /// A part by its place in the list.
+    pub fn part(&self, index: usize) -> Option<PartRef<'_>> {
+        (index < self.parts.len()).then_some(PartRef { map: self, index })
+    }
+
+    /// Every part, parents first.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = PartRef<'_>> {
+        (0..self.parts.len()).map(|index| PartRef { map: self, index })
+    }
+
+    fn value(&self, span: Span) -> Option<&[u8]> {
+        let at = usize::try_from(span.at).ok()?;
+        let end = at.checked_add(usize::try_from(span.len).ok()?)?;
+        (span != Span::NONE).then(|| self.text.get(at..end)).flatten()
+    }
+
+    fn values(&self, (first, count): (u32, u32)) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        let end = first.saturating_add(usize::try_from(count).unwrap_or(0));
+        let params = self.params.get(first..end).unwrap_or_default();
+        params.iter().map(|(name, value)| {
+            (self.value(*name).unwrap_or_default(), self.value(*value).unwrap_or_default())
+        })
+    }
+}
+
+/// One part of a map.
+#[derive(Clone, Copy, Debug)]
+pub struct PartRef<'a> {
+    map: &'a MessageMap,
+    index: usize,
+}
+
+/// A part that nothing is known of: only an empty map, which the parser never makes, has one.
+static NO_PART: Part = Part {
+    kind: Kind::Leaf,
+    parent: u32::MAX,
+    end: 0,
+    header: (0, 0),
+    body: (0, 0),
+    lines: 0,
+    media: Span::NONE,
+    subtype: Span::NONE,
+    id: Span::NONE,
+    description: Span::NONE,
+    encoding: Span::NONE,
+    md5: Span::NONE,
+    disposition: Span::NONE,
+    language: Span::NONE,
+    location: Span::NONE,
+    envelope: Span::NONE,
+    params: (0, 0),
+    disposition_params: (0, 0),
+};
+
+impl<'a> PartRef<'a> {
+    fn part(&self) -> &'a Part {
+        self.map.parts.get(self.index).unwrap_or(&NO_PART)
+    }
+
+    /// Its place in the list.
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What it is made of.
+    pub fn kind(&self) -> Kind {
+        self.part().kind
+    }
+
+    /// The part it is in; `None` for the message itself.
+    pub fn parent(&self) -> Option<PartRef<'a>> {
+        let parent = usize::try_from(self.part().parent).ok()?;
+        self.map.part(parent)
+    }
+
+    /// The parts directly in it, in order.
+    pub fn children(&self) -> impl Iterator<Item = PartRef<'a>> {
+        let map = self.map;
+        let end = usize::try_from(self.part().end).unwrap_or(0);
+        let mut next = self.index.saturating_add(1);
+        core::iter::from_fn(move || {
+            let child = map.part(next).filter(|_| next < end)?;
+            let behind = usize::try_from(child.part().end).unwrap_or(usize::MAX);
+            next = behind.max(next.saturating_add(1));
+            Some(child)
+        })
+    }
+
+    /// Offset and bytes of its header with the blank line.
+    pub fn header(&self) -> (u32, u32) {
+        self.part().header
+    }
+
+    /// Offset and bytes of its body, still encoded.
+    pub fn body(&self) -> (u32, u32) {
+        self.part().body
+    }
+
+    /// Line endings in its body.
+    pub fn lines(&self) -> u32 {
+        self.part().lines
+    }
+
+    /// Its type and subtype in lower case, as ("text", "plain").
+    pub fn media_type(&self) -> (&'a [u8], &'a [u8]) {
+        let part = self.part();
+        match (self.map.value(part.media), self.map.value(part.subtype)) {
+            (Some(media), Some(subtype)) => (media, subtype),
+            _ => (b"text", b"plain"),
+        }
+    }
+
+    /// True if its type and subtype are these; in lower case.
+    pub fn is(&self, media: &str, subtype: &str) -> bool {
+        self.media_type() == (media.as_bytes(), subtype.as_bytes())
+    }
+
+    /// Content-Type's parameters: names in lower case, values as sent; the parts of RFC 2231 as
+    /// they are. A text/plain without parameters is us-ascii (RFC 2045 §5.2).
+    pub fn params(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        self.map.values(self.part().params)
+    }
+
+    /// One of Content-Type's parameters.
+    pub fn param(&self, name: &str) -> Option<&'a [u8]> {
+        self.params().find(|(is, _)| *is == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// Content-ID.
+    pub fn id(&self) -> Option<&'a [u8]> {
+        self.map.value(self.part().id)
+    }
+
+    /// Content-Description, unfolded.
+    pub fn description(&self) -> Option<&'a [u8]> {
+        self.map.value(self.part().description)
+    }
+
+    /// Content-Transfer-Encoding in lower case; `7bit` if there is none (RFC 2045 §6.1).
+    pub fn encoding(&self) -> &'a [u8] {
+        self.map.value(self.part().encoding).unwrap_or(b"7bit")
+    }
+
+    /// Content-MD5.
+    pub fn md5(&self) -> Option<&'a [u8]> {
+        self.map.value(self.part().md5)
+    }
+
+    /// Content-Disposition's type in lower case.
+    pub fn disposition(&self) -> Option<&'a [u8]> {
+        self.map.value(self.part().disposition)
+    }
+
+    /// Content-Disposition's parameters, as [`PartRef::params`].
+    pub fn disposition_params(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        self.map.values(self.part().disposition_params)
+    }
+
+    /// The tags of Content-Language, as sent: separated by commas.
+    pub fn language(&self) -> Option<&'a [u8]> {
+        self.map.value(self.part().language)
+    }
+
+    /// Content-Location.
+    pub fn location(&self) -> Option<&'a [u8]> {
+        self.map.value(self.part().location)
+    }
+
+    /// For a [`Kind::Message`]: the rendered ENVELOPE of the message in it.
+    pub fn envelope(&self) -> &'a [u8] {
+        self.map.value(self.part().envelope).unwrap_or(super::envelope::EMPTY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::{String, ToString};
+    use std::path::PathBuf;
+
+    fn text(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    /// One line a part: depth in dots, type, encoding, body, lines.
+    fn show(message: &[u8], map: &MessageMap) -> String {
+        let mut shown = String::new();
+        for part in map.parts() {
+            let mut depth = 0;
+            let mut up = part;
+            while let Some(parent) = up.parent() {
+                (depth, up) = (depth + 1, parent);
+            }
+            let (media, subtype) = part.media_type();
+            let (at, len) = part.body();
+            let body = &message[at as usize..][..len as usize];
+            let body = if part.kind() == Kind::Leaf { body } else { b"" };
+            shown += &format!(
+                "{}{}/{} {} {:?} {}\n",
+                ".".repeat(depth),
+                text(media),
+                text(subtype),
+                text(part.encoding()),
+                text(body),
+                part.lines()
+            );
+        }
+        shown
+    }
+
+    #[track_caller]
+    fn check(message: &str, want: &[&str]) {
+        // The same with bare line feeds (pitfall 20).
+        for message in [message.replace('\n', "\r\n"), message.to_string()] {
+            let map = MessageMap::parse(message.as_bytes());
+            assert_eq!(map.size() as usize, message.len());
+            let shown = show(message.as_bytes(), &map).replace("\\r", "");
+            assert_eq!(shown.lines().collect::<Vec<_>>(), want, "{message}");
+            sound(&map);
+        }
+    }
+
+    /// What every map keeps, and that it survives being stored.
+    #[track_caller]
+    fn sound(map: &MessageMap) {
+        let decoded = MessageMap::decode(&map.encode()).expect("what was encoded can be decoded");
+        assert_eq!(decoded.parts().len(), map.parts().len());
+        assert_eq!(decoded.encode(), map.encode());
+        for (part, again) in map.parts().zip(decoded.parts()) {
+            assert_eq!(part.part().end, again.part().end);
+            let children = part.children().count();
+            match part.kind() {
+                Kind::Leaf => assert_eq!(children, 0),
+                Kind::Multipart => assert!(children > 0),
+                Kind::Message => assert_eq!(children, 1),
+            }
+            let (header, body) = (part.header(), part.body());
+            assert_eq!(header.0 + header.1, body.0);
+            assert!(body.0 + body.1 <= map.size());
+            for child in part.children() {
+                assert_eq!(child.parent().map(|parent| parent.index()), Some(part.index()));
+                let child = (child.header().0, child.body().0 + child.body().1);
+                assert!(child.0 >= body.0 && child.1 <= body.0 + body.1);
+            }
+        }
+    }
+
+    #[test]
+    fn plain() {
+        check("A: b\n\nbody\n", &["text/plain 7bit \"body\\n\" 1"]);
+        check("A: b\n\nbody", &["text/plain 7bit \"body\" 0"]);
+        check("A: b\n", &["text/plain 7bit \"\" 0"]);
+        check("", &["text/plain 7bit \"\" 0"]);
+        check("\nbody", &["text/plain 7bit \"body\" 0"]);
+        check(
+            "Content-Type: TEXT/Html\nContent-Transfer-Encoding: BASE64 (x)\n\n",
+            &["text/html base64 \"\" 0"],
+        );
+    }
+
+    #[test]
+    fn multiparts() {
+        check(
+            "Content-Type: multipart/mixed; boundary=\"b \"\n\npre\n--b\n\none\n--b  \n\
+             Content-Type: multipart/alternative; boundary=bb\n\n--bb\nContent-Type: text/html\n\
+             \ntwo\n\n--bbb\n--bb--\nepilogue\n--bb\n--b\n\n--b--\nend\n--b\n",
+            &[
+                "multipart/mixed 7bit \"\" 21",
+                ".text/plain 7bit \"one\" 0",
+                ".multipart/alternative 7bit \"\" 8",
+                "..text/html 7bit \"two\\n\\n--bbb\" 2",
+                ".text/plain 7bit \"\" 0",
+            ],
+        );
+    }
+
+    #[test]
+    fn messages_in_messages() {
+        check(
+            "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\none\n--b\n\
+             Content-Type: text/plain\n\ntwo\n--b\nContent-Type: message/rfc822\n\n\
+             Content-Type: multipart/mixed; boundary=c\n\n--c\n\nthree\n--b--\n",
+            &[
+                "multipart/digest 7bit \"\" 18",
+                ".message/rfc822 7bit \"\" 2",
+                "..text/plain 7bit \"one\" 0",
+                ".text/plain 7bit \"two\" 0",
+                ".message/rfc822 7bit \"\" 4",
+                "..multipart/mixed 7bit \"\" 2",
+                "...text/plain 7bit \"three\" 0",
+            ],
+        );
+    }
+
+    #[test] // pitfalls 19, 106
+    fn malformed() {
+        let plain = |body: &str, lines: u32| format!("text/plain 7bit {body:?} {lines}");
+        check("Content-Type: multipart/mixed\n\nx\n", &[&plain("x\n", 1)]);
+        check("Content-Type: multipart/mixed; boundary=b\n\nx\n", &[&plain("x\n", 1)]);
+        check("Content-Type: multipart/mixed; boundary=b\n\n--b--\n", &[&plain("--b--\n", 1)]);
+        check("Content-Type: multipart/mixed; boundary=\"\"\n\n--\n", &[&plain("--\n", 1)]);
+        check("Content-Type: nonsense\n\nx", &[&plain("x", 0)]);
+        // Headers that a boundary ends, and parts that no delimiter ends.
+        check(
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\n--b\nContent-Type: text/html\n\
+             --b\n\nopen",
+            &[
+                "multipart/mixed 7bit \"\" 5",
+                ".text/plain 7bit \"\" 0",
+                ".text/html 7bit \"\" 0",
+                ".text/plain 7bit \"open\" 0",
+            ],
+        );
+        // An outer delimiter ends all that is inside.
+        check(
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/x; \
+             boundary=c\n\n--c\n\none\n--b--\n",
+            &[
+                "multipart/mixed 7bit \"\" 7",
+                ".multipart/x 7bit \"\" 2",
+                "..text/plain 7bit \"one\" 0",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_headers_say() {
+        let map = MessageMap::parse(
+            b"Content-Type: Application/X; NAME*0*=utf-8''%41;\r\n name*1=\"b c\"\r\n\
+              Content-ID: <i@d>\r\nContent-Description: a\r\n b\r\nContent-MD5: m==\r\n\
+              Content-Disposition: ATTACHMENT; FileName=x\r\nContent-Language: de, en\r\n\
+              Content-Location: http://x\r\n\r\n",
+        );
+        let root = MessageMap::decode(&map.encode()).unwrap();
+        let root = root.root();
+        assert!(root.is("application", "x"));
+        let params: Vec<_> = root.params().map(|(n, v)| (text(n), text(v))).collect();
+        let pair = |name: &str, value: &str| (name.to_string(), value.to_string());
+        assert_eq!(params, [pair("name*0*", "utf-8''%41"), pair("name*1", "b c")]);
+        assert_eq!(root.param("name*1"), Some(&b"b c"[..]));
+        assert_eq!(root.id(), Some(&b"<i@d>"[..]));
+        assert_eq!(root.description(), Some(&b"a b"[..]));
+        assert_eq!(root.md5(), Some(&b"m=="[..]));
+        assert_eq!(root.disposition(), Some(&b"attachment"[..]));
+        assert_eq!(root.disposition_params().next(), Some((&b"filename"[..], &b"x"[..])));
+        assert_eq!(root.language(), Some(&b"de, en"[..]));
+        assert_eq!(root.location(), Some(&b"http://x"[..]));
+        assert_eq!(root.encoding(), b"7bit");
+    }
+
+    #[test]
+    fn nested_envelope() {
+        let map = MessageMap::parse(b"Content-Type: message/rfc822\n\nSubject: in\n\nx");
+        assert!(text(map.root().envelope()).starts_with("(NIL \"in\" NIL"));
+        assert_eq!(map.part(1).unwrap().envelope(), super::super::envelope::EMPTY);
+    }
+
+    #[test] // pitfall 106
+    fn bounds() {
+        let flat = "Content-Type: multipart/mixed; boundary=b\n\n".to_string()
+            + &"--b\n\n".repeat(PARTS_MAX + 10);
+        let map = MessageMap::parse(flat.as_bytes());
+        assert_eq!(map.parts().len(), PARTS_MAX);
+        sound(&map);
+        let deep: String = (0..DEPTH_MAX * 2)
+            .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n"))
+            .collect();
+        let map = MessageMap::parse(deep.as_bytes());
+        assert_eq!(map.parts().len(), DEPTH_MAX);
+        sound(&map);
+        let messages = "Content-Type: message/rfc822\n\n".repeat(DEPTH_MAX * 2);
+        let map = MessageMap::parse(messages.as_bytes());
+        assert_eq!(map.parts().len(), DEPTH_MAX);
+        sound(&map);
+        let params = format!("Content-Type: a/b{}\n\n", "; x=y".repeat(1_000));
+        let map = MessageMap::parse(params.as_bytes());
+        assert_eq!(map.root().params().count(), PARAMS_PER_FIELD_MAX);
+        let long = format!("Content-ID: {}\n\n", "x".repeat(VALUE_BYTES_MAX * 2));
+        let map = MessageMap::parse(long.as_bytes());
+        assert_eq!(map.root().id().map(<[u8]>::len), Some(VALUE_BYTES_MAX));
+    }
+
+    #[test]
+    fn damaged_maps_are_refused() {
+        let message = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\n1\n--b\n\n2\n--b--\n";
+        let good = MessageMap::parse(message).encode();
+        for cut in 0..good.len() {
+            assert_eq!(MessageMap::decode(&good[..cut]), None, "{cut}");
+        }
+        for index in 0..good.len() {
+            for value in [0, 1, 2, 0x7f, 0x80, 0xff] {
+                let mut bad = good.clone();
+                bad[index] = value;
+                if let Some(map) = MessageMap::decode(&bad) {
+                    for part in map.parts() {
+                        assert!(part.children().count() < 3);
+                        assert!(part.params().count() < 200);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn corpus() {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus");
+        let mut seen = 0;
+        for folder in std::fs::read_dir(root).unwrap() {
+            let Ok(files) = std::fs::read_dir(folder.unwrap().path()) else { continue };
+            for file in files {
+                let message = std::fs::read(file.unwrap().path()).unwrap();
+                sound(&MessageMap::parse(&message));
+                let half = &message[..message.len() / 2];
+                sound(&MessageMap::parse(half));
+                seen += 1;
+            }
+        }
+        assert!(seen > 100);
+    }
+}
