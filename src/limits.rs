@@ -64,3 +64,7 @@ pub const LOGIN_FAILURE_ENTRIES_MAX: usize = 16_384;
 pub const SNAPSHOT_CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of the copies that one delivery has in memory for one commit; a larger copy goes alone.
 pub const DELIVERY_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// References of one message that are kept for its thread (pitfall 17).
+pub const REFERENCES_MAX: usize = 32;
+/// Delivered-To fields of one message that are looked at (pitfall 14).
+pub const DELIVERED_TO_MAX: usize = 100;

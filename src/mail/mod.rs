@@ -1,10 +1,12 @@
 //! What is known about mail without a store, a socket or a clock: views, sets of UIDs, search.
 
+pub mod digest;
 pub mod runs;
 pub mod search;
 pub mod snapshot;
 pub mod view;
 
+pub use digest::{Digest, MessageIdHash};
 pub use runs::UidRuns;
 pub use snapshot::{Message, Snapshot, SnapshotHead};
 pub use view::{News, View};
