@@ -18,6 +18,8 @@ mod search;
 mod sequence;
 mod store;
 mod strings;
+pub mod utf7;
+pub mod write;
 
 pub use append::{append_head, is_append};
 pub use base64::{SaslLine, decode_base64, initial_response, sasl_line};
@@ -26,6 +28,7 @@ pub use frame::{Frame, Framer, Limits};
 pub use parse::{CommandError, Fault, command, idle_done};
 pub use search::SEARCH_DEPTH_MAX;
 pub use sequence::Ranges;
+pub use write::{Charset, mailbox_name};
 
 /// The tag at the start of a command, if one is there: `tag = 1*<any ASTRING-CHAR except "+">`
 /// (RFC 9051 §9). What a session answers a frame with that it could not read.
