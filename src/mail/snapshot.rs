@@ -95,7 +95,12 @@ impl Chunk {
     }
 
     fn iter(&self) -> impl Iterator<Item = Message> + '_ {
-        (0..self.len()).filter_map(|index| self.at(index))
+        self.iter_from(Uid(1))
+    }
+
+    fn iter_from(&self, uid: Uid) -> impl Iterator<Item = Message> + '_ {
+        let first = self.uids.partition_point(|own| *own < uid.0);
+        (first..self.len()).filter_map(|index| self.at(index))
     }
 
     fn shrink(&mut self) {
@@ -204,7 +209,7 @@ impl Snapshot {
     /// Every message from `uid` on, ascending.
     pub fn iter_from(&self, uid: Uid) -> impl Iterator<Item = Message> + '_ {
         let chunks = self.chunks.get(self.chunk_of(uid)..).unwrap_or_default();
-        chunks.iter().flat_map(|chunk| chunk.iter()).skip_while(move |message| message.uid < uid)
+        chunks.iter().flat_map(move |chunk| chunk.iter_from(uid))
     }
 
     /// Every message, ascending.

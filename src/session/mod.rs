@@ -4,6 +4,7 @@
 //! no socket, clock, randomness or thread; the same events always give the same bytes. At most one
 //! job of a session is out at any time (invariant 3), and while it is, the session gets no input.
 
+pub mod imap;
 pub mod lmtp;
 mod output;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use crate::job::{Change, Job, MailboxKey, Reply};
 
+pub use imap::Imap;
 pub use output::Output;
 
 /// What happens to a session.
@@ -116,6 +118,8 @@ pub struct Standing {
 /// The protocols, closed: whoever drives a session knows them all.
 #[derive(Debug)]
 pub enum Session {
+    /// RFC 9051 and RFC 3501.
+    Imap(Box<imap::Imap>),
     /// RFC 2033.
     Lmtp(Box<lmtp::Lmtp>),
 }
@@ -124,6 +128,7 @@ impl Session {
     /// One event; [`Event::Opened`] must be the first.
     pub fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step {
         match self {
+            Self::Imap(imap) => imap.step(event, out),
             Self::Lmtp(lmtp) => lmtp.step(event, out),
         }
     }
@@ -131,6 +136,7 @@ impl Session {
     /// What `net` reads between steps.
     pub fn standing(&self) -> Standing {
         match self {
+            Self::Imap(imap) => imap.standing(),
             Self::Lmtp(lmtp) => lmtp.standing(),
         }
     }

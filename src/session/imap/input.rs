@@ -1,0 +1,114 @@
+//! Bytes into commands: framing, literals, and the way from a command to its handler.
+
+use parser::imap::{self, Command, Frame, Limits, Literal, Tagged};
+
+use super::super::{Next, Output, Step};
+use super::doing::Doing;
+use super::table::{Needs, rule_of};
+use super::{Imap, State};
+use crate::limits;
+
+impl Imap {
+    pub(super) fn on_input(&mut self, input: &[u8], out: &mut Output) -> Step {
+        match self.doing {
+            Doing::Nothing | Doing::Idle { .. } | Doing::Sasl { .. } => self.on_line(input, out),
+            _ => Step { consumed: 0, next: self.waiting() },
+        }
+    }
+
+    /// One frame, or as much of one as is there.
+    fn on_line(&mut self, input: &[u8], out: &mut Output) -> Step {
+        let limits = self.limits();
+        loop {
+            match self.framer.next(input, &limits) {
+                Frame::Incomplete => return read(0),
+                Frame::Skip { bytes } => return read(bytes),
+                Frame::Complete { bytes } => {
+                    let frame = input.get(..bytes).unwrap_or_default();
+                    return Step { consumed: bytes, next: self.on_frame(frame, out) };
+                }
+                Frame::TooLong => {
+                    let next = self.bad(imap::tag_of(input), format_args!("Too long"), out);
+                    if !matches!(next, Next::Read) {
+                        return Step { consumed: 0, next };
+                    }
+                }
+                Frame::Literal { head_bytes, literal } => {
+                    let head = input.get(..head_bytes).unwrap_or_default();
+                    if let Some(step) = self.on_literal(head, literal, out) {
+                        return step;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A literal was announced: take it into the frame, or refuse it. `None` to frame on.
+    fn on_literal(&mut self, head: &[u8], literal: Literal, out: &mut Output) -> Option<Step> {
+        if self.framer.accept_literal() {
+            if literal.synchronizing {
+                out.put(b"+ OK\r\n"); // RFC 9051 §7.6
+            }
+            return None;
+        }
+        // Pitfalls 61, 63: nothing of it is kept, and the connection stays in step.
+        self.framer.refuse_literal();
+        let next =
+            self.bad(imap::tag_of(head), format_args!("[TOOBIG] The literal is too large"), out);
+        (!matches!(next, Next::Read)).then_some(Step { consumed: 0, next })
+    }
+
+    /// Pitfall 61: a stranger may not make us keep much.
+    fn limits(&self) -> Limits {
+        let frame_bytes_max = match self.state {
+            State::NotAuthenticated => limits::IMAP_FRAME_BEFORE_LOGIN_BYTES_MAX,
+            _ => limits::IMAP_FRAME_BYTES_MAX,
+        };
+        Limits { line_bytes_max: frame_bytes_max, frame_bytes_max }
+    }
+
+    fn on_frame(&mut self, frame: &[u8], out: &mut Output) -> Next {
+        match std::mem::replace(&mut self.doing, Doing::Nothing) {
+            Doing::Sasl { tag } => self.on_sasl_line(tag, frame, out),
+            Doing::Idle { tag } => self.on_idle_line(tag, frame, out),
+            _ => match imap::command(frame) {
+                Ok(Tagged { tag, command }) => self.on_command(tag, command, out),
+                Err(error) => self.bad(imap::tag_of(frame), format_args!("{error}"), out),
+            },
+        }
+    }
+
+    fn on_command(&mut self, tag: &str, command: Command<'_>, out: &mut Output) -> Next {
+        let rule = rule_of(&command);
+        if !self.allows(rule) {
+            let why = match rule.needs {
+                Needs::NoLogin => "Already logged in",
+                Needs::Mailbox if self.account().is_some() => "Select a mailbox first",
+                _ => "Log in first",
+            };
+            return self.bad(Some(tag), format_args!("{why}"), out);
+        }
+        match command {
+            Command::Capability => self.on_capability(tag, rule, out),
+            Command::Noop | Command::Check => self.on_noop(tag, rule, out),
+            Command::Logout => self.on_logout(tag, rule, out),
+            Command::StartTls => self.on_starttls(tag, rule, out),
+            Command::Login { user, password } => self.on_login(tag, rule, user, password, out),
+            Command::Authenticate { mechanism, initial_response } => {
+                self.on_authenticate(tag, mechanism, initial_response, out)
+            }
+            Command::Select { mailbox, params } | Command::Examine { mailbox, params } => {
+                self.on_select(tag, rule, mailbox, params, out)
+            }
+            Command::Fetch { set, items, modifiers, .. } => {
+                self.on_fetch(tag, rule, set, items, modifiers, out)
+            }
+            Command::Idle => self.on_idle(tag, out),
+            _ => self.bad(Some(tag), format_args!("Not built yet"), out),
+        }
+    }
+}
+
+pub(super) const fn read(consumed: usize) -> Step {
+    Step { consumed, next: Next::Read }
+}

@@ -1,0 +1,265 @@
+//! IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051): one client as a state machine.
+//!
+//! The rule: one command at a time. A command is framed, parsed and answered to its tagged line
+//! before the next byte is looked at (RFC 9051 §5.5 permits it), so a session needs no locks and
+//! no queue. What a command needs while it runs lives in one box that is dropped with its answer:
+//! an idle session is this struct, its view and nothing else.
+
+mod capability;
+mod codes;
+mod doing;
+mod fetch;
+mod input;
+mod lines;
+mod login;
+mod logout;
+mod mailbox;
+mod names;
+mod noop;
+mod select;
+mod sets;
+mod table;
+mod tell;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use parser::imap::Framer;
+
+use super::{Event, Next, Output, Peer, SharedSettings, Standing, Step};
+use crate::error::Fault;
+use crate::job::{Change, Job, Reply, Seat};
+use crate::limits;
+use crate::model::AccountId;
+use doing::{Doing, End, Ending, Waiting, What};
+use mailbox::Selected;
+use table::{Needs, Rule};
+
+/// One client of IMAP.
+#[derive(Debug)]
+pub struct Imap {
+    settings: SharedSettings,
+    peer: Peer,
+    framer: Framer,
+    state: State,
+    doing: Doing,
+    enabled: Enabled,
+    bad_commands: u32,
+}
+
+/// RFC 9051 §3. What a state has, only that state has.
+#[derive(Debug)]
+enum State {
+    NotAuthenticated,
+    Authenticated(User),
+    Selected(User, Selected),
+}
+
+/// Who is logged in.
+#[derive(Debug)]
+struct User {
+    account: AccountId,
+    /// Kept for its drop: it gives the account's place back.
+    _seat: Seat,
+}
+
+/// What the client has switched on, for the rest of the connection (RFC 9051 §6.3.1).
+#[derive(Clone, Copy, Debug, Default)]
+struct Enabled {
+    /// IMAP4rev2: ESEARCH for SEARCH, UTF-8 names, no RECENT (RFC 9051 App. E).
+    rev2: bool,
+    /// RFC 7162 §3.1: MODSEQ in every FETCH response.
+    condstore: bool,
+}
+
+impl Imap {
+    /// A client that has just connected; [`Event::Opened`] greets it.
+    pub fn new(settings: SharedSettings, peer: Peer) -> Self {
+        Self {
+            settings,
+            peer,
+            framer: Framer::new(),
+            state: State::NotAuthenticated,
+            doing: Doing::Nothing,
+            enabled: Enabled::default(),
+            bad_commands: 0,
+        }
+    }
+
+    /// One event in, some output, and what must happen now.
+    pub fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step {
+        let step = match event {
+            Event::Input(input) => self.on_input(input, out),
+            Event::Opened => at_once(self.greet(out)),
+            Event::Reply(reply) => at_once(self.on_reply(reply, out)),
+            Event::Changed(change) => at_once(self.on_changed(change)),
+            Event::Drained => at_once(self.on_drained(out)),
+            Event::TlsStarted => at_once(self.on_tls_started()),
+            Event::Timeout => at_once(self.goodbye("Silent for too long", out)),
+            Event::Shutdown => at_once(self.goodbye("The server is stopping", out)),
+        };
+        self.check_invariants(&step.next);
+        step
+    }
+
+    /// What `net` reads off this session.
+    pub fn standing(&self) -> Standing {
+        let settings = &self.settings;
+        let (watches, trusted) = match &self.state {
+            State::NotAuthenticated => (None, false),
+            State::Authenticated(_) => (None, true),
+            State::Selected(_, mailbox) => (Some(mailbox.key), true),
+        };
+        let patience_seconds =
+            if trusted { settings.idle_seconds_max } else { settings.login_seconds_max };
+        let expects_input = matches!(self.doing, Doing::Append(_)) || !self.framer.is_fresh();
+        Standing { watches, patience_seconds, trusted, expects_input }
+    }
+
+    fn on_reply(&mut self, reply: Reply, out: &mut Output) -> Next {
+        match std::mem::replace(&mut self.doing, Doing::Nothing) {
+            Doing::Waiting(waiting) => self.on_awaited(*waiting, reply, out),
+            Doing::Fetch(fetch) => self.on_fetch_reply(fetch, reply, out),
+            doing => {
+                // No job was out: nothing to do with it.
+                self.doing = doing;
+                self.waiting()
+            }
+        }
+    }
+
+    fn on_awaited(&mut self, waiting: Waiting, reply: Reply, out: &mut Output) -> Next {
+        let Waiting { ending, what } = waiting;
+        match what {
+            What::Login => self.on_logged_in(ending, reply, out),
+            What::Open { access } => self.on_opened(ending, access, reply, out),
+            What::Refresh => self.on_refreshed(End::Tagged(ending), reply, out),
+            What::IdleRefresh => self.on_refreshed(End::Idle { tag: ending.tag }, reply, out),
+        }
+    }
+
+    fn on_changed(&mut self, change: Change) -> Next {
+        let State::Selected(_, mailbox) = &mut self.state else { return self.waiting() };
+        if change.mailbox == mailbox.key {
+            mailbox.heard = mailbox.heard.max(change.mod_seq);
+        }
+        if mailbox.is_stale() && matches!(self.doing, Doing::Idle { .. }) {
+            return self.refresh_idle();
+        }
+        self.waiting()
+    }
+
+    fn on_drained(&mut self, out: &mut Output) -> Next {
+        match std::mem::replace(&mut self.doing, Doing::Nothing) {
+            Doing::Telling(telling) => self.go_on_telling(telling, out),
+            Doing::Fetch(fetch) => self.go_on_fetching(fetch, out),
+            doing => {
+                self.doing = doing;
+                self.waiting()
+            }
+        }
+    }
+
+    /// What must happen for whatever is being done to go on.
+    fn waiting(&self) -> Next {
+        match self.doing {
+            Doing::Over => Next::Close,
+            Doing::Telling(_) | Doing::Fetch(_) => Next::Drain,
+            _ => Next::Read,
+        }
+    }
+
+    /// Runs `job`, and does `what` with its reply.
+    fn run(&mut self, ending: Ending, what: What, job: Job) -> Next {
+        self.doing = Doing::Waiting(Box::new(Waiting { ending, what }));
+        Next::Run(Box::new(job))
+    }
+
+    /// Ends a command that brought no snapshot: what is known to have changed is told first.
+    fn end(&mut self, ending: Ending, out: &mut Output) -> Next {
+        if let State::Selected(_, mailbox) = &self.state
+            && mailbox.is_stale()
+        {
+            let mailbox = mailbox.key;
+            return self.run(ending, What::Refresh, Job::Refresh { mailbox });
+        }
+        ending.write(out);
+        self.doing = Doing::Nothing;
+        Next::Read
+    }
+
+    /// Ends a command whose job did not do it.
+    fn fail(
+        &mut self,
+        ending: Ending,
+        reply: &Reply,
+        missing: codes::Missing,
+        out: &mut Output,
+    ) -> Next {
+        self.end(ending.saying(codes::problem(reply, missing)), out)
+    }
+
+    /// The command cannot be understood or is not allowed now (RFC 9051 §7.1.3). A peer that goes
+    /// on like that is cut off.
+    fn bad(&mut self, tag: Option<&str>, why: std::fmt::Arguments<'_>, out: &mut Output) -> Next {
+        self.doing = Doing::Nothing;
+        out.line(format_args!("{} BAD {why}", tag.unwrap_or("*")));
+        self.bad_commands += 1;
+        if self.bad_commands < limits::BAD_COMMANDS_MAX {
+            return Next::Read;
+        }
+        self.goodbye("Too many bad commands", out)
+    }
+
+    /// `* BYE`, in any phase (pitfall 62), unless it would fall into the middle of a response.
+    fn goodbye(&mut self, why: &str, out: &mut Output) -> Next {
+        if !self.is_inside_a_response() && !matches!(self.doing, Doing::Over) {
+            out.line(format_args!("* BYE {why}"));
+        }
+        self.doing = Doing::Over;
+        Next::Close
+    }
+
+    fn is_inside_a_response(&self) -> bool {
+        matches!(&self.doing, Doing::Fetch(fetch) if fetch.is_inside_a_response())
+    }
+
+    /// Is `rule` allowed in this state?
+    fn allows(&self, rule: &Rule) -> bool {
+        match rule.needs {
+            Needs::Nothing => true,
+            Needs::NoLogin => matches!(self.state, State::NotAuthenticated),
+            Needs::Login => !matches!(self.state, State::NotAuthenticated),
+            Needs::Mailbox => matches!(self.state, State::Selected(..)),
+        }
+    }
+
+    fn account(&self) -> Option<AccountId> {
+        match &self.state {
+            State::NotAuthenticated => None,
+            State::Authenticated(user) | State::Selected(user, _) => Some(user.account),
+        }
+    }
+
+    fn check_invariants(&self, next: &Next) {
+        debug_assert!(
+            !matches!(next, Next::Run(_))
+                || matches!(self.doing, Doing::Waiting(_) | Doing::Fetch(_)),
+            "a job is out and nobody waits for it"
+        );
+        debug_assert!(
+            !matches!(next, Next::Read) || !matches!(self.doing, Doing::Waiting(_)),
+            "input is read while a job is out"
+        );
+    }
+}
+
+fn at_once(next: Next) -> Step {
+    Step { consumed: 0, next }
+}
+
+/// A reply of the wrong kind: a bug of ours, told as one.
+fn server_bug() -> Cow<'static, str> {
+    Cow::Borrowed(codes::fault(Fault::ServerBug))
+}
