@@ -15,5 +15,7 @@ pub mod session;
 pub mod store;
 // 5
 pub mod work;
+// 6
+pub mod net;
 // 7
 pub mod logging;

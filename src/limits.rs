@@ -68,3 +68,26 @@ pub const DELIVERY_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const REFERENCES_MAX: usize = 32;
 /// Delivered-To fields of one message that are looked at (pitfall 14).
 pub const DELIVERED_TO_MAX: usize = 100;
+/// Bytes of buffers that a loop keeps for later use.
+pub const POOLED_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of one buffer that is kept.
+pub const POOLED_BUFFER_BYTES_MAX: usize = 512 * 1024;
+/// Connections that are told at the same time that there are too many; more are just closed.
+pub const REFUSALS_MAX: usize = 64;
+/// Connections that one listener accepts before others have their turn.
+pub const ACCEPTS_PER_TURN_MAX: usize = 64;
+/// Steps of one connection before others have their turn.
+pub const STEPS_PER_TURN_MAX: usize = 64;
+/// Seconds that a TLS handshake may take.
+pub const TLS_HANDSHAKE_SECONDS_MAX: u32 = 30;
+/// Seconds in which a peer must have taken some of what we wrote (pitfall 107).
+pub const WRITE_STALL_SECONDS_MAX: u32 = 120;
+/// Seconds for which a closed connection waits for the peer's end, so that no reset overtakes our
+/// last words.
+pub const LINGER_SECONDS_MAX: u32 = 2;
+/// Bytes that are read and thrown away in that time.
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
+/// Seconds over which the pace of awaited input is measured (pitfall 61).
+pub const PACE_SECONDS: u32 = 180;
+/// Bytes that must come in that time: one a second.
+pub const PACE_BYTES_MIN: u32 = 180;

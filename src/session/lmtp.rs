@@ -87,6 +87,10 @@ impl Lmtp {
                 out.line(format_args!("220 {} LMTP Sora", self.settings.hostname));
                 Next::Read
             }
+            Event::Refused => {
+                say(out, "421 4.3.2 Too many connections, try again later");
+                Next::Close
+            }
             Event::Reply(reply) => self.on_reply(reply, out),
             Event::TlsStarted => self.on_tls_started(),
             Event::Timeout => {

@@ -4,6 +4,8 @@
 //! no socket, clock, randomness or thread; the same events always give the same bytes. At most one
 //! job of a session is out at any time (invariant 3), and while it is, the session gets no input.
 
+#[cfg(test)]
+mod echo;
 pub mod imap;
 pub mod lmtp;
 mod output;
@@ -21,6 +23,8 @@ pub use output::Output;
 pub enum Event<'a> {
     /// The connection is up (after the handshake, on a TLS port): greet.
     Opened,
+    /// In place of `Opened`: there are too many connections. Say so and close.
+    Refused,
     /// All bytes that wait, from the first not yet consumed; never empty.
     Input(&'a [u8]),
     /// The job is home.
@@ -62,6 +66,63 @@ pub enum Next {
     StartTls,
     /// Send what I wrote and close.
     Close,
+}
+
+/// The protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// RFC 9051 and RFC 3501.
+    Imap,
+    /// RFC 2033.
+    Lmtp,
+    /// For the tests of `net`.
+    #[cfg(test)]
+    Echo,
+}
+
+/// A session of any protocol, closed: whoever drives one knows them all. Boxed inside, so that a
+/// connection is small whatever it speaks.
+#[derive(Debug)]
+pub enum Session {
+    /// RFC 9051 and RFC 3501.
+    Imap(Box<imap::Imap>),
+    /// RFC 2033.
+    Lmtp(Box<lmtp::Lmtp>),
+    /// For the tests of `net`.
+    #[cfg(test)]
+    Echo(Box<echo::Echo>),
+}
+
+impl Session {
+    /// A fresh session; the first event is [`Event::Opened`] or [`Event::Refused`].
+    pub fn new(service: Service, peer: Peer, settings: &SharedSettings) -> Self {
+        match service {
+            Service::Imap => Self::Imap(Box::new(imap::Imap::new(Arc::clone(settings), peer))),
+            Service::Lmtp => Self::Lmtp(Box::new(lmtp::Lmtp::new(Arc::clone(settings), peer))),
+            #[cfg(test)]
+            Service::Echo => Self::Echo(Box::new(echo::Echo::new(peer))),
+        }
+    }
+
+    /// Hears what happened and says what must happen.
+    pub fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step {
+        match self {
+            Self::Imap(session) => session.step(event, out),
+            Self::Lmtp(session) => session.step(event, out),
+            #[cfg(test)]
+            Self::Echo(session) => session.step(event, out),
+        }
+    }
+
+    /// What the loop must know between steps.
+    pub fn standing(&self) -> Standing {
+        match self {
+            Self::Imap(session) => session.standing(),
+            Self::Lmtp(session) => session.standing(),
+            #[cfg(test)]
+            Self::Echo(session) => session.standing(),
+        }
+    }
 }
 
 /// What a session must know of its connection.
@@ -113,31 +174,4 @@ pub struct Standing {
     pub trusted: bool,
     /// Bytes of the current command that have to come at a fair pace: not while idling.
     pub expects_input: bool,
-}
-
-/// The protocols, closed: whoever drives a session knows them all.
-#[derive(Debug)]
-pub enum Session {
-    /// RFC 9051 and RFC 3501.
-    Imap(Box<imap::Imap>),
-    /// RFC 2033.
-    Lmtp(Box<lmtp::Lmtp>),
-}
-
-impl Session {
-    /// One event; [`Event::Opened`] must be the first.
-    pub fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step {
-        match self {
-            Self::Imap(imap) => imap.step(event, out),
-            Self::Lmtp(lmtp) => lmtp.step(event, out),
-        }
-    }
-
-    /// What `net` reads between steps.
-    pub fn standing(&self) -> Standing {
-        match self {
-            Self::Imap(imap) => imap.standing(),
-            Self::Lmtp(lmtp) => lmtp.standing(),
-        }
-    }
 }

@@ -92,6 +92,7 @@ impl Imap {
         let step = match event {
             Event::Input(input) => self.on_input(input, out),
             Event::Opened => at_once(self.greet(out)),
+            Event::Refused => at_once(self.goodbye("Too many connections", out)),
             Event::Reply(reply) => at_once(self.on_reply(reply, out)),
             Event::Changed(change) => at_once(self.on_changed(change)),
             Event::Drained => at_once(self.on_drained(out)),
