@@ -18,4 +18,5 @@ pub mod work;
 // 6
 pub mod net;
 // 7
+pub mod admin;
 pub mod logging;

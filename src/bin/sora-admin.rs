@@ -1,1 +1,43 @@
-fn main() {}
+//! The admin tool: reads argv, calls the library, prints, exits.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use sora::admin::{self, Streams};
+use sora::config::LogOutput;
+use sora::logging;
+
+fn main() -> ExitCode {
+    let Ok(args) =
+        std::env::args_os().skip(1).map(OsString::into_string).collect::<Result<Vec<_>, _>>()
+    else {
+        return failed(
+            &"an argument is not UTF-8; a password in another charset can come by --password-stdin",
+        );
+    };
+    let (mut input, mut out, mut err) = (io::stdin(), io::stdout(), io::stderr());
+    let asks = input.is_terminal() && err.is_terminal();
+    let mut streams = Streams {
+        input: &mut input,
+        out: &mut out,
+        err: &mut err,
+        ask: asks.then_some(|prompt| rpassword::prompt_password(prompt)),
+    };
+    let started = logging::start(&LogOutput::Stderr, log::LevelFilter::Warn);
+    let done = started.map_err(Into::into).and_then(|()| admin::run(&args, &mut streams));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // whoever read our output has gone: `sora-admin list-accounts | head -1`
+        Err(admin::AdminError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn Display) -> ExitCode {
+    let _nobody_reads = writeln!(io::stderr(), "sora-admin: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,19 @@
+//! `check`: proves the store's counters and references by counting again (invariant 10).
+
+use super::options::Options;
+use super::{AdminError, Streams, open};
+
+pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    options.no_words()?;
+    let (_, store) = open(options)?;
+    let differences = store.check()?;
+    for difference in &differences {
+        writeln!(streams.out, "{difference}")?;
+    }
+    if !differences.is_empty() {
+        return Err(AdminError::Differences(differences.len()));
+    }
+    let accounts = store.list_accounts()?;
+    let messages: u64 = accounts.iter().map(|account| account.messages).sum();
+    Ok(writeln!(streams.out, "All is well: {messages} messages in {} accounts.", accounts.len())?)
+}

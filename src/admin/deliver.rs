@@ -1,0 +1,142 @@
+//! `deliver`: message files into accounts, by the path that LMTP uses.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use super::options::{Choice, Options};
+use super::{AdminError, Streams, open};
+use crate::limits;
+use crate::model::Address;
+use crate::work::{self, DeliverError};
+
+pub(super) const CHOICES: &[Choice] = &[
+    Choice { name: "to", value: "ADDRESS", what: "whom it is for; may be given more than once" },
+    Choice { name: "from", value: "ADDRESS", what: "the envelope sender (none: the null sender)" },
+];
+
+pub(super) const MORE: &str = "\
+FILE is one message as it travels, header first; - is standard input. It is stored as it is, with
+the trace lines of a delivery in front, and is there on the disk when this says so. The same file
+given twice arrives twice.
+";
+
+/// Files above which progress is shown.
+const QUIET_FILES: usize = 10;
+
+pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    let files = options.words();
+    if files.is_empty() {
+        return Err(options.wrong("no FILE to deliver; - is standard input"));
+    }
+    let recipients = recipients(options)?;
+    let sender = sender(options)?;
+    let (config, store) = open(options)?;
+    for recipient in &recipients {
+        let account = recipient.split_detail().0;
+        if store.account_by_address(&account)?.is_none() {
+            return Err(AdminError::NoSuchAddress(account)); // before the first file
+        }
+    }
+    let settings = work::Settings {
+        data_dir: config.data_dir,
+        hostname: config.hostname,
+        spool_bytes_max: config.bodies.spool_limit.0,
+        connections_per_account_max: config.servers.max_connections_per_account,
+    };
+    let bytes_max = config.servers.lmtp.max_message_size.0;
+    let mut failed = 0;
+    for (done, file) in files.iter().enumerate() {
+        let delivered = message(file, bytes_max, streams.input).and_then(|message| {
+            let mut each = recipients.iter();
+            each.try_for_each(|to| {
+                work::deliver_now(&store, &settings, &sender, to.as_str(), &message)
+                    .map_err(Problem::Deliver)
+            })
+        });
+        if let Err(problem) = delivered {
+            failed += 1;
+            writeln!(streams.err, "{file}: {problem}")?;
+        }
+        if files.len() > QUIET_FILES {
+            write!(streams.err, "\r{} of {}", done + 1, files.len())?;
+        }
+    }
+    if files.len() > QUIET_FILES {
+        writeln!(streams.err)?;
+    }
+    report(files, failed, &recipients, streams)
+}
+
+fn report(
+    files: &[&str],
+    failed: usize,
+    recipients: &[Address],
+    streams: &mut Streams<'_>,
+) -> Result<(), AdminError> {
+    let to: Vec<&str> = recipients.iter().map(Address::as_str).collect();
+    let to = to.join(", ");
+    match (files, files.len() - failed) {
+        ([file], 1) => writeln!(streams.out, "Delivered {file} to {to}")?,
+        (_, 0) => {}
+        (_, count) => writeln!(streams.out, "Delivered {count} messages to {to}")?,
+    }
+    if failed > 0 {
+        return Err(AdminError::Undelivered { failed, of: files.len() });
+    }
+    Ok(())
+}
+
+fn recipients(options: &Options<'_>) -> Result<Vec<Address>, AdminError> {
+    options.required("to")?;
+    let wrong = |text: &str| {
+        options.wrong(&format!("--to {text:?}: expected an address such as user@example.com"))
+    };
+    options.values("to").map(|text| Address::new(text).ok_or_else(|| wrong(text))).collect()
+}
+
+/// It goes into the Return-Path line: nothing that could end it, or start another.
+fn sender(options: &Options<'_>) -> Result<String, AdminError> {
+    let text = options.value("from").unwrap_or("");
+    let text = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text);
+    let bad = |c: char| c.is_control() || c.is_whitespace() || c == '<' || c == '>';
+    let fits = text.len() <= limits::ADDRESS_BYTES_MAX && !text.contains(bad);
+    if !text.is_empty() && (!fits || !text.contains('@')) {
+        let what = format!("--from {text:?}: expected an address such as user@example.com");
+        return Err(options.wrong(&what));
+    }
+    Ok(text.to_owned())
+}
+
+/// Why one file was not delivered.
+enum Problem {
+    Read(io::Error),
+    TooLarge(u64),
+    Deliver(DeliverError),
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Read(error) => error.fmt(f),
+            Self::TooLarge(bytes_max) => {
+                write!(f, "larger than [servers.lmtp] max_message_size, {bytes_max} bytes")
+            }
+            Self::Deliver(error) => error.fmt(f),
+        }
+    }
+}
+
+fn message(file: &str, bytes_max: u64, input: &mut dyn Read) -> Result<Vec<u8>, Problem> {
+    let mut message = Vec::new();
+    let read = match file {
+        "-" => input.take(bytes_max + 1).read_to_end(&mut message),
+        file => {
+            File::open(file).and_then(|opened| opened.take(bytes_max + 1).read_to_end(&mut message))
+        }
+    };
+    match read {
+        Ok(_) if message.len() as u64 > bytes_max => Err(Problem::TooLarge(bytes_max)),
+        Ok(_) => Ok(message),
+        Err(error) => Err(Problem::Read(error)),
+    }
+}

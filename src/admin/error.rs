@@ -1,0 +1,144 @@
+//! Why a command failed, and what to do: all of it goes to standard error, with exit code 1.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::model::Address;
+use crate::store::Failure;
+use crate::work::password::PasswordError;
+
+/// A command failed.
+#[derive(Debug)]
+pub enum AdminError {
+    /// No command was given.
+    NoCommand {
+        /// All commands.
+        help: String,
+    },
+    /// There is no such command.
+    UnknownCommand {
+        /// As given.
+        name: String,
+        /// All commands.
+        help: String,
+    },
+    /// A command's options are wrong.
+    Usage {
+        /// Which command.
+        command: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// The configuration.
+    Config(ConfigError),
+    /// The store cannot be opened.
+    Open {
+        /// Where it is.
+        data_dir: PathBuf,
+        /// Why.
+        source: Failure,
+    },
+    /// The store failed.
+    Store(Failure),
+    /// The address has an account.
+    AddressTaken(Address),
+    /// The address has none.
+    NoSuchAddress(Address),
+    /// The password cannot be taken.
+    Password(PasswordError),
+    /// No password was given, and nobody is there to ask.
+    NoPassword,
+    /// The second time it was another one.
+    PasswordsDiffer,
+    /// Some messages were not delivered; each has been named.
+    Undelivered {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// `check` found something.
+    Differences(usize),
+    /// Reading or writing here.
+    Io(io::Error),
+}
+
+impl fmt::Display for AdminError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCommand { help } => f.write_str(help.trim_end()),
+            Self::UnknownCommand { name, help } => {
+                write!(f, "no such command: {name}\n\n{}", help.trim_end())
+            }
+            Self::Usage { command, what } => {
+                write!(f, "{command}: {what}; see: sora-admin {command} --help")
+            }
+            Self::Config(error) => error.fmt(f),
+            Self::Open { data_dir, source } => {
+                write!(f, "the store in {} cannot be opened: {source}", data_dir.display())
+            }
+            Self::Store(failure) => failure.fmt(f),
+            Self::AddressTaken(address) => write!(
+                f,
+                "an account with the address {address} is there already; \
+                 to change its password: sora-admin update-account --email {address}"
+            ),
+            Self::NoSuchAddress(address) => write!(
+                f,
+                "no account has the address {address}; sora-admin list-accounts shows all of them"
+            ),
+            Self::Password(error @ PasswordError::TooLong { .. }) => write!(
+                f,
+                "{error}, and bcrypt would ignore the rest; choose a shorter one, or --hash ssha512"
+            ),
+            Self::Password(error) => error.fmt(f),
+            Self::NoPassword => f.write_str(
+                "no password, and no terminal to ask on; give it by --password-stdin, \
+                 or by --password (where others may see it in the list of processes)",
+            ),
+            Self::PasswordsDiffer => f.write_str("the two passwords differ; nothing was changed"),
+            Self::Undelivered { failed, of } => write!(f, "{failed} of {of} were not delivered"),
+            Self::Differences(1) => f.write_str("1 difference"),
+            Self::Differences(count) => write!(f, "{count} differences"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AdminError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(source) => Some(source),
+            Self::Open { source, .. } | Self::Store(source) => Some(source),
+            Self::Password(source) => Some(source),
+            Self::Io(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<ConfigError> for AdminError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<Failure> for AdminError {
+    fn from(failure: Failure) -> Self {
+        Self::Store(failure)
+    }
+}
+
+impl From<PasswordError> for AdminError {
+    fn from(error: PasswordError) -> Self {
+        Self::Password(error)
+    }
+}
+
+impl From<io::Error> for AdminError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

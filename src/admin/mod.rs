@@ -1,0 +1,165 @@
+//! `sora-admin`: what an operator does to the store, beside a running daemon or without one.
+//!
+//! Each command opens the store itself, says on `out` what it did once it is committed, and tells
+//! the daemon what changed (pitfall 147). One file a noun; what stands here finds the command.
+
+mod accounts;
+mod check;
+mod deliver;
+mod error;
+mod options;
+mod password;
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use crate::config::Config;
+use crate::store::{Opening, Store};
+
+pub use error::AdminError;
+use options::{Choice, Options};
+
+/// What a command reads and writes.
+pub struct Streams<'a> {
+    /// Standard input.
+    pub input: &'a mut dyn Read,
+    /// What was done.
+    pub out: &'a mut dyn Write,
+    /// Progress and warnings.
+    pub err: &'a mut dyn Write,
+    /// Asks for a password without showing it; `None` where nobody can be asked.
+    pub ask: Option<fn(&str) -> io::Result<String>>,
+}
+
+impl std::fmt::Debug for Streams<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streams").field("ask", &self.ask.is_some()).finish_non_exhaustive()
+    }
+}
+
+type Run = fn(&Options<'_>, &mut Streams<'_>) -> Result<(), AdminError>;
+
+/// One command.
+struct Command {
+    name: &'static str,
+    /// What follows the name in its usage line.
+    usage: &'static str,
+    /// For the list.
+    what: &'static str,
+    /// For `--help`: paragraphs below the options.
+    more: &'static str,
+    choices: &'static [Choice],
+    run: Run,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "create-account",
+        usage: "--email ADDRESS [--password-stdin]",
+        what: "make an account with its standard folders",
+        more: accounts::CREATE_MORE,
+        choices: accounts::CREATE,
+        run: accounts::create,
+    },
+    Command {
+        name: "update-account",
+        usage: "--email ADDRESS [--password-stdin]",
+        what: "change the password of an address",
+        more: password::MORE,
+        choices: accounts::UPDATE,
+        run: accounts::update,
+    },
+    Command {
+        name: "add-address",
+        usage: "--email ADDRESS --account ADDRESS [--primary]",
+        what: "give an account one more address to receive and log in with",
+        more: password::MORE,
+        choices: accounts::ADD,
+        run: accounts::add_address,
+    },
+    Command {
+        name: "list-accounts",
+        usage: "",
+        what: "list accounts, their addresses and what they hold",
+        more: "",
+        choices: &[],
+        run: accounts::list,
+    },
+    Command {
+        name: "deliver",
+        usage: "FILE... --to ADDRESS [--from ADDRESS]",
+        what: "deliver message files as if they had come by LMTP",
+        more: deliver::MORE,
+        choices: deliver::CHOICES,
+        run: deliver::run,
+    },
+    Command {
+        name: "check",
+        usage: "",
+        what: "count everything again; exit 1 if anything differs",
+        more: "",
+        choices: &[],
+        run: check::run,
+    },
+];
+
+/// Runs one command line, without the program's name. `main` prints the error; any error is exit
+/// code 1 (compat.md).
+pub fn run(args: &[String], streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    let (name, rest) = match args.split_first() {
+        None => return Err(AdminError::NoCommand { help: help() }),
+        Some((name, _)) if matches!(name.as_str(), "help" | "--help" | "-h" | "-help") => {
+            return Ok(streams.out.write_all(help().as_bytes())?);
+        }
+        Some((name, rest)) => (name, rest),
+    };
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        return Err(AdminError::UnknownCommand { name: name.clone(), help: help() });
+    };
+    let options = Options::parse(command.name, command.choices, rest)?;
+    if options.wants_help() {
+        return Ok(streams.out.write_all(command_help(command).as_bytes())?);
+    }
+    (command.run)(&options, streams)
+}
+
+/// The configuration that the daemon would find, and its store.
+fn open(options: &Options<'_>) -> Result<(Config, Store), AdminError> {
+    let config = Config::find(options.value("config").map(Path::new))?;
+    let store = Store::open(&config.data_dir, Opening::Beside)
+        .map_err(|source| AdminError::Open { data_dir: config.data_dir.clone(), source })?;
+    Ok((config, store))
+}
+
+fn help() -> String {
+    let mut out = String::from(
+        "sora-admin: looks after the accounts and mail of a Sora server, running or not.\n\n\
+         Usage: sora-admin COMMAND [options]\n\n",
+    );
+    for command in COMMANDS {
+        out.push_str(&format!("  {:<16} {}\n", command.name, command.what));
+    }
+    out.push_str(&format!("  {:<16} print this\n\n", "help"));
+    out.push_str(
+        "sora-admin COMMAND --help tells more. The server's config.toml is read from here, or from\n\
+         the file --config names; without one, ./sora-data is used, as the server does.\n",
+    );
+    out
+}
+
+fn command_help(command: &Command) -> String {
+    let Command { name, usage, what, more, choices, .. } = command;
+    let mut out = format!("sora-admin {name}: {what}\n\nUsage: sora-admin {name} {usage}");
+    out.truncate(out.trim_end().len());
+    out.push_str("\n\n");
+    for choice in choices.iter().chain(options::COMMON).filter(|choice| !choice.what.is_empty()) {
+        out.push_str(&format!("  {:<22} {}\n", choice.usage(), choice.what));
+    }
+    if !more.is_empty() {
+        out.push_str(&format!("\n{more}"));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;
