@@ -20,6 +20,7 @@ mod search;
 mod snapshots;
 mod spool;
 mod trace;
+mod upkeep;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -74,11 +75,12 @@ pub struct Work {
     pool: Pool,
     changes: Arc<Changes>,
     _listener: Option<notify::Listener>,
+    _upkeep: Option<upkeep::Upkeep>,
 }
 
 impl Work {
-    /// The daemon's work on `store`. Threads come with the jobs, but for one that hears what
-    /// `sora-admin` changes.
+    /// The daemon's work on `store`. Threads come with the jobs, but for two: one hears what
+    /// `sora-admin` changes, one looks after the store.
     pub fn start(store: &Store, settings: &Settings, hooks: Hooks) -> Result<Self, StartError> {
         let changes = Arc::new(Changes::default());
         let directory: Arc<dyn login::Directory> = Arc::new(run::StoredAccounts(store.clone()));
@@ -109,12 +111,15 @@ impl Work {
                 log::warn!("notify: what sora-admin does will be seen late: {error}");
             })
             .ok();
-        Ok(Self { pool: Pool::new(Box::new(runner)), changes, _listener: listener })
+        let upkeep = upkeep::Upkeep::start(store.clone());
+        let upkeep = upkeep.inspect_err(|error| log::error!("upkeep: {error}")).ok();
+        let pool = Pool::new(Box::new(runner));
+        Ok(Self { pool, changes, _listener: listener, _upkeep: upkeep })
     }
 
     /// Work done by something else than a store, which publishes what it changed to `changes`.
     pub fn new(run: Box<dyn Run>, changes: Arc<Changes>) -> Self {
-        Self { pool: Pool::new(run), changes, _listener: None }
+        Self { pool: Pool::new(run), changes, _listener: None, _upkeep: None }
     }
 
     /// Queues a job whose reply goes to `to`; gives it back if there are too many. Never waits.
