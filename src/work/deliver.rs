@@ -87,10 +87,10 @@ impl Courier {
             answers: vec![Ok(()); recipients.len()],
             changes: Vec::new(),
         };
+        let journey = Journey::of(message);
         for (nth, recipient) in recipients.iter().enumerate() {
-            let journey = Journey::of(message, &recipient.given);
-            if journey.is_a_loop() {
-                log::warn!("deliver: {queue_id} to {} goes in circles", recipient.given);
+            if journey.is_a_loop(&recipient.given) {
+                log::warn!("deliver: {queue_id} to {} goes in circles", shown(&recipient.given));
                 round.answer(nth, Err(DeliveryProblem::Refused(Refusal::MailLoop)));
                 continue;
             }

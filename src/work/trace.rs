@@ -111,16 +111,19 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
+/// Delivered-To fields that are looked at.
+const DELIVERED_TO_FIELDS_MAX: usize = 100;
+
 /// What the header of a message tells about where it has been.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Journey {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Journey<'a> {
     received: usize,
-    delivered_here: bool,
+    delivered_to: Vec<&'a [u8]>,
 }
 
-impl Journey {
+impl<'a> Journey<'a> {
     /// Reads the header of `message`, as far as its blank line.
-    pub(super) fn of(message: &[u8], recipient: &str) -> Self {
+    pub(super) fn of(message: &'a [u8]) -> Self {
         let mut journey = Self::default();
         for line in message.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end) {
             if line.is_empty() {
@@ -128,22 +131,24 @@ impl Journey {
             }
             if value_of(line, b"received:").is_some() {
                 journey.received += 1;
+            } else if let Some(to) = value_of(line, b"delivered-to:")
+                && journey.delivered_to.len() < DELIVERED_TO_FIELDS_MAX
+            {
+                journey.delivered_to.push(to);
             }
-            let delivered_to = value_of(line, b"delivered-to:");
-            journey.delivered_here |=
-                delivered_to.is_some_and(|to| to.eq_ignore_ascii_case(recipient.as_bytes()));
         }
         journey
     }
 
-    /// It has been here, or everywhere (pitfall 14).
-    pub(super) fn is_a_loop(self) -> bool {
-        self.delivered_here || self.received > RECEIVED_FIELDS_MAX
+    /// For this recipient it has been here, or it has been everywhere (pitfall 14).
+    pub(super) fn is_a_loop(&self, recipient: &str) -> bool {
+        let same = |to: &&[u8]| to.eq_ignore_ascii_case(recipient.as_bytes());
+        self.received > RECEIVED_FIELDS_MAX || self.delivered_to.iter().any(same)
     }
 
     /// A Received field makes a retry recognisable: without one, equal mail was meant to come twice
     /// (pitfall 146).
-    pub(super) fn has_received(self) -> bool {
+    pub(super) fn has_received(&self) -> bool {
         self.received > 0
     }
 }
@@ -236,8 +241,9 @@ mod tests {
     #[test] // pitfall 14
     fn journeys() {
         let check = |header: &str, is_a_loop: bool, has_received: bool| {
-            let journey = Journey::of(header.as_bytes(), "bob@example.org");
-            assert_eq!((journey.is_a_loop(), journey.has_received()), (is_a_loop, has_received));
+            let journey = Journey::of(header.as_bytes());
+            let told = (journey.is_a_loop("bob@example.org"), journey.has_received());
+            assert_eq!(told, (is_a_loop, has_received), "{header}");
         };
         check("", false, false);
         check("Subject: Delivered-To: bob@example.org\r\n\r\n", false, false);
