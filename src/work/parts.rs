@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use parser::message::transfer::{Base64, QuotedPrintable};
+
 use super::run::Answer;
 use crate::error::Refusal;
 use crate::job::Reply;
@@ -11,6 +13,8 @@ use crate::store::{self, Store};
 /// How a part is encoded, and how far it was decoded.
 enum Decoder {
     Plain,
+    Base64(Base64),
+    QuotedPrintable(QuotedPrintable),
 }
 
 impl Decoder {
@@ -18,6 +22,8 @@ impl Decoder {
     fn of(encoding: &str) -> Option<Self> {
         match encoding.trim() {
             "" | "7bit" | "8bit" | "binary" => Some(Self::Plain),
+            "base64" => Some(Self::Base64(Base64::new())),
+            "quoted-printable" => Some(Self::QuotedPrintable(QuotedPrintable::new())),
             _ => None,
         }
     }
@@ -25,12 +31,16 @@ impl Decoder {
     fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Plain => out.extend_from_slice(input),
+            Self::Base64(decoder) => decoder.feed(input, out),
+            Self::QuotedPrintable(decoder) => decoder.feed(input, out),
         }
     }
 
-    fn finish(self, _out: &mut Vec<u8>) {
+    fn finish(self, out: &mut Vec<u8>) {
         match self {
             Self::Plain => {}
+            Self::Base64(mut decoder) => decoder.finish(out),
+            Self::QuotedPrintable(mut decoder) => decoder.finish(out),
         }
     }
 }
