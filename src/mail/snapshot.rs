@@ -127,26 +127,47 @@ impl Snapshot {
         }
         chunk.shrink();
         chunks.push(Arc::new(chunk));
-        Self::of(head, chunks)
-    }
-
-    fn of(head: SnapshotHead, chunks: Vec<Arc<Chunk>>) -> Self {
         let mut uids = UidRuns::new();
         for uid in chunks.iter().flat_map(|chunk| &chunk.uids) {
             uids.push(Uid(*uid));
         }
-        let chunks = chunks.into_iter().filter(|chunk| chunk.len() > 0).collect();
-        Self { head, uids: Arc::new(uids), chunks }
+        Self::of(head, Arc::new(uids), chunks)
+    }
+
+    fn of(head: SnapshotHead, uids: Arc<UidRuns>, chunks: Vec<Arc<Chunk>>) -> Self {
+        let chunks: Vec<_> = chunks.into_iter().filter(|chunk| chunk.len() > 0).collect();
+        debug_assert_eq!(
+            chunks.iter().map(|chunk| chunk.len()).sum::<usize>(),
+            uids.len() as usize
+        );
+        Self { head, uids, chunks }
+    }
+
+    /// The UIDs after an update: the same ones, shared, if only flags changed.
+    fn uids_after(&self, changed: &[Message], expunged: &UidRuns) -> Arc<UidRuns> {
+        let last = self.uids.last();
+        let arrived =
+            |message: &&Message| Some(message.uid) > last && !expunged.contains(message.uid);
+        let mut arrived = changed.iter().filter(arrived).map(|message| message.uid).peekable();
+        let left = self.uids.difference(expunged);
+        if arrived.peek().is_none() && left.len() == self.uids.len() {
+            return Arc::clone(&self.uids);
+        }
+        let mut uids = left;
+        arrived.for_each(|uid| uids.push(uid));
+        Arc::new(uids)
     }
 
     /// The mailbox after `changed` (new messages among them; UIDs ascending) and `expunged`.
     pub fn updated(&self, head: SnapshotHead, changed: &[Message], expunged: &UidRuns) -> Self {
+        let uids = self.uids_after(changed, expunged);
         let mut changed = changed.iter().copied().peekable();
         let mut chunks: Vec<Arc<Chunk>> = Vec::with_capacity(self.chunks.len() + 1);
         for old in &self.chunks {
             let (Some(first), Some(last)) = (old.uids.first(), old.uids.last()) else { continue };
-            let touched = UidRuns::range(Uid(*first), Uid(*last));
-            let loses = !expunged.intersection(&touched).is_empty();
+            let below_end =
+                expunged.count_below(Uid(*last)) + u32::from(expunged.contains(Uid(*last)));
+            let loses = below_end > expunged.count_below(Uid(*first));
             if !loses && changed.peek().is_none_or(|message| message.uid.0 > *last) {
                 chunks.push(Arc::clone(old));
                 continue;
@@ -182,7 +203,7 @@ impl Snapshot {
             }
             chunks.push(Arc::new(last));
         }
-        Self::of(head, chunks)
+        Self::of(head, uids, chunks)
     }
 
     /// Its UIDs.
@@ -232,5 +253,79 @@ impl Snapshot {
     /// The chunk that holds `uid` if any does.
     fn chunk_of(&self, uid: Uid) -> usize {
         self.chunks.partition_point(|chunk| chunk.uids.last().is_some_and(|last| *last < uid.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> SnapshotHead {
+        SnapshotHead {
+            mailbox: MailboxId(1),
+            uid_validity: UidValidity(1),
+            uid_next: 1,
+            highest_mod_seq: ModSeq(1),
+            keywords: Keywords::default(),
+        }
+    }
+
+    fn message(uid: u32, mod_seq: i64) -> Message {
+        Message {
+            uid: Uid(uid),
+            mod_seq: ModSeq(mod_seq),
+            flags: Flags(u8::try_from(mod_seq % 32).unwrap()),
+            keywords: KeywordMask(u64::try_from(mod_seq % 3).unwrap()),
+            internal_seconds: 0,
+            size: uid,
+        }
+    }
+
+    /// A mailbox as a plain list, updated as a snapshot is; both must agree after each of many
+    /// updates, across the bounds of chunks.
+    #[test]
+    fn an_updated_snapshot_is_as_if_loaded() {
+        let mut seed = 7_u32;
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) % below.max(1)
+        };
+        let mut model: Vec<Message> = (1..=10_000).map(|uid| message(uid, 1)).collect();
+        let mut snapshot = Snapshot::load(head(), model.iter().copied());
+        let mut next_uid = 10_001;
+        for mod_seq in 2..60 {
+            let mut changed: Vec<Message> = Vec::new();
+            for known in &mut model {
+                if random(2_000) == 0 {
+                    *known = message(known.uid.0, mod_seq);
+                    changed.push(*known);
+                }
+            }
+            for _ in 0..random(4) * random(500) {
+                changed.push(message(next_uid, mod_seq));
+                model.push(message(next_uid, mod_seq));
+                next_uid += 1 + random(2);
+            }
+            let gone: UidRuns = if random(2) == 0 {
+                let first = random(next_uid);
+                UidRuns::range(Uid(first), Uid(first + random(800)))
+            } else {
+                UidRuns::new()
+            };
+            model.retain(|message| !gone.contains(message.uid));
+            snapshot = snapshot.updated(head(), &changed, &gone);
+            assert_eq!(snapshot.iter().collect::<Vec<_>>(), model);
+            assert_eq!(**snapshot.uids(), model.iter().map(|message| message.uid).collect());
+        }
+    }
+
+    #[test]
+    fn an_update_of_flags_shares_the_uids_and_the_other_chunks() {
+        let snapshot = Snapshot::load(head(), (1..=10_000).map(|uid| message(uid, 1)));
+        let after = snapshot.updated(head(), &[message(5_000, 2)], &UidRuns::new());
+        assert!(Arc::ptr_eq(snapshot.uids(), after.uids()));
+        let same =
+            snapshot.chunks.iter().zip(&after.chunks).map(|(old, new)| Arc::ptr_eq(old, new));
+        assert_eq!(same.collect::<Vec<_>>(), [true, false, true]);
     }
 }
