@@ -3,7 +3,9 @@
 pub mod digest;
 pub mod runs;
 pub mod search;
+pub mod section;
 pub mod snapshot;
+pub mod structure;
 pub mod view;
 
 pub use digest::{Digest, MessageIdHash};

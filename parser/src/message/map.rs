@@ -195,7 +195,7 @@ impl<'a> PartRef<'a> {
     }
 
     /// The parts directly in it, in order.
-    pub fn children(&self) -> impl Iterator<Item = PartRef<'a>> {
+    pub fn children(&self) -> impl Iterator<Item = PartRef<'a>> + use<'a> {
         let map = self.map;
         let end = usize::try_from(self.part().end).unwrap_or(0);
         let mut next = self.index.saturating_add(1);
@@ -238,7 +238,7 @@ impl<'a> PartRef<'a> {
 
     /// Content-Type's parameters: names in lower case, values as sent; the parts of RFC 2231 as
     /// they are. A text/plain without parameters is us-ascii (RFC 2045 §5.2).
-    pub fn params(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    pub fn params(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         self.map.values(self.part().params)
     }
 
@@ -273,7 +273,7 @@ impl<'a> PartRef<'a> {
     }
 
     /// Content-Disposition's parameters, as [`PartRef::params`].
-    pub fn disposition_params(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    pub fn disposition_params(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         self.map.values(self.part().disposition_params)
     }
 
