@@ -1,15 +1,7 @@
 //! A session without a connection: what `net` does around a session, with a script in its place.
 
 use sora::job::{Change, Job, Reply};
-use sora::session::{Event, Next, Output, Standing, Step};
-
-/// A session of any protocol.
-pub(crate) trait Machine {
-    /// See `sora::session`.
-    fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step;
-    /// See `sora::session`.
-    fn standing(&self) -> Standing;
-}
+use sora::session::{Event, Next, Output, Session, Standing, Step};
 
 /// What the session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +18,7 @@ pub(crate) enum Waits {
 
 /// A session, what is on its way to it, and what it said.
 pub(crate) struct Driver {
-    session: Box<dyn Machine>,
+    session: Session,
     input: Vec<u8>,
     /// Written by the session and not taken yet.
     pub(crate) output: Vec<u8>,
@@ -37,7 +29,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Opens the session; its greeting is in `output`.
-    pub(crate) fn open(session: Box<dyn Machine>) -> Self {
+    pub(crate) fn open(session: Session) -> Self {
         let (input, output) = (Vec::new(), Vec::new());
         let mut driver =
             Self { session, input, output, waits: Waits::Input, job: None, changed: None };

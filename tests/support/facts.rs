@@ -1,6 +1,9 @@
-//! What the parser knows of a message, as the store would keep it.
+//! What delivery keeps of a message: the program's own digest, since the model is the oracle of
+//! mailboxes, not of MIME.
 
 use std::sync::Arc;
+
+use sora::mail::Digest;
 
 /// What a FETCH may want of a message besides its bytes.
 pub(crate) struct Facts {
@@ -14,10 +17,10 @@ pub(crate) struct Facts {
 
 /// Reads `message`.
 pub(crate) fn of(message: &[u8]) -> Facts {
-    let end = message.windows(4).position(|four| four == b"\r\n\r\n");
+    let digest = Digest::of(message);
     Facts {
-        envelope: b"NIL".as_slice().into(),
-        map: Vec::new().into(),
-        header_bytes: end.map_or(message.len(), |at| at + 4),
+        envelope: digest.envelope.into(),
+        map: digest.map.into(),
+        header_bytes: digest.header_bytes as usize,
     }
 }

@@ -3,10 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use sora::session::lmtp::Lmtp;
-use sora::session::{Event, Output, Peer, Settings, SharedSettings, Standing, Step};
-
-use super::driver::Machine;
+use sora::session::{Peer, Service, Session, Settings, SharedSettings};
 
 /// Largest message in transcripts, on the model and on the real server.
 pub(crate) const MESSAGE_BYTES_MAX: u64 = 1_048_576;
@@ -28,25 +25,7 @@ fn settings() -> SharedSettings {
     })
 }
 
-/// False until there is an IMAP session to step.
-pub(crate) const IMAP_LANDED: bool = false;
-
-/// An IMAP session.
-pub(crate) fn imap(_peer: Peer) -> Box<dyn Machine> {
-    let _settings = settings();
-    unimplemented!("the session has not landed")
-}
-
-/// An LMTP session.
-pub(crate) fn lmtp(peer: Peer) -> Box<dyn Machine> {
-    Box::new(Lmtp::new(settings(), peer))
-}
-
-impl Machine for Lmtp {
-    fn step(&mut self, event: Event<'_>, out: &mut Output) -> Step {
-        self.step(event, out)
-    }
-    fn standing(&self) -> Standing {
-        self.standing()
-    }
+/// A session of `service`.
+pub(crate) fn open(service: Service, peer: Peer) -> Session {
+    Session::new(service, peer, &settings())
 }

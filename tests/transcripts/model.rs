@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sora::error::Fault;
 use sora::job::Reply;
-use sora::session::Event;
+use sora::session::{Event, Service};
 
 use super::play::{PASSWORD, Received, World};
 use crate::support::driver::{Driver, Waits};
@@ -65,8 +65,9 @@ impl World for ModelWorld {
 
     fn open(&mut self, session: &str, lmtp: bool) {
         let peer = sessions::peer(self.remote && session != "set-up", self.tls);
-        let machine = if lmtp { sessions::lmtp(peer) } else { sessions::imap(peer) };
-        self.sessions.insert(session.to_owned(), Driver::open(machine));
+        let service = if lmtp { Service::Lmtp } else { Service::Imap };
+        let driver = Driver::open(sessions::open(service, peer));
+        self.sessions.insert(session.to_owned(), driver);
         self.settle();
     }
 

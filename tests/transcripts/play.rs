@@ -54,6 +54,7 @@ pub(super) fn play(script: &Script, name: &str, world: &mut dyn World) -> Result
     let plain = crate::support::base64::encode(format!("\0{me}\0{PASSWORD}").as_bytes());
     let words = [
         ("ME", me.to_uppercase()),
+        ("size", me.len().to_string()),
         ("user", name),
         ("me", me),
         ("other", other),
@@ -158,7 +159,13 @@ impl Player<'_> {
             {
                 status_fits(pattern, got, &mut self.words)
             }
-            _ => matcher::matches(pattern, got, &mut self.words),
+            _ => {
+                let fits = matcher::matches(pattern, got, &mut self.words);
+                if fits && client.outstanding.front().is_some_and(|tag| got.starts_with(&**tag)) {
+                    client.outstanding.pop_front();
+                }
+                fits
+            }
         }
     }
 
