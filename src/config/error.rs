@@ -77,6 +77,8 @@ pub(super) enum Wrong {
     NoValue,
     /// It does not go together with the rest: what to do.
     Clash(&'static str),
+    /// The file it names cannot be read.
+    Unreadable(io::ErrorKind),
 }
 
 impl fmt::Display for ConfigError {
@@ -157,6 +159,7 @@ impl fmt::Display for Wrong {
             Self::Expected(what) => write!(f, "expected {what}"),
             Self::NoValue => f.write_str("needs a value"),
             Self::Clash(advice) => f.write_str(advice),
+            Self::Unreadable(kind) => write!(f, "the file cannot be read: {kind}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Place, Problem, Wrong};
 use super::keys::{self, KEYS};
 use super::values::Given;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Listener};
 
 /// The file that is read if none is named.
 pub(super) const DEFAULT_FILE: &str = "config.toml";
@@ -117,12 +117,16 @@ impl Draft {
         vec![format!("these settings have no effect in this version: {}", self.unused.join(", "))]
     }
 
+    /// Each listener with its section.
+    fn listeners(&self) -> Vec<(String, Listener)> {
+        let named = self.config.listeners().into_iter();
+        named.map(|(name, listener)| (format!("servers.{name}"), listener.clone())).collect()
+    }
+
     /// What no single key can know.
     fn check(&mut self) {
-        for (section, listener) in [
-            ("servers.imap", self.config.servers.imap.listener.clone()),
-            ("servers.lmtp", self.config.servers.lmtp.listener.clone()),
-        ] {
+        for (section, listener) in self.listeners() {
+            let section = &section;
             if listener.start && listener.addr.is_none() && listener.tls_addr.is_none() {
                 self.clash(section, "start", "nowhere to listen; set addr or tls_addr too");
             }
@@ -172,7 +176,26 @@ impl Draft {
         }
     }
 
+    /// What only the daemon needs: whoever runs `sora-admin` may not read the key.
+    pub(super) fn check_files(&mut self) {
+        for (section, listener) in self.listeners().into_iter().filter(|(_, l)| l.start) {
+            let named = [
+                ("tls_cert_file", listener.tls_cert_file),
+                ("tls_key_file", listener.tls_key_file),
+            ];
+            for (name, path) in named {
+                if let Some(Err(error)) = path.map(std::fs::File::open) {
+                    self.refuse(&section, name, Wrong::Unreadable(error.kind()));
+                }
+            }
+        }
+    }
+
     fn clash(&mut self, section: &str, name: &str, advice: &'static str) {
+        self.refuse(section, name, Wrong::Clash(advice));
+    }
+
+    fn refuse(&mut self, section: &str, name: &str, wrong: Wrong) {
         let place = keys::find(section, name).and_then(|index| self.places.get(index)?.clone());
         let place = place.unwrap_or_else(|| Place::File {
             file: self.file.clone().unwrap_or_else(|| DEFAULT_FILE.into()),
@@ -180,7 +203,7 @@ impl Draft {
             section: section.to_owned(),
             name: name.to_owned(),
         });
-        self.problems.push(Problem { place, wrong: Wrong::Clash(advice) });
+        self.problems.push(Problem { place, wrong });
     }
 }
 

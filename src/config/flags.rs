@@ -43,6 +43,7 @@ impl Config {
             draft.set(index, Given::Flag(value), Place::Flag(flag));
         }
         draft.unused.extend(asked.unused);
+        draft.check_files();
         if asked.check {
             return draft.show().map(Start::Show);
         }
@@ -291,6 +292,21 @@ mod tests {
         let advice = "no server is started; write start = true in [servers.imap] or [servers.lmtp]";
         check("", &[], &format!("FILE: {advice}"));
         check("", &["-imap"], "imap true :143 lmtp false []");
+    }
+
+    #[test]
+    fn certificates_must_be_readable_where_they_are_used() {
+        let pair = "tls_cert_file = '/nonexistent/c'\ntls_key_file = '/'\n";
+        check(
+            &format!("{BOTH}{pair}"),
+            &[],
+            "FILE:5: [servers.lmtp] tls_cert_file: the file cannot be read: entity not found",
+        );
+        check(
+            &format!("[servers.imap]\nstart=true\n[servers.lmtp]\n{pair}"),
+            &[],
+            "imap true :143 lmtp false []",
+        );
     }
 
     #[test]
