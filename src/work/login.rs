@@ -38,14 +38,9 @@ pub enum Outcome {
 /// Decides whether a user is who they say. Embedders may bring their own; the accounts themselves are
 /// always the store's.
 pub trait Authenticator: Send + Sync {
-    /// Checks a password; may take its time. `user` is as typed, the password is never empty.
+    /// Checks a password; may take its time, on a thread for slow work. `user` is as typed, the
+    /// password is never empty.
     fn authenticate(&self, user: &str, password: &Secret, peer: Option<IpAddr>) -> Outcome;
-
-    /// The same answer if it can be had in microseconds; `None` sends the question to
-    /// [`authenticate`](Self::authenticate), on threads for slow work.
-    fn recall(&self, _user: &str, _password: &Secret, _peer: Option<IpAddr>) -> Option<Outcome> {
-        None
-    }
 }
 
 /// Finds accounts by any of their addresses; the store, or what a test puts in its place.
@@ -65,7 +60,7 @@ pub(super) struct Entry {
     pub(super) hash: String,
 }
 
-/// The stored passwords: the authenticator there is if nobody brings another.
+/// The stored passwords: what is asked if nobody brings an authenticator.
 pub(super) struct StoredPasswords {
     directory: Arc<dyn Directory>,
     key: hmac::Key,
@@ -115,25 +110,27 @@ impl StoredPasswords {
     }
 }
 
-impl Authenticator for StoredPasswords {
-    fn recall(&self, user: &str, password: &Secret, _peer: Option<IpAddr>) -> Option<Outcome> {
+impl StoredPasswords {
+    /// The verdict, if it can be had in microseconds.
+    fn recall(&self, user: &str, password: &Secret) -> Option<Verdict> {
         let entry = match self.find(user) {
             Ok(entry) => entry?,
-            Err(_) => return Some(Outcome::Unavailable),
+            Err(fault) => return Some(Verdict::Failed(fault)),
         };
         let mark = self.mark(entry.primary.as_str(), password, &entry.hash);
-        self.is_remembered(&mark, clock::now()).then_some(Outcome::Account(entry.primary))
+        self.is_remembered(&mark, clock::now()).then_some(Verdict::Right(entry))
     }
 
-    fn authenticate(&self, user: &str, password: &Secret, _peer: Option<IpAddr>) -> Outcome {
+    /// The verdict, at the price of a hash for everybody (pitfall 55).
+    fn check(&self, user: &str, password: &Secret) -> Verdict {
         let entry = match self.find(user) {
             Ok(Some(entry)) => entry,
             Ok(None) => {
                 let usual = lock(&self.usual).clone();
                 let _always_refused = password::verify(&usual, password);
-                return Outcome::Refused;
+                return Verdict::Wrong;
             }
-            Err(_) => return Outcome::Unavailable,
+            Err(fault) => return Verdict::Failed(fault),
         };
         if password::is_known_form(&entry.hash) {
             lock(&self.usual).clone_from(&entry.hash);
@@ -141,17 +138,32 @@ impl Authenticator for StoredPasswords {
             log::error!("login: the stored password of {} cannot be read", entry.primary);
         }
         if !password::verify(&entry.hash, password) {
-            return Outcome::Refused;
+            return Verdict::Wrong;
         }
         let mark = self.mark(entry.primary.as_str(), password, &entry.hash);
         self.remember(mark, clock::now());
-        Outcome::Account(entry.primary)
+        Verdict::Right(entry)
     }
+}
+
+/// What a keeper says.
+enum Verdict {
+    Right(Entry),
+    Wrong,
+    Failed(Fault),
+}
+
+/// Who looks at passwords.
+pub(super) enum Keeper {
+    /// Ourselves.
+    Stored(Box<StoredPasswords>),
+    /// The embedding program.
+    Brought(Arc<dyn Authenticator>),
 }
 
 /// The door: everything about a login but the password itself.
 pub(super) struct Logins {
-    authenticator: Arc<dyn Authenticator>,
+    keeper: Keeper,
     directory: Arc<dyn Directory>,
     failures: Mutex<Lru<(String, Option<IpAddr>), Failures>>,
     seats: Arc<Seats>,
@@ -174,15 +186,15 @@ pub(super) struct Attempt {
 }
 
 impl Logins {
-    /// A door that `authenticator` keeps, with so many seats for each account.
+    /// A door with its keeper, and so many seats for each account.
     pub(super) fn new(
-        authenticator: Arc<dyn Authenticator>,
+        keeper: Keeper,
         directory: Arc<dyn Directory>,
         connections_per_account_max: u32,
     ) -> Self {
         let failures = Mutex::new(Lru::new(LOGIN_FAILURE_ENTRIES_MAX));
         let seats = Arc::new(Seats { taken: Mutex::default(), each: connections_per_account_max });
-        Self { authenticator, directory, failures, seats }
+        Self { keeper, directory, failures, seats }
     }
 
     /// Runs [`Job::Login`], which starts on the query lane and goes on to auth if a hash is to be made.
@@ -196,34 +208,53 @@ impl Logins {
         if password.expose().is_empty() || !(act_as.is_empty() || canonical(act_as) == who) {
             return refuse(user, *peer, "an empty password, or to act as another");
         }
-        let outcome = if lane == Lane::Auth {
-            self.authenticator.authenticate(user, password, *peer)
-        } else {
-            match self.authenticator.recall(user, password, *peer) {
-                Some(outcome) => outcome,
-                None => return Done::Elsewhere(Lane::Auth, Box::new(attempt.into_job())),
-            }
+        let Some(verdict) = self.verdict(lane, &attempt) else {
+            return Done::Elsewhere(Lane::Auth, Box::new(attempt.into_job()));
         };
-        match outcome {
-            Outcome::Account(address) => Done::Reply(self.admit(&address, &key)),
-            Outcome::Refused => {
+        match verdict {
+            Verdict::Right(entry) => Done::Reply(self.admit(entry, &key)),
+            Verdict::Wrong => {
                 self.count_failure(key, clock::now());
                 refuse(user, *peer, "wrong user or password")
             }
-            Outcome::Unavailable => Done::Reply(Reply::Failed(Fault::Unavailable)),
+            Verdict::Failed(fault) => Done::Reply(Reply::Failed(fault)),
+        }
+    }
+
+    /// What the keeper says; `None` if it has to think, for which this is not the lane.
+    fn verdict(&self, lane: Lane, attempt: &Attempt) -> Option<Verdict> {
+        let Attempt { user, password, peer, .. } = attempt;
+        let authenticator = match &self.keeper {
+            Keeper::Stored(stored) if lane == Lane::Auth => {
+                return Some(stored.check(user, password));
+            }
+            Keeper::Stored(stored) => return stored.recall(user, password),
+            Keeper::Brought(authenticator) => authenticator,
+        };
+        if lane != Lane::Auth {
+            return None;
+        }
+        Some(match authenticator.authenticate(user, password, *peer) {
+            Outcome::Account(address) => self.entry_of(&address),
+            Outcome::Refused => Verdict::Wrong,
+            Outcome::Unavailable => Verdict::Failed(Fault::Unavailable),
+        })
+    }
+
+    /// The account that somebody else's authenticator let in.
+    fn entry_of(&self, address: &Address) -> Verdict {
+        match self.directory.find(address) {
+            Ok(Some(entry)) => Verdict::Right(entry),
+            Ok(None) => {
+                log::warn!("login: {address} was let in, but has no account");
+                Verdict::Wrong
+            }
+            Err(fault) => Verdict::Failed(fault),
         }
     }
 
     /// The password was right.
-    fn admit(&self, address: &Address, key: &(String, Option<IpAddr>)) -> Reply {
-        let entry = match self.directory.find(address) {
-            Ok(Some(entry)) => entry,
-            Ok(None) => {
-                log::warn!("login: {address} has a password, but no account");
-                return Reply::Refused(Refusal::BadCredentials);
-            }
-            Err(fault) => return Reply::Failed(fault),
-        };
+    fn admit(&self, entry: Entry, key: &(String, Option<IpAddr>)) -> Reply {
         lock(&self.failures).remove(key);
         let Some(seat) = self.seats.take(entry.account) else {
             log::info!("login: {} has too many connections", entry.primary);
@@ -352,7 +383,6 @@ mod tests {
     struct Door {
         fake: Arc<Fake>,
         logins: Logins,
-        stored: Arc<StoredPasswords>,
     }
 
     fn hash_of(password: &str) -> String {
@@ -361,10 +391,10 @@ mod tests {
 
     fn door(seats: u32) -> Door {
         let fake = Arc::new(Fake(Mutex::new(Ok(hash_of("secret")))));
-        let stored = Arc::new(StoredPasswords::new(fake.clone()).unwrap());
+        let stored = StoredPasswords::new(fake.clone()).unwrap();
         lock(&stored.usual).clone_from(&hash_of("nobody"));
-        let logins = Logins::new(stored.clone(), fake.clone(), seats);
-        Door { fake, logins, stored }
+        let logins = Logins::new(Keeper::Stored(Box::new(stored)), fake.clone(), seats);
+        Door { fake, logins }
     }
 
     impl Door {
@@ -424,14 +454,39 @@ mod tests {
 
     #[test]
     fn a_right_password_is_remembered_for_a_while_only() {
-        let door = door(10);
-        let (mark, now) = (door.stored.mark("bob", &Secret::new("x"), "hash"), clock::now());
-        door.stored.remember(mark, now);
+        let stored = StoredPasswords::new(door(1).fake).unwrap();
+        let (mark, now) = (stored.mark("bob", &Secret::new("x"), "hash"), clock::now());
+        stored.remember(mark, now);
         let later = |seconds| now + Duration::from_secs(seconds);
-        assert!(door.stored.is_remembered(&mark, later(LOGIN_CACHE_SECONDS - 1)));
-        assert!(!door.stored.is_remembered(&mark, later(LOGIN_CACHE_SECONDS)));
+        assert!(stored.is_remembered(&mark, later(LOGIN_CACHE_SECONDS - 1)));
+        assert!(!stored.is_remembered(&mark, later(LOGIN_CACHE_SECONDS)));
         // No two triples run together.
-        assert_ne!(mark, door.stored.mark("bo", &Secret::new("bx"), "hash"));
+        assert_ne!(mark, stored.mark("bo", &Secret::new("bx"), "hash"));
+    }
+
+    /// Lets everybody in as bob, but for `eve`, and is not well when asked about `ill`.
+    struct Friend;
+
+    impl Authenticator for Friend {
+        fn authenticate(&self, user: &str, _password: &Secret, _peer: Option<IpAddr>) -> Outcome {
+            match user {
+                "eve" => Outcome::Refused,
+                "ill" => Outcome::Unavailable,
+                user => Outcome::Account(Address::new(user.trim_end_matches('!')).unwrap()),
+            }
+        }
+    }
+
+    #[test]
+    fn an_embedder_may_keep_the_door() {
+        let fake = door(1).fake;
+        let logins = Logins::new(Keeper::Brought(Arc::new(Friend)), fake.clone(), 10);
+        let door = Door { fake, logins };
+        door.check("bob@example.org!", "x", "Auth 7 bob@example.org");
+        door.check("eve", "x", "Auth BadCredentials");
+        door.check("ill", "x", "Auth Unavailable");
+        door.check("carol@example.org", "x", "Auth BadCredentials"); // has no account
+        door.check("bob@example.org!", "", "Query BadCredentials");
     }
 
     #[test] // pitfall 57

@@ -84,19 +84,18 @@ impl Work {
     pub fn start(store: &Store, settings: &Settings, hooks: Hooks) -> Result<Self, StartError> {
         let changes = Arc::new(Changes::default());
         let directory: Arc<dyn login::Directory> = Arc::new(run::StoredAccounts(store.clone()));
-        let authenticator = match hooks.authenticator {
-            Some(authenticator) => authenticator,
-            None => Arc::new(login::StoredPasswords::new(Arc::clone(&directory))?),
+        let keeper = match hooks.authenticator {
+            Some(authenticator) => login::Keeper::Brought(authenticator),
+            None => {
+                let stored = login::StoredPasswords::new(Arc::clone(&directory))?;
+                login::Keeper::Stored(Box::new(stored))
+            }
         };
         let runner = run::Runner {
             store: store.clone(),
             snapshots: snapshots::Snapshots::new(store.clone()),
             changes: Arc::clone(&changes),
-            logins: login::Logins::new(
-                authenticator,
-                directory,
-                settings.connections_per_account_max,
-            ),
+            logins: login::Logins::new(keeper, directory, settings.connections_per_account_max),
             spool: spool::Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max),
             courier: deliver::Courier {
                 store: store.clone(),
