@@ -28,6 +28,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod cursor;
+pub mod fuzzing;
 pub mod imap;
 pub mod lmtp;
 pub mod message;

@@ -11,10 +11,17 @@ use core::fmt;
 pub type Item<'a, T> = fn(&mut Cursor<'a>) -> Result<T, Error>;
 
 /// A list whose every item has been parsed once and found right, items separated by one space.
-#[derive(Clone, Copy)]
 pub struct List<'a, T> {
     pub(crate) raw: &'a [u8],
     pub(crate) item: Item<'a, T>,
+}
+
+// By hand: derived ones would want `T: Clone`, and a list holds no `T`.
+impl<T> Copy for List<'_, T> {}
+impl<T> Clone for List<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 impl<'a, T> List<'a, T> {
@@ -62,6 +69,13 @@ pub struct Items<'a, T> {
     item: Item<'a, T>,
 }
 
+impl<T> Items<'_, T> {
+    /// True behind the last item: the end that a right list is walked to.
+    pub(crate) fn is_done(&self) -> bool {
+        self.cursor.is_empty()
+    }
+}
+
 impl<T> fmt::Debug for Items<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.cursor.rest().escape_ascii())
@@ -81,10 +95,16 @@ impl<T> Iterator for Items<'_, T> {
 }
 
 /// One item kept as its bytes, parsed when asked for: how a search key holds another.
-#[derive(Clone, Copy)]
 pub struct Sub<'a, T> {
     pub(crate) raw: &'a [u8],
     pub(crate) item: Item<'a, T>,
+}
+
+impl<T> Copy for Sub<'_, T> {}
+impl<T> Clone for Sub<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 impl<T> Sub<'_, T> {
@@ -511,7 +531,7 @@ pub enum SearchReturn {
 }
 
 /// `search-key` (RFC 9051 §9, RFC 3501 §9, RFC 7162 §3.1.5).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SearchKey<'a> {
     /// ALL
     All,

@@ -1,0 +1,248 @@
+//! IMAP: frames, commands, and the words of responses.
+
+use super::imap_print::print;
+use crate::imap::write::{self, Charset};
+use crate::imap::{self, Frame, Framer, Limits, SequenceSet, utf7};
+use crate::{Cursor, Error};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+/// No input panics; errors point into the input; a command that was read can be printed, and what
+/// is printed reads and prints the same. Walking all of it takes steps linear in its length.
+pub fn imap_command(input: &[u8]) {
+    match imap::command(input) {
+        Ok(tagged) => {
+            let (printed, steps) = print(&tagged);
+            // Each item takes a byte at least, and is seen once a level.
+            assert!(steps <= (input.len() + 64) * (imap::SEARCH_DEPTH_MAX + 2), "{steps} steps");
+            let again = imap::command(&printed)
+                .unwrap_or_else(|error| panic!("{error}: {}", printed.escape_ascii()));
+            assert_eq!(print(&again).0, printed, "printed as {}", printed.escape_ascii());
+            assert_eq!(
+                imap::tag_of(input).is_some(),
+                input.contains(&b'\n') || input.contains(&b' ')
+            );
+        }
+        Err(error) => check_error(error.error, input),
+    }
+    match imap::append_head(input) {
+        Ok(Some((tag, head))) => {
+            assert!(imap::is_append(input));
+            assert_eq!(imap::tag_of(input), Some(tag));
+            assert_eq!(imap::frame::literal_head(last_line(input)), Some(head.literal));
+        }
+        Ok(None) => assert!(imap::is_append(input)),
+        Err(error) => check_error(error.error, input),
+    }
+    let _ = imap::idle_done(input);
+}
+
+/// The stream cut anywhere gives the same frames as the stream in one piece.
+///
+/// The first bytes choose limits and cuts.
+pub fn imap_stream(input: &[u8]) {
+    let Some((&[line, frame, seed, density], stream)) = input.split_first_chunk::<4>() else {
+        return;
+    };
+    let limits = Limits { line_bytes_max: line.into(), frame_bytes_max: usize::from(frame) * 2 };
+    let whole = events(stream, &[], limits);
+    let mut random = u32::from(seed) << 8 | 1;
+    let cuts: Vec<usize> = (0..stream.len())
+        .filter(|_| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 24) as u8 <= density
+        })
+        .collect();
+    assert_eq!(events(stream, &cuts, limits), whole);
+}
+
+/// What a session would do with the stream; skipped bytes are summed, for only their sum is promised.
+#[derive(Debug, PartialEq)]
+enum Event<'a> {
+    Frame(&'a [u8]),
+    Accepted(&'a [u8]),
+    Streamed(&'a [u8]),
+    Refused(&'a [u8]),
+    TooLong,
+    Skipped(usize),
+}
+
+fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>> {
+    let mut events = Vec::new();
+    let (mut framer, mut consumed, mut to_stream) = (Framer::new(), 0usize, 0usize);
+    let mut calls = 0usize;
+    for &end in cuts.iter().chain([&stream.len()]) {
+        let streamed = to_stream.min(end - consumed);
+        (consumed, to_stream) = (consumed + streamed, to_stream - streamed);
+        loop {
+            calls += 1;
+            assert!(
+                calls <= 4 * (stream.len() + cuts.len() + 1),
+                "more calls than the input pays for"
+            );
+            if to_stream > 0 {
+                break;
+            }
+            let rest = &stream[consumed..end];
+            match framer.next(rest, &limits) {
+                Frame::Incomplete => break,
+                Frame::Complete { bytes } => {
+                    let frame = &rest[..bytes];
+                    assert!(frame.ends_with(b"\n") && bytes <= limits.frame_bytes_max);
+                    assert!(framer.is_fresh());
+                    let _ = imap::command(frame);
+                    events.push(Event::Frame(frame));
+                    consumed += bytes;
+                }
+                Frame::Literal { head_bytes, literal } => {
+                    let head = &rest[..head_bytes];
+                    if matches!(imap::append_head(head), Ok(Some(_))) {
+                        events.push(Event::Streamed(head));
+                        framer.reset();
+                        consumed += head_bytes;
+                        to_stream = usize::try_from(literal.size).unwrap_or(usize::MAX);
+                        let streamed = to_stream.min(end - consumed);
+                        (consumed, to_stream) = (consumed + streamed, to_stream - streamed);
+                    } else if framer.accept_literal() {
+                        events.push(Event::Accepted(head));
+                    } else {
+                        framer.refuse_literal();
+                        events.push(Event::Refused(head));
+                    }
+                }
+                Frame::TooLong => events.push(Event::TooLong),
+                Frame::Skip { bytes } => {
+                    assert!(bytes > 0 && bytes <= rest.len());
+                    consumed += bytes;
+                    match events.last_mut() {
+                        Some(Event::Skipped(sum)) => *sum += bytes,
+                        _ => events.push(Event::Skipped(bytes)),
+                    }
+                }
+            }
+        }
+    }
+    // How much of an unfinished line is skipped already depends on the cuts.
+    if !framer.is_fresh() && matches!(events.last(), Some(Event::Skipped(_))) {
+        events.pop();
+    }
+    events
+}
+
+/// What parses survives being printed and parsed again, and its ranges are as many as its commas.
+pub fn imap_sequence(input: &[u8]) {
+    match SequenceSet::parse(input) {
+        Ok(set) => {
+            let printed = set.to_string();
+            let again = SequenceSet::parse(printed.as_bytes()).expect("what was printed");
+            assert!(set.ranges().eq(again.ranges()), "printed as {printed}");
+            let commas = input.iter().filter(|&&byte| byte == b',').count();
+            assert_eq!(set.ranges().count(), commas + 1);
+            assert_eq!(set.has_largest(), input.contains(&b'*'));
+        }
+        Err(error) => check_error(error, input),
+    }
+}
+
+/// A name has one spelling: what decodes encodes to the same bytes, and any text comes back.
+pub fn imap_utf7(input: &[u8]) {
+    let mut wire = Vec::new();
+    match utf7::decode(input) {
+        Ok(name) => {
+            utf7::encode(&mut wire, &name);
+            assert_eq!(wire, input, "{name:?}");
+        }
+        Err(error) => check_error(error, input),
+    }
+    if let Ok(name) = core::str::from_utf8(input) {
+        wire.clear();
+        utf7::encode(&mut wire, name);
+        assert!(wire.is_ascii());
+        assert_eq!(utf7::decode(&wire).as_deref(), Ok(name));
+    }
+}
+
+/// Whatever is written as a string, astring or mailbox reads back as one argument with that value.
+pub fn imap_write(input: &[u8]) {
+    for charset in [Charset::Ascii, Charset::Utf8] {
+        read_back(input, |out| write::string(out, input, charset));
+        read_back(input, |out| write::astring(out, input, charset));
+        if let Ok(name) = core::str::from_utf8(input) {
+            let mut wire = Vec::new();
+            write::mailbox(&mut wire, name, charset);
+            if let Some(value) = read(&wire) {
+                assert_eq!(write::mailbox_name(&value, charset).as_deref(), Ok(name));
+            }
+            let mut text = Vec::new();
+            write::text(&mut text, name, charset);
+            assert!(!text.iter().any(|byte| b"\r\n\0".contains(byte)));
+        }
+    }
+    if let Some((number, _)) = input.split_first_chunk() {
+        let number = u64::from_be_bytes(*number);
+        let mut out = Vec::new();
+        write::number(&mut out, number);
+        assert_eq!(out, number.to_string().as_bytes());
+        out.clear();
+        write::date_time(&mut out, number as i64, (number >> 7) as i16);
+        assert_eq!(out.len(), 28, "{}", out.escape_ascii());
+    }
+}
+
+/// What decodes encodes to the same text; nothing is written beyond the buffer.
+pub fn imap_base64(input: &[u8]) {
+    let mut out = [0; 64];
+    match imap::decode_base64(input, &mut out) {
+        Ok(bytes) => {
+            const ALPHABET: &[u8] =
+                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+            let mut again = Vec::new();
+            for group in bytes.chunks(3) {
+                let byte = |at: usize| usize::from(group.get(at).copied().unwrap_or(0));
+                let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+                for place in 0..4 {
+                    let digit = ALPHABET[bits >> (18 - 6 * place) & 63];
+                    again.push(if place > group.len() { b'=' } else { digit });
+                }
+            }
+            assert_eq!(again, input);
+        }
+        Err(error) => check_error(error, input),
+    }
+    let _ = imap::sasl_line(input, &mut out);
+}
+
+fn read_back(value: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+    let mut wire = Vec::new();
+    write(&mut wire);
+    if let Some(read) = read(&wire) {
+        assert_eq!(read, value, "written as {}", wire.escape_ascii());
+    }
+}
+
+/// The one argument that was written; `None` if it has a NUL, which no command may hold.
+fn read(wire: &[u8]) -> Option<Vec<u8>> {
+    if wire.contains(&0) {
+        return None;
+    }
+    let mut frame = b"a DELETE ".to_vec();
+    frame.extend_from_slice(wire);
+    frame.extend_from_slice(b"\r\n");
+    match imap::command(&frame) {
+        Ok(imap::Tagged { command: imap::Command::Delete(name), .. }) => {
+            Some(name.bytes().into_owned())
+        }
+        other => panic!("{other:?} from {}", frame.escape_ascii()),
+    }
+}
+
+fn last_line(input: &[u8]) -> &[u8] {
+    let start = input.iter().rev().skip(1).position(|&byte| byte == b'\n');
+    start.map_or(input, |bytes| &input[input.len() - 1 - bytes..])
+}
+
+fn check_error(error: Error, input: &[u8]) {
+    assert!(error.offset <= input.len(), "{error} in {} bytes", input.len());
+    assert!(!error.expected.is_empty());
+    let _ = Cursor::new(input);
+}

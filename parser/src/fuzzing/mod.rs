@@ -1,0 +1,56 @@
+//! The bodies of the fuzz targets: what must hold for any input at all.
+//!
+//! They live here so that a unit test replays the committed corpora without a fuzzer, and so that
+//! they change with the code they hold to account. Each panics when its property fails.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    reason = "to panic is how a property fails; nothing here runs in a server"
+)]
+
+mod imap;
+mod imap_print;
+
+pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::vec::Vec;
+    use std::{fs, println};
+
+    /// Runs a target over its committed corpus, which holds every crash ever found.
+    #[track_caller]
+    fn replay(target: &str, run: fn(&[u8])) {
+        let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        let mut inputs: Vec<PathBuf> = fs::read_dir(&corpus)
+            .unwrap_or_else(|error| panic!("{}: {error}", corpus.display()))
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        inputs.sort();
+        assert!(!inputs.is_empty(), "{}: no inputs", corpus.display());
+        for input in inputs {
+            println!("{}", input.display());
+            let bytes = fs::read(&input).unwrap();
+            run(&bytes);
+            // Cut and changed a little, they are new inputs.
+            run(&bytes[..bytes.len() / 2]);
+            run(&bytes[bytes.len() / 3..]);
+        }
+    }
+
+    #[test]
+    fn corpora() {
+        replay("imap_command", super::imap_command);
+        replay("imap_stream", super::imap_stream);
+        replay("imap_sequence", super::imap_sequence);
+        replay("imap_utf7", super::imap_utf7);
+        replay("imap_write", super::imap_write);
+        replay("imap_base64", super::imap_base64);
+    }
+}
