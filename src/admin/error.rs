@@ -68,7 +68,7 @@ pub enum AdminError {
 impl fmt::Display for AdminError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCommand { help } => f.write_str(help.trim_end()),
+            Self::NoCommand { help } => write!(f, "no command given\n\n{}", help.trim_end()),
             Self::UnknownCommand { name, help } => {
                 write!(f, "no such command: {name}\n\n{}", help.trim_end())
             }
