@@ -68,6 +68,8 @@ pub const DELIVERY_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const REFERENCES_MAX: usize = 32;
 /// Delivered-To fields of one message that are looked at (pitfall 14).
 pub const DELIVERED_TO_MAX: usize = 100;
+/// Mailboxes whose last change is remembered for those who start to watch; twice as many at most.
+pub const RECENT_CHANGES_MAX: usize = 4_096;
 /// Bytes of buffers that a loop keeps for later use.
 pub const POOLED_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of one buffer that is kept.

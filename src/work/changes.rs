@@ -1,15 +1,42 @@
 //! Who watches which mailbox: a change wakes the loops that asked for it, and no other.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Mailbag;
 use crate::job::{Change, MailboxKey};
+use crate::limits::RECENT_CHANGES_MAX;
+use crate::model::ModSeq;
 
 /// The watched mailboxes of the process. Bounded by the connections: each watches one at most.
 #[derive(Debug, Default)]
 pub struct Changes {
     watched: RwLock<HashMap<MailboxKey, Vec<Watcher>>>,
+    recent: Mutex<Recent>,
+}
+
+/// The last change of each mailbox that changed lately, watched or not: who starts to watch has read
+/// the mailbox a moment ago, and what came in that moment was told to nobody.
+#[derive(Debug, Default)]
+struct Recent {
+    young: HashMap<MailboxKey, ModSeq>,
+    old: HashMap<MailboxKey, ModSeq>,
+}
+
+impl Recent {
+    fn note(&mut self, change: Change) {
+        if self.young.len() >= RECENT_CHANGES_MAX && !self.young.contains_key(&change.mailbox) {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        let noted = self.young.entry(change.mailbox).or_insert(change.mod_seq);
+        *noted = change.mod_seq.max(*noted);
+    }
+
+    fn find(&self, mailbox: MailboxKey) -> Option<Change> {
+        let mod_seq = *self.young.get(&mailbox).max(self.old.get(&mailbox))?;
+        Some(Change { mailbox, mod_seq })
+    }
 }
 
 /// A loop, and how many of its connections watch.
@@ -20,14 +47,18 @@ struct Watcher {
 }
 
 impl Changes {
-    /// One more connection of the loop behind `bag` watches `mailbox`.
-    pub fn watch(&self, mailbox: MailboxKey, bag: &Arc<Mailbag>) {
+    /// One more connection of the loop behind `bag` watches `mailbox`. Returns its last change, if
+    /// that is not long ago.
+    pub fn watch(&self, mailbox: MailboxKey, bag: &Arc<Mailbag>) -> Option<Change> {
         let mut watched = self.watched.write().unwrap_or_else(PoisonError::into_inner);
         let loops = watched.entry(mailbox).or_default();
         match loops.iter_mut().find(|watcher| Arc::ptr_eq(&watcher.bag, bag)) {
             Some(watcher) => watcher.connections += 1,
             None => loops.push(Watcher { bag: Arc::clone(bag), connections: 1 }),
         }
+        drop(watched);
+        // Whoever publishes notes first and tells then: what is not told from here on is noted.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).find(mailbox)
     }
 
     /// One connection fewer watches: for every [`Changes::watch`] once.
@@ -46,6 +77,7 @@ impl Changes {
 
     /// Tells whoever watches; called after the commit, never before.
     pub fn publish(&self, change: Change) {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).note(change);
         let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner);
         let loops = watched.get(&change.mailbox).map_or(&[][..], Vec::as_slice);
         loops.iter().for_each(|watcher| watcher.bag.tell(change));
@@ -55,7 +87,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AccountId, MailboxId, ModSeq};
+    use crate::model::{AccountId, MailboxId};
     use crate::work::Letters;
 
     #[track_caller]
@@ -78,9 +110,9 @@ mod tests {
             changes.publish(Change { mailbox: key(mailbox), mod_seq: ModSeq(mod_seq) });
         };
         let changes = Changes::default();
-        changes.watch(key(1), &one);
-        changes.watch(key(1), &one);
-        changes.watch(key(2), &two);
+        for (mailbox, bag) in [(1, &one), (1, &one), (2, &two)] {
+            assert_eq!(changes.watch(key(mailbox), bag), None);
+        }
         publish(&changes, 1, 10);
         publish(&changes, 3, 11);
         check(&one, &[(1, 10)]);
@@ -94,5 +126,31 @@ mod tests {
         check(&one, &[]);
         changes.unwatch(key(2), &two);
         assert!(changes.watched.read().unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_starts_to_watch_learns_what_came_a_moment_before() {
+        let poll = mio::Poll::new().unwrap();
+        let bag = Mailbag::new(Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()));
+        let change = |mailbox, mod_seq| {
+            let mailbox = MailboxKey { account: AccountId(1), mailbox: MailboxId(mailbox) };
+            Change { mailbox, mod_seq: ModSeq(mod_seq) }
+        };
+        let changes = Changes::default();
+        changes.publish(change(-1, 7));
+        changes.publish(change(-1, 6));
+        let many = i64::try_from(RECENT_CHANGES_MAX).unwrap();
+        (1..many).for_each(|mailbox| changes.publish(change(mailbox, 1)));
+        assert_eq!(changes.watch(change(-1, 0).mailbox, &bag), Some(change(-1, 7)));
+        changes.publish(change(many, 1));
+        assert_eq!(
+            changes.watch(change(-1, 0).mailbox, &bag),
+            Some(change(-1, 7)),
+            "old, still there"
+        );
+        changes.publish(change(-1, 8));
+        assert_eq!(changes.watch(change(-1, 0).mailbox, &bag), Some(change(-1, 8)));
+        (0..2 * many).for_each(|mailbox| changes.publish(change(mailbox, 2)));
+        assert_eq!(changes.watch(change(-1, 0).mailbox, &bag), None, "long ago");
     }
 }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Fault, Refusal};
-use crate::job::{DeliveryProblem, Job, MailboxKey, Recipient};
+use crate::job::{Change, DeliveryProblem, Job, MailboxKey, Recipient};
 use crate::model::Address;
 use crate::store::{Failure, Store};
 
@@ -126,9 +126,10 @@ impl Work {
         self.pool.submit(job, to)
     }
 
-    /// One more connection of the loop behind `bag` wants to hear of changes in `mailbox`.
-    pub fn watch(&self, mailbox: MailboxKey, bag: &Arc<Mailbag>) {
-        self.changes.watch(mailbox, bag);
+    /// One more connection of the loop behind `bag` wants to hear of changes in `mailbox`. Returns the
+    /// last of late, which came too early for it to hear.
+    pub fn watch(&self, mailbox: MailboxKey, bag: &Arc<Mailbag>) -> Option<Change> {
+        self.changes.watch(mailbox, bag)
     }
 
     /// One fewer.
