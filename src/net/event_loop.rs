@@ -20,7 +20,7 @@ use super::listener::{Door, Listener};
 use super::slab::{Slab, Token};
 use super::stream::Stream;
 use super::timers::{Tick, Wheel};
-use crate::job::MailboxKey;
+use crate::job::{Change, MailboxKey};
 use crate::limits::ACCEPTS_PER_TURN_MAX;
 use crate::session::SharedSettings;
 use crate::work::{Letters, Mailbag, Work};
@@ -225,10 +225,18 @@ impl EventLoop {
         }
     }
 
-    /// Replies first: what they bring may be what a change or a note is waiting for.
+    /// Changes first: a session that hears its reply is then told of all there were, as one.
     fn read_post(&mut self) {
         let mut letters = std::mem::take(&mut self.letters);
         self.inlet().bag.empty_into(&mut letters);
+        for (mailbox, mod_seq) in letters.changes.drain() {
+            for token in self.watchers.get(&mailbox).cloned().unwrap_or_default() {
+                if let Some(connection) = self.connections.peek(token) {
+                    connection.on_change(mailbox, mod_seq);
+                    self.queue(token);
+                }
+            }
+        }
         for (token, reply) in letters.replies.drain(..) {
             let token = Token::from_bits(token);
             if self.connections.peek(token).is_some() {
@@ -239,14 +247,6 @@ impl EventLoop {
             } else {
                 self.connections.settle(token);
                 self.count();
-            }
-        }
-        for (mailbox, mod_seq) in letters.changes.drain() {
-            for token in self.watchers.get(&mailbox).cloned().unwrap_or_default() {
-                if let Some(connection) = self.connections.peek(token) {
-                    connection.on_change(mailbox, mod_seq);
-                    self.queue(token);
-                }
             }
         }
         self.letters = letters;
@@ -296,9 +296,7 @@ impl EventLoop {
             Outcome::Over
         });
         let watches = connection.watches().filter(|_| outcome != Outcome::Over);
-        if watches != watched {
-            self.watch(token, watched, watches);
-        }
+        let missed = if watches == watched { None } else { self.watch(token, watched, watches) };
         if outcome == Outcome::Over {
             self.wheel.clear(token.slot);
             self.connections.remove(token, connection.is_working());
@@ -310,13 +308,23 @@ impl EventLoop {
         {
             self.wheel.set(token.slot, due);
         }
+        if let Some(change) = missed {
+            connection.on_change(change.mailbox, change.mod_seq);
+        }
         self.connections.put_back(token, connection);
-        if outcome == Outcome::GoesOn {
+        if outcome == Outcome::GoesOn || missed.is_some() {
             self.queue(token);
         }
     }
 
-    fn watch(&mut self, token: Token, before: Option<MailboxKey>, after: Option<MailboxKey>) {
+    /// Hears of other changes from now on. Returns one that may have been missed: it was published
+    /// after the session's snapshot was read, and before we listened.
+    fn watch(
+        &mut self,
+        token: Token,
+        before: Option<MailboxKey>,
+        after: Option<MailboxKey>,
+    ) -> Option<Change> {
         let work = &self.shared.work;
         let bag = &self.shared.inlets[self.index].bag;
         if let Some(mailbox) = before {
@@ -328,10 +336,9 @@ impl EventLoop {
                 }
             }
         }
-        if let Some(mailbox) = after {
-            work.watch(mailbox, bag);
-            self.watchers.entry(mailbox).or_default().push(token);
-        }
+        let mailbox = after?;
+        self.watchers.entry(mailbox).or_default().push(token);
+        work.watch(mailbox, bag)
     }
 
     /// A turn for each listener with connections waiting.

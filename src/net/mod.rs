@@ -6,6 +6,7 @@
 
 mod admission;
 mod buffers;
+mod certificates;
 mod connection;
 mod event_loop;
 mod listener;
@@ -33,6 +34,7 @@ use admission::Admission;
 use event_loop::{EventLoop, Inlet, Shared};
 use listener::{Door, Listener, Listening};
 
+pub use certificates::{Certificate, CertificateError};
 pub use listener::Bound;
 
 /// What is to be served where.
