@@ -16,8 +16,7 @@ pub enum Charset {
     /// Nothing: 8-bit strings are literals, mailbox names are modified UTF-7 (RFC 3501 §5.1.3).
     #[default]
     Ascii,
-    /// UTF-8 in quoted strings and mailbox names, after ENABLE IMAP4rev2 (RFC 9051 §5.1) or
-    /// ENABLE UTF8=ACCEPT (RFC 6855 §3).
+    /// UTF-8 in quoted strings and mailbox names, after ENABLE IMAP4rev2 (RFC 9051 §5.1).
     Utf8,
 }
 

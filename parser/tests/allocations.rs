@@ -1,0 +1,79 @@
+//! Reading a command allocates nothing, and neither does walking it: counted, not promised.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use parser::imap::{self, Command, Frame, Framer, Limits};
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator cannot be written without")]
+// SAFETY: every call is handed to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps to the contract of `GlobalAlloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps to the contract of `GlobalAlloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Frames, reads and walks one command; how many allocations that took.
+fn allocations(frame: &[u8]) -> usize {
+    let limits = Limits { line_bytes_max: 65_536, frame_bytes_max: 65_536 };
+    let before = ALLOCATIONS.get();
+    let mut framer = Framer::new();
+    let framed = loop {
+        match framer.next(frame, &limits) {
+            Frame::Literal { .. } => assert!(framer.accept_literal()),
+            other => break other,
+        }
+    };
+    assert_eq!(framed, Frame::Complete { bytes: frame.len() });
+    match imap::command(frame).expect("a command").command {
+        Command::Fetch { set: imap::Set::Ranges(set), items, .. } => {
+            assert!(set.ranges().count() > 0 && items.iter().count() > 0);
+        }
+        Command::Search { keys, .. } => assert!(keys.iter().count() > 0),
+        Command::Store { flags, .. } => assert!(flags.iter().count() > 0),
+        Command::Login { user, password } => {
+            assert!(user.bytes().len() + password.bytes().len() > 0)
+        }
+        _ => {}
+    }
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn commands_are_read_without_allocating() {
+    let set: Vec<String> = (1..4_000).map(|uid| (uid * 3).to_string()).collect();
+    let long = format!("a UID FETCH {} (FLAGS)\r\n", set.join(","));
+    let commands: [&[u8]; 10] = [
+        b"a NOOP\r\n",
+        b"a LOGIN \"me\" {6+}\r\nsecret\r\n",
+        b"a SELECT INBOX (CONDSTORE)\r\n",
+        b"a LIST (SUBSCRIBED) \"\" (\"*\" %) RETURN (CHILDREN STATUS (MESSAGES UNSEEN))\r\n",
+        b"a UID FETCH 1:* (UID FLAGS)\r\n",
+        b"a FETCH 1:5,7 (BODY.PEEK[HEADER.FIELDS (Date From)] BODYSTRUCTURE BODY[1.2]<0.5>)\r\n",
+        b"a UID SEARCH RETURN (ALL) OR (FROM a SINCE 1-Feb-2020) NOT (SEEN NOT DRAFT) 1:*\r\n",
+        b"a UID STORE 1:5 +FLAGS.SILENT (\\Seen $Junk)\r\n",
+        b"a APPEND x (\\Seen) \" 1-Feb-2020 00:00:00 +0000\" {5}\r\nhello\r\n",
+        long.as_bytes(),
+    ];
+    for command in commands {
+        assert_eq!(allocations(command), 0, "for {}", command.escape_ascii());
+    }
+    // An escape has to be taken out somewhere: once a string.
+    assert_eq!(allocations(b"a LOGIN \"a\\\"b\" \"c\"\r\n"), 1);
+}
