@@ -93,3 +93,36 @@ pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 pub const PACE_SECONDS: u32 = 180;
 /// Bytes that must come in that time: one a second.
 pub const PACE_BYTES_MIN: u32 = 180;
+
+/// Writes that wait for the embedded database's writer; whoever comes next waits with them.
+pub const WRITES_WAITING_MAX: usize = 1_024;
+/// Writes that share one commit.
+pub const WRITE_GROUP_JOBS_MAX: usize = 256;
+/// Milliseconds after which a group of writes takes no more of them.
+pub const WRITE_GROUP_MILLISECONDS_MAX: u64 = 5;
+/// Bytes after which a group of writes takes no more of them.
+pub const WRITE_GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Connections that read the embedded database at once.
+pub const READERS_MAX: usize = 16;
+/// KiB of pages that the writer's connection keeps.
+pub const WRITER_CACHE_KIB: usize = 16 * 1024;
+/// KiB of pages that each reading connection keeps.
+pub const READER_CACHE_KIB: usize = 4 * 1024;
+/// Statements that a connection keeps prepared: more than there are.
+pub const PREPARED_STATEMENTS_MAX: usize = 256;
+/// Pages in the write-ahead log after which they are copied home.
+pub const WAL_PAGES: usize = 4_000;
+/// Bytes of write-ahead log that stay on the disk once copied home.
+pub const WAL_BYTES_KEPT: usize = 64 * 1024 * 1024;
+/// Bytes of a body that live in the embedded database; larger ones are files.
+pub const BODY_IN_DATABASE_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of a file body's header block that are kept beside its map.
+pub const HEADER_KEPT_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of envelopes, maps, headers and bodies after which a batch of a FETCH ends.
+pub const FETCH_BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Rows of the memory of deliveries that one sweep looks at.
+pub const DELIVERIES_SWEPT_MAX: i64 = 2_000;
+/// Identifiers that a process takes from the store at once.
+pub const IDS_TAKEN: i64 = 1_024;
+/// Differences that one check of the store tells.
+pub const DIFFERENCES_MAX: usize = 1_000;

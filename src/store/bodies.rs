@@ -1,12 +1,29 @@
 //! Bodies: small ones in the database, large ones in files that are durable before they are named.
+//!
+//! A file body's row (state reserved) is committed before its file is made, so what a crash leaves is
+//! found by a query and not by listing files. A row without its bytes cannot be (invariant 5), and
+//! one that is found all the same is a failure, never an empty message (pitfall 49).
 
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
+use super::engine::{Tx, Value, Weight};
 use super::{Failure, Store};
+use crate::crash_point;
+use crate::limits;
 use crate::model::{AccountId, BlobId};
 
-/// A large body that is on the disk and belongs to no message yet. Dropping it without delivering
-/// leaves an orphan, which the next start sweeps.
+/// `blobs.state`: a row ahead of its file.
+pub(super) const RESERVED: i64 = 1;
+/// `blobs.state`: the bytes are where they stay. (2 is "staged", for engines with a mover.)
+pub(super) const STORED: i64 = 3;
+
+/// A large body that is on the disk and belongs to no message yet. One that is never delivered is an
+/// orphan, which the next start sweeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedBody {
     /// Its identifier.
@@ -17,25 +34,210 @@ pub struct PlacedBody {
     pub hash: [u8; 32],
 }
 
+/// The directory of file bodies.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    dir: PathBuf,
+}
+
+impl Bodies {
+    pub(super) fn open(dir: &Path) -> Result<Self, Failure> {
+        let made = fs::create_dir_all(dir);
+        made.map_err(|source| Failure::file("making the directory of bodies", source))?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// 256 directories, so that none grows too long to search.
+    fn dir_of(&self, blob: BlobId) -> PathBuf {
+        self.dir.join(format!("{:02x}", blob.0 & 0xff))
+    }
+
+    fn path(&self, blob: BlobId) -> PathBuf {
+        self.dir_of(blob).join(format!("{:016x}", blob.0))
+    }
+
+    fn temporary_path(&self, blob: BlobId) -> PathBuf {
+        self.dir_of(blob).join(format!("{:016x}.new", blob.0))
+    }
+
+    /// Writes a body so that it is there after a power cut: file, then name, then directory.
+    fn write(&self, blob: BlobId, from: &mut dyn Read) -> io::Result<(u64, [u8; 32])> {
+        let dir = self.dir_of(blob);
+        if !dir.is_dir() {
+            fs::create_dir_all(&dir)?;
+            File::open(&self.dir)?.sync_all()?;
+        }
+        let temporary = self.temporary_path(blob);
+        let mut file = File::options().write(true).create_new(true).open(&temporary)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; limits::SPOOL_CHUNK_BYTES];
+        let mut bytes = 0;
+        loop {
+            let read = match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let chunk = buffer.get(..read).unwrap_or_default();
+            hash.update(chunk);
+            file.write_all(chunk)?;
+            bytes += read as u64;
+        }
+        file.sync_all()?;
+        fs::rename(&temporary, self.path(blob))?;
+        File::open(&dir)?.sync_all()?;
+        crash_point!("body: file written, not named by a message");
+        Ok((bytes, hash.finalize().into()))
+    }
+
+    /// Removes a body that nothing names; one that is not there is no failure.
+    fn remove(&self, blob: BlobId) -> Result<(), Failure> {
+        for path in [self.path(blob), self.temporary_path(blob)] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Failure::file("removing a body", error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of a file, if it is there: up to `count` from `offset`.
+    pub(super) fn read(
+        &self,
+        blob: BlobId,
+        offset: u64,
+        count: usize,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let failed = |source| Failure::file("reading a body", source);
+        let file = match File::open(self.path(blob)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let size = file.metadata().map_err(failed)?.len();
+        let left = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; count.min(left)];
+        file.read_exact_at(&mut bytes, offset).map_err(failed)?;
+        Ok(Some(bytes))
+    }
+
+    /// The size of a file, if it is there.
+    pub(super) fn size(&self, blob: BlobId) -> Option<u64> {
+        fs::metadata(self.path(blob)).ok().map(|metadata| metadata.len())
+    }
+}
+
 impl Store {
     /// Stores a body too large for memory, durably, ahead of the delivery that names it.
     pub fn place_body(
         &self,
-        _account: AccountId,
-        _from: &mut dyn Read,
+        account: AccountId,
+        from: &mut dyn Read,
     ) -> Result<PlacedBody, Failure> {
-        Err(Failure::Closed)
+        let blob = self.0.ids.next_blob(&self.0.engine)?;
+        self.0.engine.write("reserving a body", Weight::Bytes(64), move |tx| {
+            tx.execute(
+                "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
+                 VALUES ($1, $2, 0, $3, 0, $4)",
+                &[
+                    Value::Int(account.0),
+                    Value::Int(blob.0),
+                    Value::Int(RESERVED),
+                    Value::Bytes(&[]),
+                ],
+            )
+            .map(drop)
+        })?;
+        match self.0.bodies.write(blob, from) {
+            Ok((bytes, hash)) => Ok(PlacedBody { blob, bytes, hash }),
+            Err(error) => {
+                let failure = Failure::file("writing a body", error);
+                self.remove_body(account, blob).and(Err(failure))
+            }
+        }
+    }
+
+    /// Gives up a body that was placed and not delivered.
+    pub fn discard_body(&self, account: AccountId, body: &PlacedBody) -> Result<(), Failure> {
+        self.remove_body(account, body.blob)
     }
 
     /// Bytes of a body: at least one and at most `count` and `BODY_SLICE_BYTES_MAX`. A body that is
     /// not there, or ends before `offset`, is a failure, never empty (pitfall 49).
     pub fn read_body(
         &self,
-        _account: AccountId,
-        _blob: BlobId,
-        _offset: u64,
-        _count: u64,
+        account: AccountId,
+        blob: BlobId,
+        offset: u64,
+        count: u64,
     ) -> Result<Vec<u8>, Failure> {
-        Err(Failure::Closed)
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(limits::BODY_SLICE_BYTES_MAX);
+        let small = self
+            .0
+            .engine
+            .read("reading a body", |tx| in_database(tx, account, blob, offset, count))?;
+        let bytes = match small {
+            Some(bytes) => Some(bytes),
+            None => self.0.bodies.read(blob, offset, count)?,
+        };
+        match bytes {
+            Some(bytes) if !bytes.is_empty() => Ok(bytes),
+            Some(_) => Err(missing("a body ends before what was asked of it")),
+            None => Err(missing("a body is missing")),
+        }
     }
+
+    /// Removes what deliveries left that never came to an end.
+    pub(super) fn sweep_bodies(&self) -> Result<(), Failure> {
+        let orphans = self.0.engine.read("sweeping bodies", |tx| {
+            let mut orphans = Vec::new();
+            tx.query(
+                "SELECT account_id, blob_id FROM blobs WHERE state <> 3 AND state = $1 AND refs = 0",
+                &[Value::Int(RESERVED)],
+                |row| {
+                    orphans.push((AccountId(row.int(0)?), BlobId(row.int(1)?)));
+                    Ok(())
+                },
+            )?;
+            Ok::<_, Failure>(orphans)
+        })?;
+        orphans.into_iter().try_for_each(|(account, blob)| self.remove_body(account, blob))
+    }
+
+    /// Removes a body that no message names: its file, then its row, so that a crash between them
+    /// leaves something to be found.
+    pub(super) fn remove_body(&self, account: AccountId, blob: BlobId) -> Result<(), Failure> {
+        self.0.bodies.remove(blob)?;
+        self.0.engine.write("removing a body", Weight::Bytes(64), move |tx| {
+            tx.execute(
+                "DELETE FROM blobs WHERE account_id = $1 AND blob_id = $2 AND refs = 0",
+                &[Value::Int(account.0), Value::Int(blob.0)],
+            )
+            .map(drop)
+        })
+    }
+}
+
+fn missing(what: &'static str) -> Failure {
+    Failure::Corrupt { doing: "reading a body", what }
+}
+
+/// Bytes of a body that lives in the database.
+pub(super) fn in_database(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    blob: BlobId,
+    offset: u64,
+    count: usize,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let from = i64::try_from(offset).unwrap_or(i64::MAX).saturating_add(1);
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    tx.query_one(
+        "SELECT substr(bytes, $3, $4) FROM bodies WHERE account_id = $1 AND blob_id = $2",
+        &[Value::Int(account.0), Value::Int(blob.0), Value::Int(from), Value::Int(count)],
+        |row| row.bytes(0).map(<[u8]>::to_vec),
+    )
 }

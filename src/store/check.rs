@@ -1,11 +1,233 @@
-//! Counts everything again (invariant 10).
+//! Counts everything again (invariant 10), and proves what foreign keys would.
 
-use super::{Failure, Store};
+use super::engine::{Row, Tx, Value};
+use super::{Failure, Store, bodies};
+use crate::limits;
+use crate::model::{BlobId, MailboxName};
+
+/// A rule, and the rows that break it: their numbers, in the order of the words' gaps.
+struct Rule {
+    /// With `{}` where a number goes.
+    words: &'static str,
+    /// One row for each difference.
+    sql: &'static str,
+}
+
+/// Every rule that one query can prove.
+const RULES: &[Rule] = &[
+    Rule {
+        words: "account {} has {} primary addresses, not 1",
+        sql: "SELECT a.account_id, COALESCE(SUM(c.is_primary), 0) FROM accounts a
+              LEFT JOIN credentials c ON c.account_id = a.account_id
+              GROUP BY a.account_id HAVING COALESCE(SUM(c.is_primary), 0) <> 1",
+    },
+    Rule {
+        words: "an address belongs to account {}, which is not there",
+        sql: "SELECT c.account_id FROM credentials c
+              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = c.account_id)",
+    },
+    Rule {
+        words: "account {} has no INBOX",
+        sql: "SELECT a.account_id FROM accounts a
+              WHERE NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.account_id = a.account_id
+                                AND m.mailbox_id = 1 AND m.name_key = 'inbox')",
+    },
+    Rule {
+        words: "mailbox {}/{} has a UIDVALIDITY that another mailbox of the account has",
+        sql: "SELECT m.account_id, m.mailbox_id FROM mailboxes m
+              JOIN mailboxes o ON o.account_id = m.account_id AND o.mailbox_id <> m.mailbox_id
+                              AND o.uid_validity = m.uid_validity",
+    },
+    Rule {
+        words: "mailbox {}/{} says {} messages, {} unseen, {} deleted, {} bytes, and has {}, {}, {}, {}",
+        sql: "SELECT m.account_id, m.mailbox_id, m.messages, m.unseen, m.deleted, m.bytes,
+                     COALESCE(c.messages, 0), COALESCE(c.unseen, 0), COALESCE(c.deleted, 0),
+                     COALESCE(c.bytes, 0)
+              FROM mailboxes m
+              LEFT JOIN (SELECT account_id, mailbox_id, COUNT(*) AS messages,
+                                SUM(1 - (flags & 1)) AS unseen,
+                                SUM(CASE WHEN flags & 8 <> 0 THEN 1 ELSE 0 END) AS deleted,
+                                SUM(size) AS bytes
+                         FROM messages GROUP BY account_id, mailbox_id) c
+                     ON c.account_id = m.account_id AND c.mailbox_id = m.mailbox_id
+              WHERE m.messages <> COALESCE(c.messages, 0) OR m.unseen <> COALESCE(c.unseen, 0)
+                 OR m.deleted <> COALESCE(c.deleted, 0) OR m.bytes <> COALESCE(c.bytes, 0)",
+    },
+    Rule {
+        words: "mailbox {}/{} gives out UID {} next and has a message with UID {}",
+        sql: "SELECT m.account_id, m.mailbox_id, m.uid_next, MAX(x.uid) FROM mailboxes m
+              JOIN (SELECT account_id, mailbox_id, uid FROM messages UNION ALL
+                    SELECT account_id, mailbox_id, uid FROM expunged) x
+                ON x.account_id = m.account_id AND x.mailbox_id = m.mailbox_id
+              GROUP BY m.account_id, m.mailbox_id, m.uid_next HAVING MAX(x.uid) >= m.uid_next",
+    },
+    Rule {
+        words: "mailbox {}/{} is at mod-sequence {} and has a message at {}",
+        sql: "SELECT m.account_id, m.mailbox_id, m.highest_mod_seq, MAX(x.mod_seq) FROM mailboxes m
+              JOIN (SELECT account_id, mailbox_id, mod_seq FROM messages UNION ALL
+                    SELECT account_id, mailbox_id, mod_seq FROM expunged) x
+                ON x.account_id = m.account_id AND x.mailbox_id = m.mailbox_id
+              GROUP BY m.account_id, m.mailbox_id, m.highest_mod_seq
+              HAVING MAX(x.mod_seq) > m.highest_mod_seq",
+    },
+    Rule {
+        words: "mailbox {}/{} has something that entered the store before its oldest",
+        sql: "SELECT m.account_id, m.mailbox_id FROM mailboxes m
+              WHERE m.oldest_arrived > (SELECT MIN(x.arrived_at) FROM messages x
+                    WHERE x.account_id = m.account_id AND x.mailbox_id = m.mailbox_id)",
+    },
+    Rule {
+        words: "message {}/{}/{} is in a mailbox that was never there",
+        sql: "SELECT x.account_id, x.mailbox_id, x.uid
+              FROM (SELECT account_id, mailbox_id, uid FROM messages UNION ALL
+                    SELECT account_id, mailbox_id, uid FROM expunged) x
+              WHERE NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.account_id = x.account_id
+                                AND m.mailbox_id = x.mailbox_id)",
+    },
+    Rule {
+        words: "message {}/{}/{} is both there and expunged",
+        sql: "SELECT m.account_id, m.mailbox_id, m.uid FROM messages m
+              JOIN expunged e ON e.account_id = m.account_id AND e.mailbox_id = m.mailbox_id
+                             AND e.uid = m.uid",
+    },
+    Rule {
+        words: "message {}/{}/{} was made after its last change",
+        sql: "SELECT account_id, mailbox_id, uid FROM messages WHERE created_mod_seq > mod_seq",
+    },
+    Rule {
+        words: "message {}/{}/{} has flags {}, which are not flags",
+        sql: "SELECT account_id, mailbox_id, uid, flags FROM messages
+              WHERE flags < 0 OR flags > 31 OR keywords < 0",
+    },
+    Rule {
+        words: "mailbox {}/{} has messages with a keyword {} that has no name",
+        sql: "SELECT DISTINCT m.account_id, m.mailbox_id, b.bit FROM messages m
+              JOIN (SELECT DISTINCT bit FROM keywords UNION SELECT 0 UNION SELECT 62) b
+                ON (m.keywords >> b.bit) & 1 = 1
+              WHERE NOT EXISTS (SELECT 1 FROM keywords k WHERE k.account_id = m.account_id
+                                AND k.mailbox_id = m.mailbox_id AND k.bit = b.bit)",
+    },
+    Rule {
+        words: "message {}/{}/{} has no body {}, or one of another size",
+        sql: "SELECT x.account_id, x.mailbox_id, x.uid, x.blob_id
+              FROM (SELECT account_id, mailbox_id, uid, blob_id, size FROM messages UNION ALL
+                    SELECT account_id, mailbox_id, uid, blob_id, size FROM expunged
+                    WHERE blob_id IS NOT NULL) x
+              WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.account_id = x.account_id
+                                AND b.blob_id = x.blob_id AND b.size = x.size AND b.state = 3)",
+    },
+    Rule {
+        words: "body {} has no map",
+        sql: "SELECT b.blob_id FROM blobs b WHERE b.state = 3
+              AND NOT EXISTS (SELECT 1 FROM blob_map m WHERE m.account_id = b.account_id
+                              AND m.blob_id = b.blob_id)",
+    },
+    Rule {
+        words: "body {} says {} references and has {}",
+        sql: "SELECT b.blob_id, b.refs, COALESCE(c.refs, 0) FROM blobs b
+              LEFT JOIN (SELECT account_id, blob_id, COUNT(*) AS refs
+                         FROM (SELECT account_id, blob_id FROM messages UNION ALL
+                               SELECT account_id, blob_id FROM expunged
+                               WHERE blob_id IS NOT NULL) r
+                         GROUP BY account_id, blob_id) c
+                     ON c.account_id = b.account_id AND c.blob_id = b.blob_id
+              WHERE b.refs <> COALESCE(c.refs, 0)",
+    },
+    Rule {
+        words: "a map or bytes are kept of body {}, which is not there",
+        sql: "SELECT x.blob_id FROM (SELECT account_id, blob_id FROM blob_map UNION ALL
+                                     SELECT account_id, blob_id FROM bodies) x
+              WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.account_id = x.account_id
+                                AND b.blob_id = x.blob_id)",
+    },
+    Rule {
+        words: "identifier {} is in use and may be given out again",
+        sql: "SELECT blob_id FROM blobs
+              WHERE blob_id >= (SELECT next FROM sequences WHERE name = 'blob')",
+    },
+];
 
 impl Store {
     /// Every difference between what the rows say of each other and what they are, in plain words;
-    /// none if all is well.
+    /// none if all is well. At most `DIFFERENCES_MAX` are told.
     pub fn check(&self) -> Result<Vec<String>, Failure> {
-        Err(Failure::Closed)
+        self.0.engine.read("checking", |tx| {
+            let mut differences = Vec::new();
+            for rule in RULES {
+                tell_each(tx, rule, &mut differences)?;
+            }
+            check_names(tx, &mut differences)?;
+            self.check_bytes(tx, &mut differences)?;
+            Ok(differences)
+        })
     }
+
+    /// Every stored body has its bytes, as many as it says, in the database or in a file.
+    fn check_bytes(&self, tx: &mut Tx<'_>, differences: &mut Vec<String>) -> Result<(), Failure> {
+        tx.query_while(
+            "SELECT b.blob_id, b.size, length(y.bytes) FROM blobs b
+             LEFT JOIN bodies y ON y.account_id = b.account_id AND y.blob_id = b.blob_id
+             WHERE b.state = $1",
+            &[Value::Int(bodies::STORED)],
+            |row| {
+                let (blob, size) = (BlobId(row.int(0)?), row.int(1)?);
+                let in_file = || self.0.bodies.size(blob).and_then(|bytes| bytes.try_into().ok());
+                let there = row.int_or_null(2)?.or_else(in_file);
+                if there != Some(size) {
+                    let there = there.map_or("is missing".to_owned(), |n| format!("has {n}"));
+                    differences.push(format!("body {blob} says {size} bytes and {there}"));
+                }
+                Ok(differences.len() < limits::DIFFERENCES_MAX)
+            },
+        )
+    }
+}
+
+fn tell_each(tx: &mut Tx<'_>, rule: &Rule, differences: &mut Vec<String>) -> Result<(), Failure> {
+    tx.query_while(rule.sql, &[], |row| {
+        differences.push(tell(rule.words, row)?);
+        Ok(differences.len() < limits::DIFFERENCES_MAX)
+    })
+}
+
+fn tell(words: &str, row: &Row<'_>) -> Result<String, Failure> {
+    let mut told = String::new();
+    for (column, part) in words.split("{}").enumerate() {
+        if let Some(before) = column.checked_sub(1) {
+            told.push_str(&row.int(before)?.to_string());
+        }
+        told.push_str(part);
+    }
+    Ok(told)
+}
+
+/// Every mailbox's key is its name's, and its parents are there.
+fn check_names(tx: &mut Tx<'_>, differences: &mut Vec<String>) -> Result<(), Failure> {
+    let mut keys = std::collections::HashSet::new();
+    let mut mailboxes = Vec::new();
+    tx.query(
+        "SELECT account_id, name, name_key FROM mailboxes WHERE name_key IS NOT NULL",
+        &[],
+        |row| {
+            let (account, key) = (row.int(0)?, row.text(2)?.to_owned());
+            let name = MailboxName::new(row.text(1)?).ok();
+            keys.insert((account, key.clone()));
+            mailboxes.push((account, name, key));
+            Ok(())
+        },
+    )?;
+    for (account, name, key) in mailboxes {
+        let wrong = match &name {
+            None => Some("has a name that is not one"),
+            Some(name) if name.key() != key => Some("has another name's key"),
+            Some(name) => match name.parent() {
+                Some(parent) if !keys.contains(&(account, parent.key())) => Some("has no parent"),
+                _ => None,
+            },
+        };
+        if let Some(wrong) = wrong {
+            differences.push(format!("mailbox {key:?} of account {account} {wrong}"));
+        }
+    }
+    Ok(())
 }

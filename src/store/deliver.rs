@@ -1,9 +1,24 @@
 //! Messages on their way in: LMTP's deliveries and IMAP's APPEND.
+//!
+//! Hashing, numbering and the files of large bodies happen on the caller's thread; the transaction
+//! only writes rows. A delivery is committed together with its body (invariant 5).
 
-use super::{Error, Failure, PlacedBody, Store};
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::accounts::lock_account;
+use super::engine::{Pending, Tx, Value, Weight};
+use super::mailboxes::{self, INBOX};
+use super::row::Difference;
+use super::{Error, Failure, PlacedBody, Store, bodies, keywords, row, threads};
+use crate::crash_point;
+use crate::error::Refusal;
 use crate::job::{FlagSet, MailboxKey};
+use crate::limits;
 use crate::model::{
-    AccountId, EmailId, MailboxName, ModSeq, ThreadId, Timestamp, Uid, UidValidity,
+    AccountId, BlobId, EmailId, MailboxId, MailboxName, ModSeq, ThreadId, Timestamp, Uid,
+    UidValidity,
 };
 
 /// A message to be stored.
@@ -101,15 +116,22 @@ pub struct Appended {
     pub thread_id: ThreadId,
 }
 
-/// A Message-ID as threads compare it: without brackets and white space around it.
-pub fn message_id_hash(_id: &[u8]) -> i64 {
-    0
-}
+/// How long a delivery is remembered, in microseconds: a day. Real retries come within hours.
+const REMEMBERED: i64 = 24 * 60 * 60 * 1_000_000;
 
 impl DeliveryDigest {
-    /// Of a transaction's sender, recipient as given, and bytes as received (before trace lines).
-    pub fn new(_sender: &str, _recipient: &str, _received: &[u8]) -> Self {
-        Self([0; 16])
+    /// Of a transaction's sender, recipient as given, and bytes as received, before trace lines (or a
+    /// hash of them, where they are many).
+    pub fn new(sender: &str, recipient: &str, received: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        for text in [sender, recipient] {
+            hash.update(text.len().to_le_bytes());
+            hash.update(text);
+        }
+        hash.update(received);
+        let mut digest = [0; 16];
+        digest.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        Self(digest)
     }
 }
 
@@ -117,17 +139,333 @@ impl Store {
     /// Stores each delivery on its own merits, all of them in as few commits as possible; the
     /// answers are in their order.
     pub fn deliver(&self, deliveries: Vec<Delivery>) -> Vec<Result<Delivered, Error>> {
-        deliveries.iter().map(|_| Err(Failure::Closed.into())).collect()
+        let submitted: Vec<_> =
+            deliveries.into_iter().map(|delivery| self.submit_delivery(delivery)).collect();
+        let wait = |pending: Result<InFlight<Delivered>, Error>| self.settle(pending?);
+        submitted.into_iter().map(wait).collect()
     }
 
     /// Stores a message in the mailbox it names (RFC 9051 §6.3.12).
-    pub fn append(&self, _message: NewMessage) -> Result<Appended, Error> {
-        Err(Failure::Closed.into())
+    pub fn append(&self, message: NewMessage) -> Result<Appended, Error> {
+        let ready = self.prepare(message)?;
+        let (weight, placed) = (ready.weight(), ready.placed());
+        let pending = self.0.engine.submit("appending", weight, move |tx| {
+            let account = ready.message.account;
+            let mailbox = match ready.message.mailbox.is_inbox() {
+                true => INBOX,
+                false => mailboxes::find(tx, account, &ready.message.mailbox.key())?
+                    .ok_or(Refusal::NoSuchMailbox)?,
+            };
+            insert(tx, MailboxKey { account, mailbox }, &ready)
+        });
+        self.settle(InFlight { pending, placed })
     }
 
-    /// Forgets deliveries older than a day, a bounded number of rows at a time; call it now and then.
-    /// True if there is more to look at.
+    /// Forgets deliveries older than a day, looking at a bounded number of rows each time; call it
+    /// now and then. True if there is more to look at before it starts again.
     pub fn forget_deliveries(&self) -> Result<bool, Failure> {
-        Err(Failure::Closed)
+        let mut from = self.0.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (account, digest) = from.take().unwrap_or_default();
+        *from = self.0.engine.write("forgetting deliveries", Weight::Bulk, move |tx| {
+            forget_deliveries(tx, account, &digest)
+        })?;
+        Ok(from.is_some())
     }
+
+    fn submit_delivery(&self, delivery: Delivery) -> Result<InFlight<Delivered>, Error> {
+        let Delivery { message, if_missing, digest } = delivery;
+        let ready = self.prepare(message)?;
+        let (weight, placed) = (ready.weight(), ready.placed());
+        let pending = self.0.engine.submit("delivering", weight, move |tx| {
+            let account = ready.message.account;
+            let mailbox = target(tx, account, &ready.message.mailbox, if_missing)?;
+            if let Some(digest) = digest
+                && let Some(first) = delivered_before(tx, account, digest)?
+            {
+                return Ok(Delivered::Repeated { first, now: tx.now() });
+            }
+            match insert(tx, MailboxKey { account, mailbox }, &ready) {
+                // The account went between RCPT and DATA: every other has an INBOX.
+                Err(Error::Refused(Refusal::NoSuchMailbox)) if mailbox == INBOX => {
+                    Err(Refusal::NoSuchRecipient.into())
+                }
+                inserted => inserted.map(Delivered::Stored),
+            }
+        });
+        Ok(InFlight { pending, placed })
+    }
+
+    /// All that can be done before the transaction. A body too large for the database goes to disk.
+    fn prepare(&self, mut message: NewMessage) -> Result<Ready, Failure> {
+        if let NewBody::Bytes(bytes) = &message.body
+            && bytes.len() > limits::BODY_IN_DATABASE_BYTES_MAX
+        {
+            let placed = self.place_body(message.account, &mut bytes.as_slice())?;
+            message.body = NewBody::Placed(placed);
+        }
+        let (blob, bytes, hash, header) = match &message.body {
+            NewBody::Bytes(bytes) => {
+                let blob = self.0.ids.next_blob(&self.0.engine)?;
+                (blob, bytes.len() as u64, Sha256::digest(bytes).into(), None)
+            }
+            NewBody::Placed(placed) => {
+                (placed.blob, placed.bytes, placed.hash, self.header_of(placed, &message.facts)?)
+            }
+        };
+        let size = u32::try_from(bytes).map_err(|_| Failure::NoSpace { doing: "delivering" })?;
+        Ok(Ready { message, blob, size, hash, header })
+    }
+
+    /// The header block of a file body, to be kept beside its map; `None` if it is too large.
+    fn header_of(&self, placed: &PlacedBody, facts: &Facts) -> Result<Option<Vec<u8>>, Failure> {
+        if facts.header_bytes > limits::HEADER_KEPT_BYTES_MAX {
+            return Ok(None);
+        }
+        let count = usize::try_from(facts.header_bytes).unwrap_or(usize::MAX);
+        self.0.bodies.read(placed.blob, 0, count)
+    }
+
+    /// Waits. A placed body that certainly has no message is removed; after a failure it is kept,
+    /// since the commit may have happened all the same (pitfall 10), and left to the next sweep.
+    fn settle<T: Settled>(&self, in_flight: InFlight<T>) -> Result<T, Error> {
+        let result = in_flight.pending.wait();
+        let unused = match &result {
+            Ok(done) => !done.uses_body(),
+            Err(Error::Refused(_)) => true,
+            Err(Error::Failed(_)) => false,
+        };
+        if let (Some((account, blob)), true) = (in_flight.placed, unused)
+            && let Err(failure) = self.remove_body(account, blob)
+        {
+            log::warn!("{failure}"); // swept at the next start
+        }
+        result
+    }
+}
+
+/// A delivery that waits for its commit, and the file it would leave behind.
+struct InFlight<T> {
+    pending: Pending<T, Error>,
+    placed: Option<(AccountId, BlobId)>,
+}
+
+trait Settled {
+    fn uses_body(&self) -> bool;
+}
+
+impl Settled for Delivered {
+    fn uses_body(&self) -> bool {
+        matches!(self, Self::Stored(_)) // pitfall 8
+    }
+}
+
+impl Settled for Appended {
+    fn uses_body(&self) -> bool {
+        true
+    }
+}
+
+/// A message and what the rows need besides.
+struct Ready {
+    message: NewMessage,
+    blob: BlobId,
+    size: u32,
+    hash: [u8; 32],
+    header: Option<Vec<u8>>,
+}
+
+impl Ready {
+    fn weight(&self) -> Weight {
+        match &self.message.body {
+            NewBody::Bytes(bytes) => Weight::Bytes(bytes.len()),
+            NewBody::Placed(_) => Weight::Bytes(1_024),
+        }
+    }
+
+    fn placed(&self) -> Option<(AccountId, BlobId)> {
+        match &self.message.body {
+            NewBody::Bytes(_) => None,
+            NewBody::Placed(_) => Some((self.message.account, self.blob)),
+        }
+    }
+}
+
+/// The mailbox a delivery goes to. A tombstone is never used again (pitfall 25).
+fn target(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    name: &MailboxName,
+    if_missing: IfMissing,
+) -> Result<MailboxId, Error> {
+    if name.is_inbox() {
+        return Ok(INBOX);
+    }
+    match (mailboxes::find(tx, account, &name.key())?, if_missing) {
+        (Some(mailbox), _) => Ok(mailbox),
+        (None, IfMissing::Inbox) => Ok(INBOX),
+        (None, IfMissing::Create) => {
+            lock_account(tx, account)?;
+            mailboxes::create(tx, account, name, None).map(|made| made.mailbox)
+        }
+    }
+}
+
+/// When the same delivery happened before, within a day; remembers it otherwise (pitfalls 6, 146).
+fn delivered_before(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    digest: DeliveryDigest,
+) -> Result<Option<Timestamp>, Failure> {
+    let now = tx.now().0;
+    let key = [Value::Int(account.0), Value::Bytes(&digest.0)];
+    let [by_account, by_digest] = key;
+    let new = tx.execute(
+        "INSERT INTO deliveries (account_id, digest, delivered_at) VALUES ($1, $2, $3)
+         ON CONFLICT (account_id, digest) DO NOTHING",
+        &[by_account, by_digest, Value::Int(now)],
+    )?;
+    if new == 1 {
+        return Ok(None);
+    }
+    let first = tx.query_one(
+        "SELECT delivered_at FROM deliveries WHERE account_id = $1 AND digest = $2",
+        &key,
+        |row| row.int(0),
+    )?;
+    match first {
+        Some(first) if now.saturating_sub(first) < REMEMBERED => Ok(Some(Timestamp(first))),
+        _ => {
+            tx.execute(
+                "UPDATE deliveries SET delivered_at = $3 WHERE account_id = $1 AND digest = $2",
+                &[by_account, by_digest, Value::Int(now)],
+            )?;
+            Ok(None)
+        }
+    }
+}
+
+/// Where the next sweep of `deliveries` begins.
+pub(super) type SweptUpTo = Mutex<Option<(i64, Vec<u8>)>>;
+
+fn forget_deliveries(
+    tx: &mut Tx<'_>,
+    account: i64,
+    digest: &[u8],
+) -> Result<Option<(i64, Vec<u8>)>, Failure> {
+    let oldest = tx.now().0.saturating_sub(REMEMBERED);
+    let (mut seen, mut last, mut old) = (0, None, Vec::new());
+    tx.query(
+        "SELECT account_id, digest, delivered_at FROM deliveries
+         WHERE (account_id, digest) > ($1, $2) ORDER BY account_id, digest LIMIT $3",
+        &[Value::Int(account), Value::Bytes(digest), Value::Int(limits::DELIVERIES_SWEPT_MAX)],
+        |row| {
+            seen += 1;
+            let key = (row.int(0)?, row.bytes(1)?.to_vec());
+            if row.int(2)? < oldest {
+                old.push(key.clone());
+            }
+            last = Some(key);
+            Ok(())
+        },
+    )?;
+    for (account, digest) in &old {
+        tx.execute(
+            "DELETE FROM deliveries WHERE account_id = $1 AND digest = $2",
+            &[Value::Int(*account), Value::Bytes(digest)],
+        )?;
+    }
+    Ok(last.filter(|_| seen == limits::DELIVERIES_SWEPT_MAX))
+}
+
+/// Writes every row of a new message. Lock order: the mailbox first (invariant 6).
+fn insert(tx: &mut Tx<'_>, mailbox: MailboxKey, ready: &Ready) -> Result<Appended, Error> {
+    let message = &ready.message;
+    let now = tx.now();
+    let size = i64::from(ready.size);
+    let mut difference = Difference::default();
+    difference.add(message.flags.flags, size);
+    let arrival = row::arrive(tx, mailbox, difference, now.0)?.ok_or(Refusal::NoSuchMailbox)?;
+    let mask = keywords::mask_of(tx, mailbox, &message.flags.keywords)?;
+    let thread = threads::of_message(tx, mailbox.account, ready.blob, &message.facts.message_ids)?;
+    insert_blob(tx, ready)?;
+    insert_map(tx, ready, thread)?;
+    let date = message.internal_date.unwrap_or(now);
+    tx.execute(
+        "INSERT INTO messages (account_id, mailbox_id, uid, mod_seq, flags, keywords, size,
+                internal_date, blob_id, created_mod_seq, save_date, arrived_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, $10)",
+        &[
+            Value::Int(mailbox.account.0),
+            Value::Int(mailbox.mailbox.0),
+            Value::Int(arrival.first_uid),
+            Value::Int(arrival.mod_seq.0),
+            Value::Int(i64::from(message.flags.flags.0)),
+            Value::Int(mask.0.cast_signed()),
+            Value::Int(size),
+            Value::Int(date.0),
+            Value::Int(ready.blob.0),
+            Value::Int(now.0),
+        ],
+    )?;
+    let uid = u32::try_from(arrival.first_uid).map_err(|_| tx.corrupt("a UID out of range"))?;
+    crash_point!("deliver: rows written, not committed");
+    Ok(Appended {
+        mailbox,
+        uid_validity: arrival.uid_validity,
+        uid: Uid(uid),
+        mod_seq: arrival.mod_seq,
+        email_id: EmailId(ready.blob.0),
+        thread_id: thread,
+    })
+}
+
+/// The body and its row; a placed body's row is there already.
+fn insert_blob(tx: &mut Tx<'_>, ready: &Ready) -> Result<(), Failure> {
+    let account = Value::Int(ready.message.account.0);
+    let blob = Value::Int(ready.blob.0);
+    let size = Value::Int(i64::from(ready.size));
+    let hash = Value::Bytes(&ready.hash);
+    match &ready.message.body {
+        NewBody::Bytes(bytes) => {
+            tx.execute(
+                "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
+                 VALUES ($1, $2, $3, $4, 1, $5)",
+                &[account, blob, size, Value::Int(bodies::STORED), hash],
+            )?;
+            tx.execute(
+                "INSERT INTO bodies (account_id, blob_id, bytes) VALUES ($1, $2, $3)",
+                &[account, blob, Value::Bytes(bytes)],
+            )?;
+        }
+        NewBody::Placed(_) => {
+            let named = tx.execute(
+                "UPDATE blobs SET size = $3, state = $4, refs = 1, hash = $5
+                 WHERE account_id = $1 AND blob_id = $2 AND refs = 0",
+                &[account, blob, size, Value::Int(bodies::STORED), hash],
+            )?;
+            if named != 1 {
+                return Err(tx.corrupt("a placed body has no row, or a message already"));
+            }
+            crash_point!("deliver: placed body named, not committed");
+        }
+    }
+    Ok(())
+}
+
+fn insert_map(tx: &mut Tx<'_>, ready: &Ready, thread: ThreadId) -> Result<(), Failure> {
+    let facts = &ready.message.facts;
+    tx.execute(
+        "INSERT INTO blob_map (account_id, blob_id, thread_id, header_bytes, envelope, map, header)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            Value::Int(ready.message.account.0),
+            Value::Int(ready.blob.0),
+            Value::Int(thread.0),
+            Value::Int(i64::try_from(facts.header_bytes).unwrap_or(i64::MAX)),
+            Value::Bytes(&facts.envelope),
+            Value::Bytes(&facts.map),
+            ready.header.as_deref().map_or(Value::Null, Value::Bytes),
+        ],
+    )
+    .map(drop)
 }

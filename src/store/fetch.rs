@@ -1,9 +1,14 @@
-//! Reading messages.
+//! Reading messages in batches: one range query a run of UIDs, joined to what is kept of their bodies.
 
-use super::{Failure, Store};
+use std::sync::Arc;
+
+use super::engine::{Row, Tx, Value};
+use super::snapshot::message_at;
+use super::{Failure, Store, keywords};
 use crate::job::{Fetched, MailboxKey, Wants};
+use crate::limits;
 use crate::mail::UidRuns;
-use crate::model::Uid;
+use crate::model::{BlobId, Keywords, Uid};
 
 /// Some of the messages asked for.
 #[derive(Clone, Debug, Default)]
@@ -14,16 +19,274 @@ pub struct Batch {
     pub next: Option<Uid>,
 }
 
+/// A query of `messages` or `expunged`. `CASE` keeps a column that is not wanted from being read:
+/// bodies have pages of their own, and maps may.
+macro_rules! select {
+    ($table:literal, $columns:literal, $join:literal) => {
+        concat!(
+            "SELECT m.uid, m.mod_seq, m.flags, m.keywords, m.size, m.internal_date, m.blob_id",
+            $columns,
+            " FROM ",
+            $table,
+            " m",
+            $join,
+            " WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN $3 AND $4
+                AND m.blob_id IS NOT NULL ORDER BY m.uid LIMIT $5"
+        )
+    };
+}
+
+macro_rules! select_rows {
+    ($table:literal) => {
+        select!($table, "", "")
+    };
+}
+
+macro_rules! select_maps {
+    ($table:literal) => {
+        select!(
+            $table,
+            ", b.header_bytes, CASE WHEN $6 = 1 THEN b.envelope END,
+               CASE WHEN $7 = 1 THEN b.map END",
+            " LEFT JOIN blob_map b ON b.account_id = m.account_id AND b.blob_id = m.blob_id"
+        )
+    };
+}
+
+macro_rules! select_bodies {
+    ($table:literal) => {
+        select!(
+            $table,
+            ", b.header_bytes, CASE WHEN $6 = 1 THEN b.envelope END,
+               CASE WHEN $7 = 1 THEN b.map END,
+               CASE WHEN $8 = 1 THEN COALESCE(b.header, substr(y.bytes, 1, b.header_bytes)) END,
+               CASE WHEN $9 = 1 THEN y.bytes END",
+            " LEFT JOIN blob_map b ON b.account_id = m.account_id AND b.blob_id = m.blob_id
+              LEFT JOIN bodies y ON y.account_id = m.account_id AND y.blob_id = m.blob_id"
+        )
+    };
+}
+
+/// How much of a message's rows is read.
+#[derive(Clone, Copy)]
+enum Depth {
+    Row,
+    Map,
+    Body,
+}
+
+impl Depth {
+    fn of(wants: Wants) -> Self {
+        match wants {
+            Wants { body: true, .. } | Wants { header: true, .. } => Self::Body,
+            Wants { envelope: true, .. } | Wants { map: true, .. } => Self::Map,
+            _ => Self::Row,
+        }
+    }
+
+    fn of_messages(self) -> &'static str {
+        match self {
+            Self::Row => select_rows!("messages"),
+            Self::Map => select_maps!("messages"),
+            Self::Body => select_bodies!("messages"),
+        }
+    }
+
+    fn of_expunged(self) -> &'static str {
+        match self {
+            Self::Row => select_rows!("expunged"),
+            Self::Map => select_maps!("expunged"),
+            Self::Body => select_bodies!("expunged"),
+        }
+    }
+}
+
 impl Store {
     /// Reads as many of `uids` as fit one batch (`FETCH_BATCH_MESSAGES_MAX`, and bytes), ascending,
     /// those expunged meanwhile from what is retained of them (pitfall 80). The mailbox may be
     /// deleted: what a client still sees can still be read.
     pub fn fetch(
         &self,
-        _mailbox: MailboxKey,
-        _uids: &UidRuns,
-        _wants: Wants,
+        mailbox: MailboxKey,
+        uids: &UidRuns,
+        wants: Wants,
     ) -> Result<Batch, Failure> {
-        Err(Failure::Closed)
+        let (batch, partial) = self.0.engine.read("fetching", |tx| {
+            let mut reading = Reading::new(mailbox, wants);
+            let next = reading.read_all(tx, uids)?;
+            let partial = std::mem::take(&mut reading.in_files);
+            Ok::<_, Failure>((Batch { messages: reading.finish(tx)?, next }, partial))
+        })?;
+        self.read_files(batch, &partial)
+    }
+
+    /// Fills in what lies in files: after the transaction, which need not wait for a disk.
+    fn read_files(&self, mut batch: Batch, partial: &[InFile]) -> Result<Batch, Failure> {
+        for wanted in partial {
+            let found = batch.messages.binary_search_by_key(&wanted.uid, |got| got.message.uid);
+            let Some(got) = found.ok().and_then(|at| batch.messages.get_mut(at)) else { continue };
+            let bytes = self.0.bodies.read(wanted.blob, 0, wanted.bytes)?;
+            let whole = bytes.filter(|bytes| bytes.len() == wanted.bytes);
+            let corrupt = Failure::Corrupt { doing: "fetching", what: "a body is missing" };
+            let bytes = Some(Arc::from(whole.ok_or(corrupt)?));
+            match wanted.what {
+                What::Header => got.header = bytes,
+                What::Body => got.body = bytes,
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// Something of a message that only its file has.
+struct InFile {
+    uid: Uid,
+    blob: BlobId,
+    bytes: usize,
+    what: What,
+}
+
+enum What {
+    Header,
+    Body,
+}
+
+/// A batch being read.
+struct Reading {
+    mailbox: MailboxKey,
+    wants: Wants,
+    messages: Vec<Fetched>,
+    in_files: Vec<InFile>,
+    bytes: usize,
+}
+
+impl Reading {
+    fn new(mailbox: MailboxKey, wants: Wants) -> Self {
+        Self { mailbox, wants, messages: Vec::new(), in_files: Vec::new(), bytes: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.messages.len() >= limits::FETCH_BATCH_MESSAGES_MAX
+            || self.bytes >= limits::FETCH_BATCH_BYTES_MAX
+    }
+
+    /// Reads run by run; where to go on.
+    fn read_all(&mut self, tx: &mut Tx<'_>, uids: &UidRuns) -> Result<Option<Uid>, Failure> {
+        for (at, (first, last)) in uids.ranges().enumerate() {
+            if self.is_full() || at >= limits::FETCH_BATCH_MESSAGES_MAX {
+                return Ok(Some(first));
+            }
+            if let Some(next) = self.read_run(tx, first, last)? {
+                return Ok(Some(next));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads a run, and of what is no longer there what is retained; where to go on in it.
+    fn read_run(&mut self, tx: &mut Tx<'_>, first: Uid, last: Uid) -> Result<Option<Uid>, Failure> {
+        let before = self.messages.len();
+        self.query(tx, Depth::of(self.wants).of_messages(), first, last)?;
+        let read = self.messages.get(before..).unwrap_or_default();
+        let stopped = self.is_full().then(|| read.last().map(|fetched| fetched.message.uid));
+        let reached = stopped.flatten().unwrap_or(last);
+        let present = read.len() as u64;
+        if present <= u64::from(reached.0 - first.0) {
+            self.query(tx, Depth::of(self.wants).of_expunged(), first, reached)?;
+            let read = self.messages.get_mut(before..).unwrap_or_default();
+            read.sort_unstable_by_key(|fetched| fetched.message.uid);
+        }
+        Ok((reached < last).then_some(Uid(reached.0.saturating_add(1))))
+    }
+
+    fn query(
+        &mut self,
+        tx: &mut Tx<'_>,
+        sql: &'static str,
+        first: Uid,
+        last: Uid,
+    ) -> Result<(), Failure> {
+        let Wants { envelope, map, header, body } = self.wants;
+        let values = [
+            Value::Int(self.mailbox.account.0),
+            Value::Int(self.mailbox.mailbox.0),
+            Value::Int(i64::from(first.0)),
+            Value::Int(i64::from(last.0)),
+            Value::Int(i64::try_from(limits::FETCH_BATCH_MESSAGES_MAX).unwrap_or(i64::MAX)),
+            Value::Int(i64::from(envelope)),
+            Value::Int(i64::from(map)),
+            Value::Int(i64::from(header)),
+            Value::Int(i64::from(body)),
+        ];
+        let depth = Depth::of(self.wants);
+        let used = match depth {
+            Depth::Row => 5,
+            Depth::Map => 7,
+            Depth::Body => 9,
+        };
+        tx.query_while(sql, values.get(..used).unwrap_or_default(), |row| {
+            self.push(row, depth)?;
+            Ok(!self.is_full())
+        })
+    }
+
+    fn push(&mut self, row: &Row<'_>, depth: Depth) -> Result<(), Failure> {
+        let message = message_at(row)?;
+        let blob = BlobId(row.int(6)?);
+        let mut fetched = Fetched {
+            message,
+            keywords: Keywords::default(),
+            blob,
+            envelope: None,
+            map: None,
+            header: None,
+            body: None,
+        };
+        if !matches!(depth, Depth::Row) {
+            let Some(_) = row.int_or_null(7)? else {
+                return Err(row.corrupt("a message has no map"));
+            };
+            fetched.envelope = self.shared(row, 8)?;
+            fetched.map = self.shared(row, 9)?;
+        }
+        if matches!(depth, Depth::Body) {
+            fetched.header = self.shared(row, 10)?;
+            fetched.body = self.shared(row, 11)?;
+            self.note_files(row, &fetched)?;
+        }
+        self.bytes += size_of::<Fetched>();
+        self.messages.push(fetched);
+        Ok(())
+    }
+
+    fn shared(&mut self, row: &Row<'_>, column: usize) -> Result<Option<Arc<[u8]>>, Failure> {
+        let bytes = row.bytes_or_null(column)?;
+        self.bytes += bytes.map_or(0, <[u8]>::len);
+        Ok(bytes.map(Arc::from))
+    }
+
+    /// What is wanted and not in the database is in a file, if it is small enough to be wanted.
+    fn note_files(&mut self, row: &Row<'_>, fetched: &Fetched) -> Result<(), Failure> {
+        let (uid, blob) = (fetched.message.uid, fetched.blob);
+        let size = usize::try_from(fetched.message.size).unwrap_or(usize::MAX);
+        if self.wants.header && fetched.header.is_none() {
+            let bytes = row.uint(7)?;
+            self.in_files.push(InFile { uid, blob, bytes, what: What::Header });
+            self.bytes += bytes;
+        }
+        if self.wants.body && fetched.body.is_none() && size <= limits::BODY_SLICE_BYTES_MAX {
+            self.in_files.push(InFile { uid, blob, bytes: size, what: What::Body });
+            self.bytes += size;
+        }
+        Ok(())
+    }
+
+    /// Adds the names of the keywords, read only if a message has one.
+    fn finish(mut self, tx: &mut Tx<'_>) -> Result<Vec<Fetched>, Failure> {
+        if self.messages.iter().any(|fetched| fetched.message.keywords.0 != 0) {
+            let keywords = keywords::load(tx, self.mailbox)?;
+            self.messages.iter_mut().for_each(|fetched| fetched.keywords = keywords.clone());
+        }
+        Ok(self.messages)
     }
 }

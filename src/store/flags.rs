@@ -1,9 +1,16 @@
-//! STORE.
+//! STORE (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
+//!
+//! The rows are read and written under the mailbox's lock, so UNCHANGEDSINCE is checked and set as
+//! one (pitfall 92). What a STORE does to a row is two masks: what it keeps and what it sets.
 
-use super::{Error, Failure, Store};
+use super::engine::{Tx, Value, Weight};
+use super::row::{self, Difference};
+use super::selection::{self, BULK_ROWS, Forms};
+use super::snapshot::message_at;
+use super::{Error, Failure, Store, keywords};
 use crate::job::{FlagSet, MailboxKey, StoreMode};
 use crate::mail::UidRuns;
-use crate::model::ModSeq;
+use crate::model::{Flags, KeywordMask, ModSeq};
 
 /// What STORE asks.
 #[derive(Clone, Debug)]
@@ -30,12 +37,139 @@ pub struct FlagsStored {
 }
 
 impl Store {
-    /// Changes flags under one new mod-sequence; what would not change is not touched.
+    /// Changes flags under one new mod-sequence; what would not change is not touched (pitfall 93).
     pub fn store_flags(
         &self,
-        _mailbox: MailboxKey,
-        _change: FlagChange,
+        mailbox: MailboxKey,
+        change: FlagChange,
     ) -> Result<FlagsStored, Error> {
-        Err(Failure::Closed.into())
+        let weight = match change.uids.len() {
+            many if many > BULK_ROWS => Weight::Bulk,
+            few => Weight::Bytes(few as usize * 64),
+        };
+        self.0.engine.write("storing flags", weight, move |tx| store(tx, mailbox, &change))
     }
+}
+
+/// What becomes of a row's flags and keywords: `old & keep | set`.
+#[derive(Clone, Copy)]
+struct Masks {
+    keep_flags: Flags,
+    set_flags: Flags,
+    keep_keywords: u64,
+    set_keywords: u64,
+}
+
+impl Masks {
+    fn new(mode: StoreMode, flags: Flags, keywords: KeywordMask) -> Self {
+        let (flags, keywords) = (Flags(flags.0 & Flags::ALL.0), keywords.0);
+        let none = Self {
+            keep_flags: Flags::ALL,
+            set_flags: Flags::NONE,
+            keep_keywords: u64::MAX,
+            set_keywords: 0,
+        };
+        match mode {
+            StoreMode::Add => Self { set_flags: flags, set_keywords: keywords, ..none },
+            StoreMode::Remove => {
+                Self { keep_flags: Flags::ALL.without(flags), keep_keywords: !keywords, ..none }
+            }
+            StoreMode::Replace => Self {
+                keep_flags: Flags::NONE,
+                set_flags: flags,
+                keep_keywords: 0,
+                set_keywords: keywords,
+            },
+        }
+    }
+
+    fn flags(self, old: Flags) -> Flags {
+        Flags(old.0 & self.keep_flags.0 | self.set_flags.0)
+    }
+
+    fn keywords(self, old: KeywordMask) -> KeywordMask {
+        KeywordMask(old.0 & self.keep_keywords | self.set_keywords)
+    }
+}
+
+fn store(tx: &mut Tx<'_>, mailbox: MailboxKey, change: &FlagChange) -> Result<FlagsStored, Error> {
+    let locked = row::lock(tx, mailbox)?;
+    let named = match change.mode {
+        // A keyword that the mailbox does not know is on no message: nothing to take away.
+        StoreMode::Remove => known_mask(tx, mailbox, &change.flags)?,
+        StoreMode::Add | StoreMode::Replace => {
+            keywords::mask_of(tx, mailbox, &change.flags.keywords)?
+        }
+    };
+    let masks = Masks::new(change.mode, change.flags.flags, named);
+    let (mut changed, mut modified) = (UidRuns::new(), UidRuns::new());
+    let mut difference = Difference::default();
+    let unchanged_since = change.unchanged_since.unwrap_or(ModSeq(i64::MAX));
+    selection::rows(tx, mailbox, &change.uids, |row| {
+        let old = message_at(row)?;
+        let new = masks.flags(old.flags);
+        if old.mod_seq > unchanged_since {
+            modified.push(old.uid);
+        } else if new != old.flags || masks.keywords(old.keywords) != old.keywords {
+            changed.push(old.uid);
+            difference.reflag(old.flags, new);
+        }
+        Ok(())
+    })?;
+    if changed.is_empty() {
+        return Ok(FlagsStored { modified, changed, mod_seq: locked.highest_mod_seq });
+    }
+    let mod_seq = locked.next_mod_seq();
+    write(tx, mailbox, &changed, masks, mod_seq)?;
+    row::change(tx, mailbox, mod_seq, difference)?;
+    Ok(FlagsStored { modified, changed, mod_seq })
+}
+
+fn known_mask(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    flags: &FlagSet,
+) -> Result<KeywordMask, Failure> {
+    if flags.keywords.is_empty() {
+        return Ok(KeywordMask(0));
+    }
+    let known = keywords::load(tx, mailbox)?;
+    let masks = flags.keywords.iter().filter_map(|keyword| known.mask_of(keyword));
+    Ok(KeywordMask(masks.fold(0, |all, mask| all | mask.0)))
+}
+
+/// Every UID of `changed` has a row that differs.
+fn write(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    changed: &UidRuns,
+    masks: Masks,
+    mod_seq: ModSeq,
+) -> Result<(), Failure> {
+    let forms = Forms {
+        range: "UPDATE messages
+                SET flags = (flags & $6) | $7, keywords = (keywords & $8) | $9, mod_seq = $5
+                WHERE account_id = $3 AND mailbox_id = $4 AND uid BETWEEN $1 AND $2",
+        list: "UPDATE messages
+               SET flags = (flags & $6) | $7, keywords = (keywords & $8) | $9, mod_seq = $5
+               WHERE account_id = $3 AND mailbox_id = $4 AND $2 IS NULL AND uid IN ({ids $1})",
+    };
+    let written = selection::execute(
+        tx,
+        forms,
+        changed,
+        &[
+            Value::Int(mailbox.account.0),
+            Value::Int(mailbox.mailbox.0),
+            Value::Int(mod_seq.0),
+            Value::Int(i64::from(masks.keep_flags.0)),
+            Value::Int(i64::from(masks.set_flags.0)),
+            Value::Int(masks.keep_keywords.cast_signed()),
+            Value::Int(masks.set_keywords.cast_signed()),
+        ],
+    )?;
+    if written != u64::from(changed.len()) {
+        return Err(tx.corrupt("a message changed under its mailbox's lock"));
+    }
+    Ok(())
 }

@@ -26,29 +26,46 @@ mod bodies;
 mod check;
 mod copy;
 mod deliver;
+mod engine;
 mod expunge;
 mod failure;
 mod fetch;
 mod flags;
+mod ids;
+mod keywords;
+mod locks;
 mod mailboxes;
+mod migrations;
+mod rename;
+mod row;
+mod selection;
 mod snapshot;
 mod subscriptions;
+mod threads;
+
+#[cfg(test)]
+mod tests;
 
 pub use accounts::{AccountFound, AccountSummary, NewAccount, Rank};
 pub use bodies::PlacedBody;
 pub use copy::Copied;
 pub use deliver::{
     Appended, Delivered, Delivery, DeliveryDigest, Facts, IfMissing, NewBody, NewMessage,
-    message_id_hash,
 };
 pub use expunge::Expunged;
 pub use failure::{Error, Failure};
 pub use fetch::Batch;
 pub use flags::{FlagChange, FlagsStored};
 pub use snapshot::{Opened, Refreshed};
+pub use threads::message_id_hash;
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+
+use bodies::Bodies;
+use engine::Engine;
+use ids::Ids;
 
 /// Who opens the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +81,34 @@ pub enum Opening {
 pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {}
+struct Inner {
+    engine: Engine,
+    bodies: Bodies,
+    ids: Ids,
+    swept: deliver::SweptUpTo,
+    /// Given back when the store closes; last, since fields are dropped in order.
+    _locks: Vec<File>,
+}
 
 impl Store {
-    /// Opens the embedded store in `data_dir`, making it and bringing its schema up to date.
-    pub fn open(_data_dir: &Path, _opening: Opening) -> Result<Self, Failure> {
-        Err(Failure::Closed)
+    /// Opens the embedded store in `data_dir`, making it and bringing its schema up to date. A
+    /// second daemon on the same directory is refused (pitfall 147).
+    pub fn open(data_dir: &Path, opening: Opening) -> Result<Self, Failure> {
+        let made = std::fs::create_dir_all(data_dir);
+        made.map_err(|source| Failure::file("making the data directory", source))?;
+        let locks = locks::take(data_dir, opening)?;
+        let engine = Engine::sqlite(&data_dir.join("sora.db"))?;
+        let bodies = Bodies::open(&data_dir.join("bodies"))?;
+        let store = Self(Arc::new(Inner {
+            engine,
+            bodies,
+            ids: Ids::default(),
+            swept: deliver::SweptUpTo::default(),
+            _locks: locks,
+        }));
+        if opening == Opening::Daemon {
+            locks::while_alone(data_dir, || store.sweep_bodies())?;
+        }
+        Ok(store)
     }
 }

@@ -1,9 +1,18 @@
 //! Reading a mailbox whole, and bringing an earlier reading up to date (design: "Views and changes").
+//!
+//! The mailbox row is read first, in the same transaction as the messages: if its mod-sequence has
+//! not moved, nothing else is read.
 
-use super::{Error, Failure, Store};
+use std::sync::Arc;
+
+use super::engine::{Row, Tx, Value};
+use super::{Error, Failure, Store, keywords, mailboxes};
+use crate::error::Refusal;
 use crate::job::{MailboxInfo, MailboxKey};
-use crate::mail::Snapshot;
-use crate::model::{AccountId, MailboxName};
+use crate::mail::{Message, Snapshot, SnapshotHead, UidRuns};
+use crate::model::{
+    AccountId, Flags, KeywordMask, MailboxName, ModSeq, Timestamp, Uid, UidValidity,
+};
 
 /// What SELECT needs, read at one moment.
 #[derive(Clone, Debug)]
@@ -27,28 +36,166 @@ pub enum Refreshed {
 
 impl Store {
     /// The mailbox row and the messages at the same moment. `have` may give a snapshot that the
-    /// caller keeps for the mailbox id (asked for once the id is known): it is refreshed rather than
+    /// caller keeps for the mailbox (asked for once its key is known): it is refreshed rather than
     /// loaded anew, and `Opened::snapshot` is `None` if it is still right.
     pub fn open_mailbox(
         &self,
-        _account: AccountId,
-        _name: &MailboxName,
-        _have: &dyn Fn(MailboxKey) -> Option<std::sync::Arc<Snapshot>>,
+        account: AccountId,
+        name: &MailboxName,
+        have: &dyn Fn(MailboxKey) -> Option<Arc<Snapshot>>,
     ) -> Result<Opened, Error> {
-        Err(Failure::Closed.into())
+        self.0.engine.read("opening a mailbox", |tx| {
+            let info = mailboxes::info_by_name(tx, account, name)?.ok_or(Refusal::NoSuchMailbox)?;
+            let snapshot = match have(info.key) {
+                None => Some(load(tx, info.key)?.ok_or(Refusal::NoSuchMailbox)?),
+                Some(earlier) => match refresh(tx, info.key, &earlier)? {
+                    Refreshed::Same => None,
+                    Refreshed::New(snapshot) => Some(snapshot),
+                    Refreshed::Gone => return Err(Refusal::NoSuchMailbox.into()),
+                },
+            };
+            Ok(Opened { info, snapshot })
+        })
     }
 
     /// The mailbox as it is; refused as missing once deleted.
-    pub fn load_snapshot(&self, _mailbox: MailboxKey) -> Result<Snapshot, Error> {
-        Err(Failure::Closed.into())
+    pub fn load_snapshot(&self, mailbox: MailboxKey) -> Result<Snapshot, Error> {
+        self.0.engine.read("loading a mailbox", |tx| {
+            load(tx, mailbox)?.ok_or_else(|| Refusal::NoSuchMailbox.into())
+        })
     }
 
     /// What became of `earlier` since; one indexed query if nothing did.
     pub fn refresh_snapshot(
         &self,
-        _mailbox: MailboxKey,
-        _earlier: &Snapshot,
+        mailbox: MailboxKey,
+        earlier: &Snapshot,
     ) -> Result<Refreshed, Failure> {
-        Err(Failure::Closed)
+        self.0.engine.read("refreshing a mailbox", |tx| refresh(tx, mailbox, earlier))
     }
+}
+
+/// The numbers of a mailbox row that a snapshot has.
+struct Head {
+    uid_validity: UidValidity,
+    uid_next: u32,
+    highest_mod_seq: ModSeq,
+    horizon: ModSeq,
+    messages: usize,
+}
+
+impl Head {
+    fn with_keywords(&self, tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<SnapshotHead, Failure> {
+        Ok(SnapshotHead {
+            mailbox: mailbox.mailbox,
+            uid_validity: self.uid_validity,
+            uid_next: self.uid_next,
+            highest_mod_seq: self.highest_mod_seq,
+            keywords: keywords::load(tx, mailbox)?,
+        })
+    }
+}
+
+fn head(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Option<Head>, Failure> {
+    tx.query_one(
+        "SELECT uid_validity, uid_next, highest_mod_seq, horizon, messages FROM mailboxes
+         WHERE account_id = $1 AND mailbox_id = $2 AND name_key IS NOT NULL",
+        &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0)],
+        |row| {
+            Ok(Head {
+                uid_validity: UidValidity(row.uint(0)?),
+                uid_next: row.uint(1)?,
+                highest_mod_seq: ModSeq(row.int(2)?),
+                horizon: ModSeq(row.int(3)?),
+                messages: row.uint(4)?,
+            })
+        },
+    )
+}
+
+/// The first six columns of a message's row, as every query that reads messages orders them.
+pub(super) fn message_at(row: &Row<'_>) -> Result<Message, Failure> {
+    Ok(Message {
+        uid: Uid(row.uint(0)?),
+        mod_seq: ModSeq(row.int(1)?),
+        flags: Flags(u8::try_from(row.int(2)?).map_err(|_| row.corrupt("unknown flags"))?),
+        keywords: KeywordMask(row.int(3)?.cast_unsigned()),
+        size: row.uint(4)?,
+        internal_seconds: Timestamp(row.int(5)?).seconds(),
+    })
+}
+
+fn load(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Option<Snapshot>, Failure> {
+    match head(tx, mailbox)? {
+        Some(head) => load_under(tx, mailbox, &head).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn load_under(tx: &mut Tx<'_>, mailbox: MailboxKey, head: &Head) -> Result<Snapshot, Failure> {
+    let mut messages = Vec::with_capacity(head.messages);
+    tx.query(
+        "SELECT uid, mod_seq, flags, keywords, size, internal_date FROM messages
+         WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid",
+        &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0)],
+        |row| {
+            messages.push(message_at(row)?);
+            Ok(())
+        },
+    )?;
+    Ok(Snapshot::load(head.with_keywords(tx, mailbox)?, messages))
+}
+
+fn refresh(tx: &mut Tx<'_>, mailbox: MailboxKey, earlier: &Snapshot) -> Result<Refreshed, Failure> {
+    let Some(head) = head(tx, mailbox)? else { return Ok(Refreshed::Gone) };
+    let since = earlier.head.highest_mod_seq;
+    if head.highest_mod_seq == since && head.uid_validity == earlier.head.uid_validity {
+        return Ok(Refreshed::Same);
+    }
+    let knows_all_expunged = since >= head.horizon && head.highest_mod_seq > since;
+    if !knows_all_expunged || changed_count(tx, mailbox, since)? > head.messages / 2 {
+        return load_under(tx, mailbox, &head).map(Refreshed::New);
+    }
+    let changed = changed(tx, mailbox, since)?;
+    let expunged = expunged(tx, mailbox, since)?;
+    let head = head.with_keywords(tx, mailbox)?;
+    Ok(Refreshed::New(earlier.updated(head, &changed, &expunged)))
+}
+
+/// How many messages changed; by the index alone, which is far cheaper than their rows.
+fn changed_count(tx: &mut Tx<'_>, mailbox: MailboxKey, since: ModSeq) -> Result<usize, Failure> {
+    let count = tx.query_one(
+        "SELECT COUNT(*) FROM messages WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3",
+        &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Int(since.0)],
+        |row| row.uint(0),
+    )?;
+    Ok(count.unwrap_or(0))
+}
+
+fn changed(tx: &mut Tx<'_>, mailbox: MailboxKey, since: ModSeq) -> Result<Vec<Message>, Failure> {
+    let mut changed = Vec::new();
+    tx.query(
+        "SELECT uid, mod_seq, flags, keywords, size, internal_date FROM messages
+         WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3",
+        &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Int(since.0)],
+        |row| {
+            changed.push(message_at(row)?);
+            Ok(())
+        },
+    )?;
+    changed.sort_unstable_by_key(|message: &Message| message.uid);
+    Ok(changed)
+}
+
+fn expunged(tx: &mut Tx<'_>, mailbox: MailboxKey, since: ModSeq) -> Result<UidRuns, Failure> {
+    let mut expunged = Vec::new();
+    tx.query(
+        "SELECT uid FROM expunged WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3",
+        &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Int(since.0)],
+        |row| {
+            expunged.push(Uid(row.uint(0)?));
+            Ok(())
+        },
+    )?;
+    Ok(expunged.into_iter().collect())
 }

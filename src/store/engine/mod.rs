@@ -1,0 +1,234 @@
+//! The seam between the store's operations and a database: transactions, values and rows.
+//!
+//! Operations are written once, over this; SQL is written once, in the form that `dialect` expands.
+//! A closed enum, not a trait object: a second engine is a second variant, and the compiler lists
+//! every place that must know it.
+
+mod dialect;
+mod sqlite;
+mod writer;
+
+use std::path::Path;
+
+use super::Failure;
+use crate::model::Timestamp;
+
+pub(super) use sqlite::Db;
+pub(super) use writer::Weight;
+
+/// A database.
+#[derive(Debug)]
+pub(super) enum Engine {
+    /// The embedded one.
+    Sqlite(sqlite::Sqlite),
+}
+
+/// The answer of a write that others may be waiting for too.
+pub(super) struct Pending<T, E>(Result<crossbeam_channel::Receiver<Result<T, E>>, E>);
+
+impl<T, E: From<Failure>> Pending<T, E> {
+    /// Waits for the commit.
+    pub(super) fn wait(self) -> Result<T, E> {
+        self.0?.recv().unwrap_or_else(|_| Err(Failure::Closed.into()))
+    }
+}
+
+impl Engine {
+    /// Opens the embedded database, with its schema brought up to date.
+    pub(super) fn sqlite(file: &Path) -> Result<Self, Failure> {
+        sqlite::Sqlite::open(file).map(Self::Sqlite)
+    }
+
+    /// Runs `run` in one transaction that sees one moment and changes nothing.
+    pub(super) fn read<T, E: From<Failure>>(
+        &self,
+        doing: &'static str,
+        run: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(doing, run),
+        }
+    }
+
+    /// Runs `run` in a transaction and waits for its commit. An error undoes all it did. It may be
+    /// run again, so it must touch nothing but the transaction.
+    pub(super) fn write<T, E>(
+        &self,
+        doing: &'static str,
+        weight: Weight,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Failure> + Send + 'static,
+    {
+        self.submit(doing, weight, run).wait()
+    }
+
+    /// As `write`, without waiting yet: what is submitted together is committed together.
+    pub(super) fn submit<T, E>(
+        &self,
+        doing: &'static str,
+        weight: Weight,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Pending<T, E>
+    where
+        T: Send + 'static,
+        E: From<Failure> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(sqlite) => Pending(sqlite.submit(doing, weight, run).map_err(E::from)),
+        }
+    }
+}
+
+/// What a statement is given.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value<'a> {
+    /// BIGINT.
+    Int(i64),
+    /// BLOB or BYTEA.
+    Bytes(&'a [u8]),
+    /// TEXT.
+    Text(&'a str),
+    /// For `{ids $n}`.
+    Ids(&'a [i64]),
+    /// For `{ranges $n}`: inclusive, ascending.
+    Ranges(&'a [(i64, i64)]),
+    /// NULL.
+    Null,
+}
+
+/// One transaction.
+pub(super) enum Tx<'c> {
+    /// Of the embedded database.
+    Sqlite(sqlite::Tx<'c>),
+}
+
+impl Tx<'_> {
+    /// Runs a statement; how many rows it changed.
+    pub(super) fn execute(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<u64, Failure> {
+        match self {
+            Self::Sqlite(tx) => tx.execute(sql, values),
+        }
+    }
+
+    /// Runs a query and shows each row.
+    pub(super) fn query(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        mut each: impl FnMut(&Row<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.query_while(sql, values, |row| each(row).map(|()| true))
+    }
+
+    /// Runs a query and shows each row until `each` says false.
+    pub(super) fn query_while(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        each: impl FnMut(&Row<'_>) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(tx) => tx.query_while(sql, values, each),
+        }
+    }
+
+    /// Runs a query of which at most one row is wanted.
+    pub(super) fn query_one<T>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        read: impl Fn(&Row<'_>) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let mut found = None;
+        self.query_while(sql, values, |row| {
+            found = Some(read(row)?);
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    /// The engine's clock: the same for the whole statement, never earlier than what it told before
+    /// by more than the system's clock was set back.
+    pub(super) fn now(&self) -> Timestamp {
+        match self {
+            Self::Sqlite(tx) => tx.now(),
+        }
+    }
+
+    /// A rule was found broken.
+    pub(super) fn corrupt(&self, what: &'static str) -> Failure {
+        match self {
+            Self::Sqlite(tx) => Failure::Corrupt { doing: tx.doing(), what },
+        }
+    }
+}
+
+/// One row of a query. Reading a column of another type than asked for is a failure: the schema
+/// promises the types.
+pub(super) enum Row<'a> {
+    /// Of the embedded database.
+    Sqlite(sqlite::Row<'a>),
+}
+
+impl Row<'_> {
+    /// A BIGINT.
+    pub(super) fn int(&self, column: usize) -> Result<i64, Failure> {
+        match self {
+            Self::Sqlite(row) => row.int(column),
+        }
+    }
+
+    /// A BIGINT that is a count, an identifier or a size: not negative, and fitting `T`.
+    pub(super) fn uint<T: TryFrom<i64>>(&self, column: usize) -> Result<T, Failure> {
+        T::try_from(self.int(column)?).map_err(|_| self.corrupt("a number out of its range"))
+    }
+
+    /// A BIGINT or NULL.
+    pub(super) fn int_or_null(&self, column: usize) -> Result<Option<i64>, Failure> {
+        match self {
+            Self::Sqlite(row) => row.int_or_null(column),
+        }
+    }
+
+    /// A BLOB.
+    pub(super) fn bytes(&self, column: usize) -> Result<&[u8], Failure> {
+        match self {
+            Self::Sqlite(row) => row.bytes(column),
+        }
+    }
+
+    /// A BLOB or NULL.
+    pub(super) fn bytes_or_null(&self, column: usize) -> Result<Option<&[u8]>, Failure> {
+        match self {
+            Self::Sqlite(row) => row.bytes_or_null(column),
+        }
+    }
+
+    /// A TEXT.
+    pub(super) fn text(&self, column: usize) -> Result<&str, Failure> {
+        match self {
+            Self::Sqlite(row) => row.text(column),
+        }
+    }
+
+    /// A TEXT or NULL.
+    pub(super) fn text_or_null(&self, column: usize) -> Result<Option<&str>, Failure> {
+        match self {
+            Self::Sqlite(row) => row.text_or_null(column),
+        }
+    }
+
+    /// A rule was found broken.
+    pub(super) fn corrupt(&self, what: &'static str) -> Failure {
+        match self {
+            Self::Sqlite(row) => row.corrupt(what),
+        }
+    }
+}

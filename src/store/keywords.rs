@@ -1,0 +1,112 @@
+//! A mailbox's keywords: names behind the bits of a mask.
+//!
+//! A bit is given out once and used again only when nothing has it any more, neither a message nor
+//! one that could be restored.
+
+use super::engine::{Tx, Value};
+use super::{Error, Failure};
+use crate::error::Refusal;
+use crate::job::MailboxKey;
+use crate::limits;
+use crate::model::{Keyword, KeywordMask, Keywords};
+
+/// The keywords of a mailbox.
+pub(super) fn load(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Keywords, Failure> {
+    names(tx, mailbox).map(Keywords::new)
+}
+
+fn names(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Vec<Option<Keyword>>, Failure> {
+    let mut names = Vec::new();
+    tx.query(
+        "SELECT bit, name FROM keywords WHERE account_id = $1 AND mailbox_id = $2 ORDER BY bit",
+        &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0)],
+        |row| {
+            let bit: usize = row.uint(0)?;
+            if bit >= limits::KEYWORDS_PER_MAILBOX_MAX {
+                return Err(row.corrupt("a keyword's bit is out of range"));
+            }
+            let name = Keyword::new(row.text(1)?);
+            names.resize(bit, None);
+            names.push(Some(name.ok_or_else(|| row.corrupt("a keyword is not one"))?));
+            Ok(())
+        },
+    )?;
+    Ok(names)
+}
+
+/// The mask of `wanted`, giving bits to those the mailbox does not know yet.
+pub(super) fn mask_of<'k>(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    wanted: impl IntoIterator<Item = &'k Keyword>,
+) -> Result<KeywordMask, Error> {
+    let mut wanted = wanted.into_iter().peekable();
+    if wanted.peek().is_none() {
+        return Ok(KeywordMask(0));
+    }
+    let mut known = names(tx, mailbox)?;
+    let mut mask = 0;
+    for keyword in wanted {
+        let found = known.iter().position(|name| name.as_ref() == Some(keyword));
+        let bit = match found {
+            Some(bit) => bit,
+            None => add(tx, mailbox, &mut known, keyword)?,
+        };
+        mask |= 1 << bit;
+    }
+    Ok(KeywordMask(mask))
+}
+
+/// Gives `keyword` the lowest free bit.
+fn add(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    known: &mut Vec<Option<Keyword>>,
+    keyword: &Keyword,
+) -> Result<usize, Error> {
+    let bit = match known.iter().position(Option::is_none) {
+        Some(bit) => bit,
+        None if known.len() < limits::KEYWORDS_PER_MAILBOX_MAX => known.len(),
+        None => free_one(tx, mailbox)?.ok_or(Refusal::Limit("too many keywords"))?,
+    };
+    let column = i64::try_from(bit).unwrap_or(i64::MAX);
+    tx.execute(
+        "INSERT INTO keywords (account_id, mailbox_id, bit, name) VALUES ($1, $2, $3, $4)",
+        &[
+            Value::Int(mailbox.account.0),
+            Value::Int(mailbox.mailbox.0),
+            Value::Int(column),
+            Value::Text(keyword.as_str()),
+        ],
+    )?;
+    known.resize(known.len().max(bit + 1), None);
+    if let Some(name) = known.get_mut(bit) {
+        *name = Some(keyword.clone());
+    }
+    Ok(bit)
+}
+
+/// Forgets every keyword that no message has, and none that could be restored; one free bit, if any.
+fn free_one(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Option<usize>, Failure> {
+    let mut used = 0;
+    tx.query(
+        "SELECT DISTINCT keywords FROM messages WHERE account_id = $1 AND mailbox_id = $2
+         UNION
+         SELECT DISTINCT keywords FROM expunged
+         WHERE account_id = $1 AND mailbox_id = $2 AND blob_id IS NOT NULL",
+        &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0)],
+        |row| {
+            used |= row.int(0)?;
+            Ok(())
+        },
+    )?;
+    let free = (0..limits::KEYWORDS_PER_MAILBOX_MAX).find(|bit| used >> bit & 1 == 0);
+    if let Some(bit) = free {
+        let column = i64::try_from(bit).unwrap_or(i64::MAX);
+        tx.execute(
+            "DELETE FROM keywords WHERE account_id = $1 AND mailbox_id = $2 AND bit = $3",
+            &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Int(column)],
+        )?;
+    }
+    Ok(free)
+}

@@ -1,0 +1,149 @@
+//! The store's contract: what every engine must do, told by what goes in and what comes out.
+//!
+//! Every test has a store of its own in a directory of its own, and ends with `check` clean.
+
+mod accounts;
+mod deliver;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+use crate::error::Refusal;
+use crate::job::{FlagSet, MailboxInfo, MailboxKey};
+use crate::mail::UidRuns;
+use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, Uid};
+
+/// A directory that goes with its owner.
+struct TemporaryDir(PathBuf);
+
+impl TemporaryDir {
+    fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sora-store-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryDir {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A store with one account, which must be found clean at the end.
+struct Fixture {
+    store: Store,
+    account: AccountId,
+    dir: TemporaryDir,
+}
+
+impl Deref for Fixture {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.store.check().unwrap(), Vec::<String>::new());
+        }
+    }
+}
+
+fn fixture() -> Fixture {
+    let dir = TemporaryDir::new();
+    let store = Store::open(dir.path(), Opening::Daemon).unwrap();
+    let account = store.create_account(new_account("me@example.org")).unwrap().unwrap();
+    Fixture { store, account, dir }
+}
+
+fn new_account(address: &str) -> NewAccount {
+    NewAccount { address: Address::new(address).unwrap(), password_hash: "{X}hash".to_owned() }
+}
+
+fn name(text: &str) -> MailboxName {
+    MailboxName::new(text).unwrap()
+}
+
+fn uids(uids: &[u32]) -> UidRuns {
+    uids.iter().copied().map(Uid).collect()
+}
+
+fn keywords(names: &[&str]) -> Vec<Keyword> {
+    names.iter().map(|name| Keyword::new(name).unwrap()).collect()
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Refusal {
+    match result {
+        Err(Error::Refused(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+impl Fixture {
+    fn message(&self, mailbox: &str, body: &[u8]) -> NewMessage {
+        let header_bytes = body.windows(4).position(|at| at == b"\r\n\r\n").map_or(0, |at| at + 4);
+        NewMessage {
+            account: self.account,
+            mailbox: name(mailbox),
+            flags: FlagSet::default(),
+            internal_date: None,
+            body: NewBody::Bytes(body.to_vec()),
+            facts: Facts {
+                envelope: b"(envelope)".to_vec(),
+                map: b"map".to_vec(),
+                header_bytes: header_bytes as u64,
+                message_ids: Vec::new(),
+            },
+        }
+    }
+
+    fn append(&self, mailbox: &str) -> Appended {
+        self.store.append(self.message(mailbox, b"A: b\r\n\r\nc\r\n")).unwrap()
+    }
+
+    fn append_with(&self, mailbox: &str, flags: Flags, names: &[&str]) -> Appended {
+        let mut message = self.message(mailbox, b"A: b\r\n\r\nc\r\n");
+        message.flags = FlagSet { flags, keywords: keywords(names) };
+        self.store.append(message).unwrap()
+    }
+
+    fn append_many(&self, mailbox: &str, count: u32) {
+        for _ in 0..count {
+            self.append(mailbox);
+        }
+    }
+
+    fn info(&self, mailbox: &str) -> MailboxInfo {
+        self.store.mailbox(self.account, &name(mailbox)).unwrap()
+    }
+
+    fn key(&self, mailbox: &str) -> MailboxKey {
+        self.info(mailbox).key
+    }
+
+    /// `uid:flags:keywords` of every message.
+    fn shown(&self, mailbox: &str) -> Vec<String> {
+        let snapshot = self.store.load_snapshot(self.key(mailbox)).unwrap();
+        let names = &snapshot.head.keywords;
+        let show = |message: crate::mail::Message| {
+            let words: Vec<_> =
+                names.names_in(message.keywords).map(Keyword::as_str).map(str::to_owned).collect();
+            format!("{} {:?} {}", message.uid, message.flags, words.join(" ")).trim().to_owned()
+        };
+        snapshot.iter().map(show).collect()
+    }
+}
