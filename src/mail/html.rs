@@ -1,0 +1,196 @@
+//! The words of an HTML part, for search: no browser, only what a reader would see.
+//!
+//! Decided: a stripper of our own in place of a crate. Search needs words, not layout, and the
+//! crates that render HTML build a tree first, at many times the cost and memory. One walk, linear,
+//! nothing nests.
+
+use memchr::{memchr, memchr2, memmem};
+
+/// Elements whose content no reader sees.
+const HIDDEN: [&str; 4] = ["script", "style", "head", "template"];
+
+/// Elements inside a line: their tags do not part words.
+const INLINE: [&str; 20] = [
+    "a", "abbr", "b", "big", "cite", "code", "em", "font", "i", "ins", "kbd", "mark", "s", "small",
+    "span", "strong", "sub", "sup", "u", "wbr",
+];
+
+/// Appends the text of `html`; runs of white space are one space.
+pub fn text_of(html: &str, out: &mut String) {
+    let mut rest = html;
+    while !rest.is_empty() {
+        let at = memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
+        let (plain, tail) = rest.split_at(at);
+        words(plain, out);
+        rest = match tail.as_bytes() {
+            [b'<', ..] => tag(tail, out),
+            [b'&', ..] => entity(tail, out),
+            _ => "",
+        };
+    }
+}
+
+fn words(plain: &str, out: &mut String) {
+    let space = |c: char| c.is_ascii_whitespace();
+    let mut rest = plain;
+    while let Some(at) = rest.find(space) {
+        let (word, tail) = rest.split_at(at);
+        out.push_str(word);
+        gap(out);
+        rest = tail.trim_start_matches(space);
+    }
+    out.push_str(rest);
+}
+
+fn gap(out: &mut String) {
+    if !out.is_empty() && !out.ends_with(' ') {
+        out.push(' ');
+    }
+}
+
+/// Skips a tag or a comment, and with a hidden element what is in it; gives what follows.
+fn tag<'a>(text: &'a str, out: &mut String) -> &'a str {
+    if let Some(comment) = text.strip_prefix("<!--") {
+        let end = memmem::find(comment.as_bytes(), b"-->");
+        return end.and_then(|end| comment.get(end + 3..)).unwrap_or("");
+    }
+    let inside = text.get(1..).unwrap_or("");
+    let (closing, named) = match inside.strip_prefix('/') {
+        Some(named) => (true, named),
+        None => (false, inside),
+    };
+    if !named.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '!' | '?')) {
+        out.push('<'); // a sign, not a tag
+        return inside;
+    }
+    let name_len = named.bytes().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(named.len());
+    let name = named.get(..name_len).unwrap_or("");
+    let is = |word: &&str| name.eq_ignore_ascii_case(word);
+    if !INLINE.iter().any(&is) {
+        gap(out);
+    }
+    let behind = tag_end(named).and_then(|end| named.get(end..)).unwrap_or("");
+    match HIDDEN.iter().find(|word| is(word)) {
+        Some(hidden) if !closing => behind_element(behind, hidden),
+        _ => behind,
+    }
+}
+
+/// Where the tag's `>` ends, quoted attributes respected.
+fn tag_end(tag: &str) -> Option<usize> {
+    let bytes = tag.as_bytes();
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..)?;
+        let next = rest.iter().position(|byte| matches!(byte, b'>' | b'"' | b'\''))?;
+        let byte = *rest.get(next)?;
+        at += next + 1;
+        if byte == b'>' {
+            return Some(at);
+        }
+        // An open quote that never closes is no quote.
+        let close = bytes.get(at..).and_then(|rest| memchr(byte, rest));
+        match close {
+            Some(close) => at += close + 1,
+            None => return memchr(b'>', bytes).map(|end| end + 1),
+        }
+    }
+}
+
+/// What follows `</name`; nothing if the element never ends.
+fn behind_element<'a>(text: &'a str, name: &str) -> &'a str {
+    let ends = memmem::find_iter(text.as_bytes(), b"</");
+    let mut named = ends.filter(|at| {
+        let found = text.as_bytes().get(at + 2..at + 2 + name.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+    });
+    named.next().and_then(|at| text.get(at..)).unwrap_or("")
+}
+
+/// A character reference; a lone `&` stands for itself.
+fn entity<'a>(text: &'a str, out: &mut String) -> &'a str {
+    const NAMED: [(&str, &str); 22] = [
+        ("amp", "&"),
+        ("lt", "<"),
+        ("gt", ">"),
+        ("quot", "\""),
+        ("apos", "'"),
+        ("nbsp", " "),
+        ("shy", ""),
+        ("zwnj", ""),
+        ("auml", "ä"),
+        ("ouml", "ö"),
+        ("uuml", "ü"),
+        ("Auml", "Ä"),
+        ("Ouml", "Ö"),
+        ("Uuml", "Ü"),
+        ("szlig", "ß"),
+        ("eacute", "é"),
+        ("egrave", "è"),
+        ("agrave", "à"),
+        ("ccedil", "ç"),
+        ("euro", "€"),
+        ("copy", "©"),
+        ("ndash", "–"),
+    ];
+    let near = text.as_bytes().iter().take(12).position(|byte| *byte == b';');
+    let found = near.and_then(|end| Some((text.get(1..end)?, text.get(end + 1..)?)));
+    if let Some((name, rest)) = found {
+        if let Some((_, stands_for)) = NAMED.iter().find(|(is, _)| *is == name) {
+            if *stands_for == " " {
+                gap(out);
+            } else {
+                out.push_str(stands_for);
+            }
+            return rest;
+        }
+        let code =
+            name.strip_prefix('#').and_then(|number| match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                None => number.parse().ok(),
+            });
+        if let Some(c) = code.and_then(char::from_u32) {
+            out.push(c);
+            return rest;
+        }
+    }
+    out.push('&');
+    text.get(1..).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(html: &str, want: &str) {
+        let mut found = String::new();
+        text_of(html, &mut found);
+        assert_eq!(found.trim_end(), want, "{html}");
+    }
+
+    #[test]
+    fn what_a_reader_sees() {
+        check("<p>Hello <b>wor</b>ld</p><p>again</p>", "Hello world again");
+        check("a\r\n  b", "a b");
+        check("<html><head><title>t</title></head><body>x</body>", "x");
+        check("<style>p > a {}</style>x<SCRIPT>if (a < b)</Script >y", "x y");
+        check("<!-- <b> -->x<!-- open", "x");
+        check("<a title=\"1 > 2\" href='x'>link</a>", "link");
+        check("a &lt; b &amp;&amp; c&nbsp;d &#228;&#xE4; &auml;", "a < b && c d ää ä");
+        check("R&D; & &#xFFFFFFFF; 1 < 2", "R&D; & &#xFFFFFFFF; 1 < 2");
+        check("<div", "");
+        check("<a title=\"open>x", "x");
+        check("x<br/>y", "x y");
+        check("&", "&");
+    }
+
+    #[test]
+    fn hostile_input_is_linear() {
+        for piece in ["<", "<a ", "&", "</script", "<!--", "&#", "<a \"'"] {
+            let mut out = String::new();
+            text_of(&piece.repeat(20_000), &mut out);
+            assert!(out.len() <= 200_000);
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Bytes as text: transfer encodings and charsets undone, header values decoded, the text parts of
+//! a message found. Never fails: what cannot be decoded is replaced, as a reader would see it.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, WINDOWS_1252};
+use memchr::{memchr, memchr2};
+use parser::message::encoded_word::{Piece, pieces};
+use parser::message::header::{Fields, unfold};
+use parser::message::transfer::{Base64, QuotedPrintable};
+use parser::message::{Kind, MessageMap, PartRef};
+
+use super::html;
+
+/// `bytes` with a Content-Transfer-Encoding undone (RFC 2045 §6); `None` if it is none we know.
+pub fn undo_encoding<'a>(encoding: &str, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    let is = |name: &str| encoding.eq_ignore_ascii_case(name);
+    if encoding.is_empty() || is("7bit") || is("8bit") || is("binary") {
+        return Some(Cow::Borrowed(bytes));
+    }
+    if is("base64") {
+        return Some(Cow::Owned(base64(bytes)));
+    }
+    if is("quoted-printable") {
+        let mut plain = Vec::with_capacity(bytes.len());
+        let mut decoder = QuotedPrintable::new();
+        decoder.feed(bytes, &mut plain);
+        decoder.finish(&mut plain);
+        return Some(Cow::Owned(plain));
+    }
+    None
+}
+
+/// Well-formed base64 at full speed; the tolerant decoder for the rest.
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr(b'\n', rest) {
+        let (line, tail) = rest.split_at(at);
+        text.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    text.extend_from_slice(rest);
+    if let Ok(plain) = base64_simd::STANDARD.decode_inplace(&mut text) {
+        let len = plain.len();
+        text.truncate(len);
+        return text;
+    }
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut decoder = Base64::new();
+    decoder.feed(bytes, &mut plain);
+    decoder.finish(&mut plain);
+    plain
+}
+
+/// `bytes` in a charset as text. Where none is named, or us-ascii, or one we do not know: UTF-8 if
+/// it is that, else windows-1252.
+pub fn decode_charset<'a>(charset: &[u8], bytes: &'a [u8]) -> Cow<'a, str> {
+    let known = Encoding::for_label(charset).filter(|_| !charset.eq_ignore_ascii_case(b"us-ascii"));
+    match (known, std::str::from_utf8(bytes)) {
+        (Some(encoding), _) => encoding.decode_without_bom_handling(bytes).0,
+        (None, Ok(text)) => Cow::Borrowed(text),
+        (None, Err(_)) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+    }
+}
+
+/// A header value, still folded, as its reader sees it: encoded words decoded (RFC 2047).
+pub fn decode_header(value: &[u8]) -> String {
+    let value = unfold(value);
+    if memchr2(b'=', b'?', &value).is_none() {
+        return decode_charset(b"", &value).into_owned();
+    }
+    let mut text = String::with_capacity(value.len());
+    // Words of one charset that follow each other are one: some mailers cut characters in two.
+    let mut charset: &[u8] = b"";
+    let mut bytes = Vec::new();
+    for piece in pieces(&value) {
+        let same =
+            matches!(&piece, Piece::Word(word) if word.charset.eq_ignore_ascii_case(charset));
+        if !same && !bytes.is_empty() {
+            text.push_str(&decode_charset(charset, &bytes));
+            bytes.clear();
+        }
+        match piece {
+            Piece::Text(plain) => text.push_str(&decode_charset(b"", plain)),
+            Piece::Word(word) => {
+                charset = word.charset;
+                word.decode(&mut bytes);
+            }
+        }
+    }
+    text.push_str(&decode_charset(charset, &bytes));
+    text
+}
+
+/// A parameter's value by its plain name, whichever form of RFC 2231 it was sent in.
+pub fn decode_param<'a>(
+    params: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    name: &str,
+) -> Option<String> {
+    if let Some((_, value)) = params.clone().find(|(is, _)| *is == name.as_bytes()) {
+        return Some(decode_header(value)); // RFC 2047 §5 forbids it, and mailers do it
+    }
+    let mut pieces: Vec<(u16, bool, &[u8])> = params
+        .filter_map(|(is, value)| {
+            let rest = is.strip_prefix(name.as_bytes())?.strip_prefix(b"*")?;
+            let (number, extended) = match rest.strip_suffix(b"*") {
+                Some(number) => (number, true),
+                None if rest.is_empty() => return Some((0, true, value)),
+                None => (rest, false),
+            };
+            Some((std::str::from_utf8(number).ok()?.parse().ok()?, extended, value))
+        })
+        .collect();
+    pieces.sort_by_key(|(number, ..)| *number);
+    let (_, extended, first) = *pieces.first()?;
+    let mut charset: &[u8] = b"";
+    let mut bytes = Vec::new();
+    for (nth, (_, piece_extended, value)) in pieces.iter().enumerate() {
+        let mut value = *value;
+        if nth == 0 && extended {
+            let mut quoted = first.splitn(3, |byte| *byte == b'\'');
+            if let (Some(named), Some(_), Some(text)) =
+                (quoted.next(), quoted.next(), quoted.next())
+            {
+                (charset, value) = (named, text);
+            }
+        }
+        if *piece_extended {
+            percent_decode(value, &mut bytes);
+        } else {
+            bytes.extend_from_slice(value);
+        }
+    }
+    Some(decode_charset(charset, &bytes).into_owned())
+}
+
+fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
+    let mut rest = value;
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        let escaped = match (byte, tail) {
+            (b'%', [high, low, ..]) => {
+                std::str::from_utf8(&[*high, *low]).ok().and_then(|digits| {
+                    let right = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                    u8::from_str_radix(digits, 16).ok().filter(|_| right)
+                })
+            }
+            _ => None,
+        };
+        match escaped {
+            Some(byte) => {
+                out.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => out.push(*byte),
+        }
+    }
+}
+
+/// A part's own text, for search; `None` for what is no text. HTML gives the words it shows.
+pub fn part_text(part: PartRef<'_>, message: &[u8]) -> Option<String> {
+    let (media, subtype) = part.media_type();
+    if part.kind() != Kind::Leaf || media != b"text" {
+        return None;
+    }
+    let encoded = slice(message, part.body());
+    let encoding = String::from_utf8_lossy(part.encoding());
+    let plain = undo_encoding(&encoding, encoded).unwrap_or(Cow::Borrowed(encoded));
+    let text = decode_charset(part.param("charset").unwrap_or_default(), &plain);
+    if subtype != b"html" {
+        return Some(text.into_owned());
+    }
+    let mut words = String::with_capacity(text.len() / 2);
+    html::text_of(&text, &mut words);
+    Some(words)
+}
+
+/// What a search in BODY looks at: every text part, and the headers of messages in the message.
+pub fn body_texts<'a>(
+    map: &'a MessageMap,
+    message: &'a [u8],
+) -> impl Iterator<Item = String> + use<'a> {
+    map.parts().filter_map(move |part| part_text(part, message)).chain(
+        map.parts()
+            .filter(|part| part.parent().is_some_and(|parent| parent.kind() == Kind::Message))
+            .map(move |part| header_text(slice(message, part.header()))),
+    )
+}
+
+/// What a search in TEXT looks at besides: the MIME headers of the parts (RFC 9051 §6.4.4).
+pub fn mime_texts<'a>(
+    map: &'a MessageMap,
+    message: &'a [u8],
+) -> impl Iterator<Item = String> + use<'a> {
+    map.parts()
+        .filter(|part| part.parent().is_some_and(|parent| parent.kind() == Kind::Multipart))
+        .map(move |part| header_text(slice(message, part.header())))
+}
+
+/// A whole header as text: one decoded field a line.
+pub fn header_text(header: &[u8]) -> String {
+    let mut text = String::with_capacity(header.len());
+    for field in Fields::new(header) {
+        text.push_str(&decode_charset(b"", field.name));
+        text.push_str(": ");
+        text.push_str(&decode_header(field.value));
+        text.push('\n');
+    }
+    text
+}
+
+fn slice(message: &[u8], (at, len): (u32, u32)) -> &[u8] {
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    let end = at.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
+    message.get(at..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn header(value: &str, want: &str) {
+        assert_eq!(decode_header(value.as_bytes()), want, "{value}");
+    }
+
+    #[test]
+    fn headers() {
+        header(" plain\r\n text", "plain text");
+        header("=?utf-8?q?J=C3=B6rg?= <a@b>", "Jörg <a@b>");
+        header("=?iso-8859-1?q?J=F6rg?=", "Jörg");
+        header("=?utf-8?b?w7Y=?=\r\n =?UTF-8?b?w6Q=?=", "öä");
+        header("=?utf-8?q?=C3?= =?utf-8?q?=B6?=", "ö"); // one character in two words
+        header("=?iso-2022-jp?b?GyRCRnxLXBsoQg==?=", "日本");
+        header("=?nonsense?q?=C3=B6?=", "ö");
+        header("roh: ö", "roh: ö");
+        header("a=b?c", "a=b?c");
+        assert_eq!(decode_header(b"J\xf6rg"), "Jörg");
+    }
+
+    #[test]
+    fn charsets() {
+        assert_eq!(decode_charset(b"ISO-8859-15", b"\xa4"), "€");
+        assert_eq!(decode_charset(b"us-ascii", "ö".as_bytes()), "ö");
+        assert_eq!(decode_charset(b"utf-8", b"\xff"), "\u{fffd}");
+        assert_eq!(decode_charset(b"", b"\xe4"), "ä");
+    }
+
+    #[test] // pitfall 102
+    fn encodings() {
+        let undo = |encoding: &str, bytes: &'static [u8]| {
+            undo_encoding(encoding, bytes).map(Cow::into_owned)
+        };
+        assert_eq!(undo("BASE64", b"YWJj\r\nZGU=\r\n").as_deref(), Some(&b"abcde"[..]));
+        assert_eq!(undo("base64", b"YW Jj!").as_deref(), Some(&b"abc"[..]));
+        assert_eq!(undo("quoted-printable", b"a=3D=\r\nb").as_deref(), Some(&b"a=b"[..]));
+        assert_eq!(undo("8bit", b"\xff=3D").as_deref(), Some(&b"\xff=3D"[..]));
+        assert_eq!(undo("", b"x").as_deref(), Some(&b"x"[..]));
+        assert_eq!(undo("x-uuencode", b"x"), None);
+    }
+
+    #[test] // RFC 2231 §3, §4
+    fn parameters() {
+        let param = |pairs: &[(&'static str, &'static str)]| {
+            let pairs: Vec<_> = pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+            decode_param(pairs.iter().copied(), "name")
+        };
+        assert_eq!(param(&[("name", "a.txt")]).as_deref(), Some("a.txt"));
+        assert_eq!(param(&[("name*", "utf-8''%C3%B6%2")]).as_deref(), Some("ö%2"));
+        assert_eq!(
+            param(&[("name*1", " b"), ("x", "y"), ("name*0*", "iso-8859-1'de'%F6")]).as_deref(),
+            Some("ö b")
+        );
+        assert_eq!(param(&[("name", "=?utf-8?q?=C3=B6?=")]).as_deref(), Some("ö"));
+        assert_eq!(param(&[("names", "x")]), None);
+    }
+
+    #[test]
+    fn texts_of_a_message() {
+        let message = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nplain\n--b\n\
+            Content-Type: text/html; charset=iso-8859-1\n\
+            Content-Transfer-Encoding: quoted-printable\n\n<b>gr=FCn</b>\n--b\n\
+            Content-Type: image/gif\n\nnot text\n--b\nContent-Type: message/rfc822\n\n\
+            Subject: =?utf-8?q?inn=C3=A9r?=\n\ndeep\n--b--\n";
+        let map = MessageMap::parse(message);
+        let texts: Vec<String> = body_texts(&map, message).collect();
+        assert_eq!(texts, ["plain", "grün", "deep", "Subject: innér\n"]);
+        assert_eq!(mime_texts(&map, message).count(), 4);
+    }
+}
