@@ -8,6 +8,7 @@
     reason = "test data is small and known"
 )]
 
+mod simulation;
 mod support;
 mod tidy;
 mod transcripts;

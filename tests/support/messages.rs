@@ -15,12 +15,7 @@ pub(crate) fn small(n: u32) -> Vec<u8> {
     lines.join("\r\n").into_bytes()
 }
 
-/// INTERNALDATE of message `n`: noon of day `n` of February 2024, in seconds since 1970.
-pub(crate) fn internal_seconds(n: u32) -> i64 {
-    1_706_788_800 + i64::from((n - 1) % 28) * 86_400
-}
-
-/// The same, as APPEND wants it (RFC 9051 §9 `date-time`).
+/// INTERNALDATE of message `n`, as APPEND wants it: noon of day `n` of February 2024.
 pub(crate) fn internal_date(n: u32) -> String {
     format!("\"{:02}-Feb-2024 12:00:00 +0000\"", 1 + (n - 1) % 28)
 }

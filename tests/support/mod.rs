@@ -5,4 +5,6 @@ pub(crate) mod driver;
 pub(crate) mod facts;
 pub(crate) mod messages;
 pub(crate) mod model;
+pub(crate) mod random;
 pub(crate) mod sessions;
+pub(crate) mod wire;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::matcher::{self, Words};
 use super::script::{Kind, Script, Step, What};
 use crate::support::messages;
+use crate::support::wire::response_bytes;
 
 /// The password of every account.
 pub(super) const PASSWORD: &str = "correct horse";
@@ -335,24 +336,6 @@ fn status_fits(pattern: &str, got: &str, words: &mut Words) -> bool {
             ends.into_iter().any(|got| matcher::matches(code, got, words))
         }
         text => matcher::matches(text, got, words),
-    }
-}
-
-/// The length of the first whole response.
-fn response_bytes(unread: &[u8], lmtp: bool) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let line = unread.get(from..)?;
-        let end = line.windows(2).position(|two| two == b"\r\n")? + 2;
-        let literal = line.get(..end - 2)?.strip_suffix(b"}").and_then(|line| {
-            let open = line.iter().rposition(|byte| *byte == b'{')?;
-            std::str::from_utf8(line.get(open + 1..)?).ok()?.parse::<usize>().ok()
-        });
-        from += end;
-        match literal {
-            Some(size) if !lmtp => from += size,
-            _ => return (from <= unread.len()).then_some(from),
-        }
     }
 }
 

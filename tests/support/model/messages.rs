@@ -71,8 +71,8 @@ impl Model {
             message: stored.message,
             keywords,
             blob: stored.blob,
-            envelope: wants.envelope.then(|| facts.envelope),
-            map: wants.map.then(|| facts.map),
+            envelope: wants.envelope.then_some(facts.envelope),
+            map: wants.map.then_some(facts.map),
             header: wants.header.then(|| body.get(..facts.header_bytes).unwrap_or(&body).into()),
             body: wants.body.then(|| Arc::clone(&body)),
         }

@@ -9,6 +9,7 @@ mod mailboxes;
 mod messages;
 mod search;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sora::error::{Fault, Refusal};
@@ -65,6 +66,17 @@ struct Mailbox {
 struct Stored {
     message: Message,
     blob: BlobId,
+}
+
+/// What is so about one message.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    /// Its UID.
+    pub(crate) uid: u32,
+    /// Its mod-sequence.
+    pub(crate) mod_seq: i64,
+    /// System flags and keywords, by name.
+    pub(crate) flags: BTreeSet<String>,
 }
 
 impl Mailbox {
@@ -137,6 +149,37 @@ impl Model {
     /// What changed since this was last asked, for the sessions that watch.
     pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
+    }
+
+    /// The messages of a mailbox, ascending: what a client that knows everything would know.
+    pub(crate) fn truth(&mut self, account: AccountId, name: &str) -> Vec<Truth> {
+        let name = MailboxName::new(name).expect("a test mailbox");
+        let key = self.find(account, &name).expect("a test mailbox");
+        let row = self.mailbox(key).expect("just found");
+        let names = Keywords::new(row.keywords.clone());
+        let told = |stored: &Stored| {
+            let message = stored.message;
+            let system = Flags::NAMES.iter().filter(|(flag, _)| message.flags.contains(*flag));
+            let keywords = names.names_in(message.keywords).map(|name| name.as_str().to_owned());
+            let flags = system.map(|(_, name)| (*name).to_owned()).chain(keywords).collect();
+            Truth { uid: message.uid.0, mod_seq: message.mod_seq.0, flags }
+        };
+        row.messages.iter().map(told).collect()
+    }
+
+    /// The bytes of a message, even if it was expunged.
+    pub(crate) fn bytes_of(
+        &mut self,
+        account: AccountId,
+        name: &str,
+        uid: u32,
+    ) -> Option<Arc<[u8]>> {
+        let name = MailboxName::new(name).ok()?;
+        let key = self.find(account, &name).ok()?;
+        let row = self.mailbox(key).ok()?;
+        let mut every = row.messages.iter().chain(&row.expunged);
+        let blob = every.find(|stored| stored.message.uid.0 == uid)?.blob;
+        Some(self.body(blob))
     }
 
     /// Runs one job.
