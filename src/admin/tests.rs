@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
+use crate::model::{Address, Secret};
+use crate::work::password::verify;
 
 /// A folder with a configuration and a store.
 struct Place {
@@ -28,6 +30,10 @@ impl Place {
         path.to_string_lossy().into_owned()
     }
 
+    fn store(&self) -> Store {
+        Store::open(&self.folder.join("data"), Opening::Beside).unwrap()
+    }
+
     /// Runs a command line; what it printed, or its error.
     fn run(&self, line: &str) -> Result<String, String> {
         self.run_with(line, "", None)
@@ -45,6 +51,17 @@ impl Place {
         let printed = short(String::from_utf8([out, err].concat()).unwrap());
         done.map(|()| printed.clone()).map_err(|error| printed + &short(error.to_string()))
     }
+
+    #[track_caller]
+    fn check(&self, line: &str, want: Result<&str, &str>) {
+        let got = self.run(line);
+        assert_eq!(got.as_deref().map_err(String::as_str), want, "{line}");
+    }
+
+    fn hash(&self, address: &str) -> String {
+        let address = Address::new(address).unwrap();
+        self.store().account_by_address(&address).unwrap().unwrap().password_hash
+    }
 }
 
 impl Drop for Place {
@@ -54,6 +71,45 @@ impl Drop for Place {
 }
 
 type Ask = fn(&str) -> io::Result<String>;
+
+const QUICK: &str = "--password secret --hash sha512"; // bcrypt takes its time
+
+#[test]
+fn accounts_are_made_and_changed() {
+    let place = Place::new();
+    place.check(
+        &format!("create-account --email User@Example.com {QUICK}"),
+        Ok("Successfully created account: user@example.com\n"),
+    );
+    place.check(
+        "update-account --email user@example.com --password other --hash=ssha512",
+        Ok("Successfully updated password for account: user@example.com\n"),
+    );
+    assert!(verify(&place.hash("user@example.com"), &Secret::new("other")));
+    place.check(
+        "list-accounts",
+        Ok("account           mailboxes  messages      size\n\
+            user@example.com          6         0        0b\n"),
+    );
+    place.check("check", Ok("All is well: 0 messages in 1 accounts.\n"));
+}
+
+#[test] // pitfall 136
+fn each_hash_has_its_stored_form() {
+    let place = Place::new();
+    for (hash, start) in [
+        ("", "{BLF-CRYPT}$2a$10$"),
+        ("--hash bcrypt", "{BLF-CRYPT}$2a$10$"),
+        ("--hash ssha512", "{SSHA512}"),
+        ("-hash=sha512", "{SHA512}"),
+    ] {
+        let name = format!("u{}@x", hash.len());
+        place.run(&format!("create-account --email {name} --password secret {hash}")).unwrap();
+        let stored = place.hash(&name);
+        assert!(stored.starts_with(start), "{hash}: {stored}");
+        assert!(verify(&stored, &Secret::new("secret")), "{hash}");
+    }
+}
 
 #[test]
 fn wrong_lines_say_what_to_write() {
@@ -113,6 +169,109 @@ fn wrong_lines_say_what_to_write() {
         unknown.starts_with("no such command: frobnicate\n\nsora-admin: looks after"),
         "{unknown}"
     );
+}
+
+#[test] // pitfall 138
+fn an_address_has_one_account() {
+    let place = Place::new();
+    let taken = "an account with the address a@x is there already; \
+                 to change its password: sora-admin update-account --email a@x";
+    place.run(&format!("create-account --email a@x {QUICK}")).unwrap();
+    place.check(&format!("create-account --email A@X --primary {QUICK}"), Err(taken));
+    place.check(
+        &format!("add-address --email b@x --account a@x {QUICK}"),
+        Ok("Successfully added address b@x to account: a@x\n"),
+    );
+    place.check(&format!("add-address --email a@x --account b@x {QUICK}"), Err(taken));
+    place.check(
+        &format!("add-address --primary --email c@x --account b@x {QUICK}"),
+        Ok("Successfully added address c@x to account: a@x\n"),
+    );
+    let list = place.run("list-accounts").unwrap();
+    assert!(list.contains("\nc@x, a@x, b@x "), "{list}");
+    place.check(
+        "update-account --email d@x --password p",
+        Err("no account has the address d@x; sora-admin list-accounts shows all of them"),
+    );
+    place.check("check", Ok("All is well: 0 messages in 1 accounts.\n"));
+}
+
+#[test] // pitfall 138
+fn of_two_at_the_same_time_one_wins() {
+    let place = Place::new();
+    place.store(); // the schema is there
+    let line = format!("create-account --email a@x {QUICK}");
+    let won = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| place.run(&line))).collect();
+        runs.into_iter().filter_map(|run| run.join().unwrap().ok()).count()
+    });
+    assert_eq!(won, 1);
+    place.check("check", Ok("All is well: 0 messages in 1 accounts.\n"));
+}
+
+#[test]
+fn passwords_come_from_where_they_may() {
+    let place = Place::new();
+    let create = |name: &str, input: &str, ask: Option<Ask>| {
+        place.run_with(
+            &format!(
+                "create-account --email {name} --hash sha512 {}",
+                if ask.is_none() { "--password-stdin" } else { "" }
+            ),
+            input,
+            ask,
+        )
+    };
+    create("a@x", "pass word\r\nsecond line", None).unwrap();
+    assert!(verify(&place.hash("a@x"), &Secret::new("pass word")));
+    create("b@x", "", Some(|_| Ok("asked".to_owned()))).unwrap();
+    assert!(verify(&place.hash("b@x"), &Secret::new("asked")));
+    let differ = create("c@x", "", Some(|prompt| Ok(prompt.to_owned())));
+    assert_eq!(differ.unwrap_err(), "the two passwords differ; nothing was changed");
+    assert_eq!(create("c@x", "\n", None).unwrap_err(), "the password is empty");
+    let none = place.run("create-account --email c@x").unwrap_err();
+    assert!(
+        none.starts_with("no password, and no terminal to ask on; give it by --password-stdin")
+    );
+    let long = place.run(&format!("create-account --email c@x --password {}", "x".repeat(73)));
+    assert_eq!(
+        long.unwrap_err(),
+        "the password is longer than 72 bytes, and bcrypt would ignore the rest; \
+         choose a shorter one, or --hash ssha512"
+    );
+    let long = create("c@x", &"x".repeat(2000), None).unwrap_err();
+    assert!(long.starts_with("the password is longer than 1024 bytes"), "{long}");
+    assert!(place.run("list-accounts").unwrap().lines().count() == 3, "c@x was never made");
+}
+
+#[test]
+fn files_are_delivered() {
+    let place = Place::new();
+    place.run(&format!("create-account --email a@x {QUICK}")).unwrap();
+    let one = place.file("one.eml", "Subject: one\r\n\r\nbody\r\n");
+    place.check(
+        &format!("deliver {one} --to A@x --from <b@y>"),
+        Ok("Delivered DIR/one.eml to a@x\n"),
+    );
+    place.check(
+        &format!("deliver {one} {one} --to a+list@x"),
+        Ok("Delivered 2 messages to a+list@x\n"),
+    );
+    let piped = place.run_with("deliver - --to a@x", "Subject: piped\r\n\r\n", None);
+    assert_eq!(piped.unwrap(), "Delivered - to a@x\n");
+    place.check(
+        &format!("deliver DIR/none.eml {one} --to a@x")
+            .replace("DIR", &place.folder.to_string_lossy()),
+        Err("Delivered 1 messages to a@x\n\
+             DIR/none.eml: No such file or directory (os error 2)\n1 of 2 were not delivered"),
+    );
+    place.check(
+        &format!("deliver {one} --to b@x"),
+        Err("no account has the address b@x; sora-admin list-accounts shows all of them"),
+    );
+    let list = place.run("list-accounts").unwrap();
+    assert!(list.contains("        6         5 "), "{list}");
+    place.check("check", Ok("All is well: 5 messages in 1 accounts.\n"));
 }
 
 #[test]
