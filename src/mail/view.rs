@@ -49,6 +49,11 @@ impl View {
         &self.uids
     }
 
+    /// The same, to be kept by a job.
+    pub fn shared_uids(&self) -> Arc<UidRuns> {
+        Arc::clone(&self.uids)
+    }
+
     /// The mod-sequence up to which flags have been told.
     pub fn mod_seq(&self) -> ModSeq {
         self.mod_seq

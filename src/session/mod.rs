@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use crate::job::{Change, Job, MailboxKey, Reply};
 
-pub use imap::Imap;
 pub use output::Output;
 
 /// What happens to a session.

@@ -2,12 +2,19 @@
 
 use std::borrow::Cow;
 
+use parser::imap::StatusItem;
+
 use super::super::Output;
+use super::append::Append;
+use super::copy::Originals;
 use super::fetch::Fetch;
+use super::list::{self, Listing};
+use super::search::Search;
+use super::store;
 use super::table::Rule;
 use super::tell::Telling;
 use crate::job::Access;
-use crate::model::Uid;
+use crate::model::{MailboxName, Uid};
 
 /// What a session is in the middle of: between commands, nothing.
 #[derive(Debug)]
@@ -19,11 +26,15 @@ pub(super) enum Doing {
     /// AUTHENTICATE: the response line may come (RFC 9051 §6.2.2).
     Sasl { tag: Box<str> },
     /// A message is on its way in.
-    Append(Box<()>),
+    Append(Box<Append>),
     /// A job is out.
     Waiting(Box<Waiting>),
     /// FETCH: a job is out, or its output is on its way.
     Fetch(Box<Fetch>),
+    /// SEARCH: the same.
+    Search(Box<Search>),
+    /// LIST: its output is on its way.
+    Listing(Box<Listing>),
     /// News on their way out, and a tagged line behind them.
     Telling(Box<Telling>),
     /// BYE was said.
@@ -41,8 +52,30 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) enum What {
     Login,
-    Open { access: Access },
+    /// SELECT, EXAMINE
+    Open {
+        access: Access,
+    },
+    /// CREATE, RENAME, SUBSCRIBE, UNSUBSCRIBE
+    Done,
+    Deleted {
+        name: MailboxName,
+    },
+    Status {
+        items: Box<[StatusItem]>,
+    },
+    List(Box<list::Wanted>),
+    Stored(store::Asked),
+    Expunged,
+    /// CLOSE
+    Closed,
+    Copied {
+        originals: Originals,
+    },
+    Appended,
+    /// What is new, then the end.
     Refresh,
+    /// What is new, while the client idles.
     IdleRefresh,
 }
 

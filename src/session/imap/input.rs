@@ -3,6 +3,7 @@
 use parser::imap::{self, Command, Frame, Limits, Literal, Tagged};
 
 use super::super::{Next, Output, Step};
+use super::copy::Originals;
 use super::doing::Doing;
 use super::table::{Needs, rule_of};
 use super::{Imap, State};
@@ -12,6 +13,10 @@ impl Imap {
     pub(super) fn on_input(&mut self, input: &[u8], out: &mut Output) -> Step {
         match self.doing {
             Doing::Nothing | Doing::Idle { .. } | Doing::Sasl { .. } => self.on_line(input, out),
+            Doing::Append(_) => match std::mem::replace(&mut self.doing, Doing::Nothing) {
+                Doing::Append(append) => self.on_append_bytes(append, input, out),
+                _ => read(0),
+            },
             _ => Step { consumed: 0, next: self.waiting() },
         }
     }
@@ -45,6 +50,12 @@ impl Imap {
 
     /// A literal was announced: take it into the frame, or refuse it. `None` to frame on.
     fn on_literal(&mut self, head: &[u8], literal: Literal, out: &mut Output) -> Option<Step> {
+        if matches!(self.doing, Doing::Nothing)
+            && imap::is_append(head)
+            && let Some(step) = self.on_append_head(head, out)
+        {
+            return Some(step);
+        }
         if self.framer.accept_literal() {
             if literal.synchronizing {
                 out.put(b"+ OK\r\n"); // RFC 9051 §7.6
@@ -59,7 +70,7 @@ impl Imap {
     }
 
     /// Pitfall 61: a stranger may not make us keep much.
-    fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> Limits {
         let frame_bytes_max = match self.state {
             State::NotAuthenticated => limits::IMAP_FRAME_BEFORE_LOGIN_BYTES_MAX,
             _ => limits::IMAP_FRAME_BYTES_MAX,
@@ -73,6 +84,7 @@ impl Imap {
             Doing::Idle { tag } => self.on_idle_line(tag, frame, out),
             _ => match imap::command(frame) {
                 Ok(Tagged { tag, command }) => self.on_command(tag, command, out),
+                Err(error) if error.fault == imap::Fault::Empty => Next::Read,
                 Err(error) => self.bad(imap::tag_of(frame), format_args!("{error}"), out),
             },
         }
@@ -104,7 +116,34 @@ impl Imap {
                 self.on_fetch(tag, rule, set, items, modifiers, out)
             }
             Command::Idle => self.on_idle(tag, out),
-            _ => self.bad(Some(tag), format_args!("Not built yet"), out),
+            Command::Enable(wanted) => self.on_enable(tag, rule, wanted, out),
+            Command::Id(_) => self.on_id(tag, rule, out),
+            Command::Namespace => self.on_namespace(tag, rule, out),
+            Command::Create { mailbox, special_use } => {
+                self.on_create(tag, rule, mailbox, special_use, out)
+            }
+            Command::Delete(mailbox) => self.on_delete(tag, rule, mailbox, out),
+            Command::Rename { from, to } => self.on_rename(tag, rule, from, to, out),
+            Command::Subscribe(mailbox) => self.on_subscribe(tag, rule, mailbox, out),
+            Command::Unsubscribe(mailbox) => self.on_unsubscribe(tag, rule, mailbox, out),
+            Command::List(list) => self.on_list(tag, rule, &list, out),
+            Command::Lsub { reference, pattern } => {
+                self.on_lsub(tag, rule, reference, pattern, out)
+            }
+            Command::Status { mailbox, items } => self.on_status(tag, rule, mailbox, items, out),
+            Command::Close => self.on_close(tag, rule, out),
+            Command::Unselect => self.on_unselect(tag, rule, out),
+            Command::Expunge(set) => self.on_expunge(tag, rule, set, out),
+            Command::Search { .. } => self.on_search(tag, rule, &command, out),
+            Command::Store { .. } => self.on_store(tag, rule, &command, out),
+            Command::Copy { set, mailbox, .. } => {
+                self.on_copy(tag, rule, (Originals::Stay, set), mailbox, out)
+            }
+            Command::Move { set, mailbox, .. } => {
+                self.on_copy(tag, rule, (Originals::Go, set), mailbox, out)
+            }
+            // Its literal was taken before it came here: see `on_literal`.
+            Command::Append { .. } => self.bad(Some(tag), format_args!("Expected a literal"), out),
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use parser::imap::write;
+
 use super::super::Output;
 use crate::limits::OUTPUT_BYTES_MAX;
 use crate::mail::{Message, Snapshot, UidRuns, View};
@@ -92,7 +94,7 @@ pub(super) fn put_items(items: Items, message: &Message, keywords: &Keywords, ou
     if items.internal_date {
         space(out);
         out.put(b"INTERNALDATE ");
-        put_date_time(message.internal_seconds, out);
+        write::date_time(out.buffer(), message.internal_seconds, 0);
     }
     if items.size {
         space(out);
@@ -123,56 +125,7 @@ fn put_flags(message: &Message, keywords: &Keywords, out: &mut Output) {
     }
 }
 
-/// Digits, without the machinery of `fmt`.
-pub(super) fn put_number(mut number: u64, out: &mut Output) {
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        first = at;
-        if number == 0 {
-            break;
-        }
-    }
-    out.put(digits.get(first..).unwrap_or_default());
-}
-
-/// `"17-Jul-1996 02:44:25 +0000"` — RFC 9051 §9 `date-time`; INTERNALDATE is told in UTC.
-fn put_date_time(unix_seconds: i64, out: &mut Output) {
-    let days = unix_seconds.div_euclid(86_400);
-    let seconds = unix_seconds.rem_euclid(86_400);
-    // Days to a date, counting years from March: the leap day is a year's last.
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = (month + 2) % 12;
-    let year = (year + era * 400 + i64::from(month < 2)).clamp(0, 9_999);
-    let names: [&[u8; 3]; 12] = [
-        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
-        b"Dec",
-    ];
-    let name = usize::try_from(month).ok().and_then(|month| names.get(month)).unwrap_or(&names[0]);
-    let two = |value: i64, out: &mut Output| {
-        let digit = |value: i64| b'0' + u8::try_from(value % 10).unwrap_or(0);
-        out.put(&[digit(value / 10), digit(value)]);
-    };
-    out.put(if day < 10 { b"\" ".as_slice() } else { b"\"" });
-    put_number(day.unsigned_abs(), out);
-    out.put(b"-");
-    out.put(*name);
-    out.put(b"-");
-    two(year / 100, out);
-    two(year % 100, out);
-    out.put(b" ");
-    two(seconds / 3_600, out);
-    out.put(b":");
-    two(seconds / 60 % 60, out);
-    out.put(b":");
-    two(seconds % 60, out);
-    out.put(b" +0000\"");
+/// Digits.
+pub(super) fn put_number(number: u64, out: &mut Output) {
+    write::number(out.buffer(), number);
 }

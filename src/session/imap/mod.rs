@@ -5,30 +5,38 @@
 //! no queue. What a command needs while it runs lives in one box that is dropped with its answer:
 //! an idle session is this struct, its view and nothing else.
 
+mod append;
 mod capability;
 mod codes;
+mod copy;
+mod create;
 mod doing;
+mod enable;
+mod expunge;
 mod fetch;
+mod id;
 mod input;
 mod lines;
+mod list;
 mod login;
 mod logout;
 mod mailbox;
 mod names;
+mod namespace;
 mod noop;
+mod search;
 mod select;
 mod sets;
+mod status;
+mod store;
 mod table;
 mod tell;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
 use parser::imap::Framer;
 
 use super::{Event, Next, Output, Peer, SharedSettings, Standing, Step};
-use crate::error::Fault;
 use crate::job::{Change, Job, Reply, Seat};
 use crate::limits;
 use crate::model::AccountId;
@@ -122,6 +130,8 @@ impl Imap {
         match std::mem::replace(&mut self.doing, Doing::Nothing) {
             Doing::Waiting(waiting) => self.on_awaited(*waiting, reply, out),
             Doing::Fetch(fetch) => self.on_fetch_reply(fetch, reply, out),
+            Doing::Search(search) => self.on_found(search, reply, out),
+            Doing::Append(append) => self.on_spooled(append, reply),
             doing => {
                 // No job was out: nothing to do with it.
                 self.doing = doing;
@@ -135,6 +145,15 @@ impl Imap {
         match what {
             What::Login => self.on_logged_in(ending, reply, out),
             What::Open { access } => self.on_opened(ending, access, reply, out),
+            What::Done => self.on_done(ending, &reply, out),
+            What::Deleted { name } => self.on_deleted(ending, &name, &reply, out),
+            What::Status { items } => self.on_status_reply(ending, &items, &reply, out),
+            What::List(wanted) => self.on_mailboxes(ending, *wanted, reply, out),
+            What::Stored(asked) => self.on_stored(ending, asked, reply, out),
+            What::Expunged => self.on_expunged(ending, reply, out),
+            What::Closed => self.on_closed(ending, &reply, out),
+            What::Copied { originals } => self.on_copied(ending, originals, reply, out),
+            What::Appended => self.on_appended(ending, &reply, out),
             What::Refresh => self.on_refreshed(End::Tagged(ending), reply, out),
             What::IdleRefresh => self.on_refreshed(End::Idle { tag: ending.tag }, reply, out),
         }
@@ -155,6 +174,8 @@ impl Imap {
         match std::mem::replace(&mut self.doing, Doing::Nothing) {
             Doing::Telling(telling) => self.go_on_telling(telling, out),
             Doing::Fetch(fetch) => self.go_on_fetching(fetch, out),
+            Doing::Search(search) => self.go_on_searching(search, out),
+            Doing::Listing(listing) => self.go_on_listing(listing, out),
             doing => {
                 self.doing = doing;
                 self.waiting()
@@ -166,7 +187,9 @@ impl Imap {
     fn waiting(&self) -> Next {
         match self.doing {
             Doing::Over => Next::Close,
-            Doing::Telling(_) | Doing::Fetch(_) => Next::Drain,
+            Doing::Telling(_) | Doing::Fetch(_) | Doing::Search(_) | Doing::Listing(_) => {
+                Next::Drain
+            }
             _ => Next::Read,
         }
     }
@@ -223,7 +246,11 @@ impl Imap {
     }
 
     fn is_inside_a_response(&self) -> bool {
-        matches!(&self.doing, Doing::Fetch(fetch) if fetch.is_inside_a_response())
+        match &self.doing {
+            Doing::Fetch(fetch) => fetch.is_inside_a_response(),
+            Doing::Search(search) => search.is_inside_a_response(),
+            _ => false,
+        }
     }
 
     /// Is `rule` allowed in this state?
@@ -244,11 +271,11 @@ impl Imap {
     }
 
     fn check_invariants(&self, next: &Next) {
-        debug_assert!(
-            !matches!(next, Next::Run(_))
-                || matches!(self.doing, Doing::Waiting(_) | Doing::Fetch(_)),
-            "a job is out and nobody waits for it"
+        let awaits = matches!(
+            self.doing,
+            Doing::Waiting(_) | Doing::Fetch(_) | Doing::Search(_) | Doing::Append(_)
         );
+        debug_assert!(!matches!(next, Next::Run(_)) || awaits, "nobody waits for the reply");
         debug_assert!(
             !matches!(next, Next::Read) || !matches!(self.doing, Doing::Waiting(_)),
             "input is read while a job is out"
@@ -258,9 +285,4 @@ impl Imap {
 
 fn at_once(next: Next) -> Step {
     Step { consumed: 0, next }
-}
-
-/// A reply of the wrong kind: a bug of ours, told as one.
-fn server_bug() -> Cow<'static, str> {
-    Cow::Borrowed(codes::fault(Fault::ServerBug))
 }

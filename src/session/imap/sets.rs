@@ -1,10 +1,9 @@
 //! Sequence sets, to and from UIDs: every number a client says is read in its own view
 //! (invariant 7, pitfall 78).
 
-use parser::imap::{Numbers, SeqNumber, SequenceSet, Set};
+use parser::imap::{Numbers, SeqNumber, SequenceSet, Set, write};
 
 use super::super::Output;
-use super::lines::put_number;
 use super::mailbox::Selected;
 use super::table::Rule;
 use crate::mail::{UidRuns, View};
@@ -57,16 +56,7 @@ fn by_seq(view: &View, ranges: SequenceSet<'_>) -> Result<UidRuns, NoSuchMessage
 
 /// `1:3,5` — RFC 9051 §9 `sequence-set`, ascending.
 pub(super) fn put_set(set: &UidRuns, out: &mut Output) {
-    for (at, (first, last)) in set.ranges().enumerate() {
-        if at > 0 {
-            out.put(b",");
-        }
-        put_number(first.0.into(), out);
-        if last > first {
-            out.put(b":");
-            put_number(last.0.into(), out);
-        }
-    }
+    write::set(out.buffer(), set.ranges().map(|(first, last)| (first.0, last.0)));
 }
 
 /// The same as text, for a response code.

@@ -8,16 +8,20 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::vec::IntoIter;
 
+use parser::imap::write;
+use parser::message::MessageMap;
+
 use super::super::super::Output;
 use super::super::lines::{Items, put_items, put_number, put_opening};
 use super::super::mailbox::Selected;
 use super::Trouble;
 use super::plan::{Asked, Plan, Wanted};
-use super::section::{self, Place};
+use super::section::{self, Encoded, Place};
 use crate::error::{Fault, Refusal};
 use crate::job::{Fetched, Job, Reply};
 use crate::limits::BODY_SLICE_BYTES_MAX;
-use crate::mail::{Snapshot, UidRuns};
+use crate::mail::section::EncodedPart;
+use crate::mail::{Snapshot, UidRuns, structure};
 use crate::model::{AccountId, Uid};
 
 /// What one `Messages` reply brought.
@@ -53,6 +57,7 @@ pub(super) struct CutShort;
 #[derive(Debug)]
 struct Current {
     fetched: Fetched,
+    map: Option<MessageMap>,
     seq: u32,
     items: Items,
     /// The item at hand, in `Plan::asked`.
@@ -158,7 +163,8 @@ impl Current {
             mailbox.announce(&fetched.keywords, out);
         }
         let transfer = Transfer::Idle;
-        Some(Self { fetched, seq, items, at: 0, transfer, opened: false, bare: true })
+        let map = fetched.map.as_deref().and_then(MessageMap::decode);
+        Some(Self { fetched, map, seq, items, at: 0, transfer, opened: false, bare: true })
     }
 
     /// Items from `at` on, until one needs a job. `Wrote` when the message is done.
@@ -173,46 +179,51 @@ impl Current {
             match asked {
                 Asked::Envelope => match self.fetched.envelope.clone() {
                     Some(envelope) => self.put_text(b"ENVELOPE ", &envelope, out),
-                    None => return self.leave_out(Fault::Unavailable),
+                    None => return self.leave_out(Fault::ServerBug),
                 },
-                Asked::Structure { label, extended } => {
-                    match section::structure(&self.fetched, *extended) {
-                        Some(text) => self.put_text(label.as_bytes(), &text, out),
-                        None => return self.leave_out(Fault::Unavailable),
+                Asked::Structure { label, form } => {
+                    if self.map.is_none() {
+                        return self.leave_out(Fault::ServerBug);
+                    }
+                    self.put_label(label.as_bytes(), out);
+                    if let Some(map) = &self.map {
+                        structure::write(map, *form, out.buffer());
                     }
                 }
-                Asked::Section(wanted) => match section::place(&self.fetched, wanted) {
-                    Place::Absent => self.put_text(&wanted.label, b"NIL", out), // pitfall 100
-                    Place::Here { bytes, range } => {
-                        let bytes = bytes.get(range).unwrap_or_default();
-                        self.put_literal(wanted, bytes, out);
-                    }
-                    Place::Made(bytes) => self.put_literal(wanted, &bytes, out),
-                    Place::Stored(range) => {
-                        let (offset, count) = partial(range, wanted);
-                        if count == 0 {
-                            self.put_label(&wanted.label, out);
-                            out.put(b"{0}\r\n");
-                        } else {
-                            self.transfer = Transfer::Asked { offset, count };
-                            return self.read(account, offset, count);
+                Asked::Section(wanted) => {
+                    match section::place(&self.fetched, self.map.as_ref(), wanted) {
+                        Place::Absent => self.put_text(&wanted.label, b"NIL", out), // pitfall 100
+                        Place::Here { bytes, range } => {
+                            let bytes = bytes.get(range).unwrap_or_default();
+                            self.put_literal(wanted, bytes, out);
                         }
+                        Place::Made(bytes) => self.put_literal(wanted, &bytes, out),
+                        Place::Stored(range) => {
+                            let (offset, count) = partial(range, wanted);
+                            if count == 0 {
+                                self.put_label(&wanted.label, out);
+                                out.put(b"{0}\r\n");
+                            } else {
+                                self.transfer = Transfer::Asked { offset, count };
+                                return self.read(account, offset, count);
+                            }
+                        }
+                        Place::StoredHeader(range) => {
+                            let (offset, left) = (range.start, range.end - range.start);
+                            self.transfer = Transfer::Gathering { bytes: Vec::new(), offset, left };
+                            return self.read(account, offset, left);
+                        }
+                        Place::Unknown => return self.leave_out(Fault::ServerBug),
                     }
-                    Place::StoredHeader(range) => {
-                        let (offset, left) = (range.start, range.end - range.start);
-                        self.transfer = Transfer::Gathering { bytes: Vec::new(), offset, left };
-                        return self.read(account, offset, left);
-                    }
-                    Place::Unknown => return self.leave_out(Fault::Unavailable),
-                },
+                }
                 Asked::Binary(wanted) | Asked::BinarySize(wanted) => {
-                    match section::encoded(&self.fetched, wanted) {
-                        section::Encoded::Absent if matches!(asked, Asked::Binary(_)) => {
+                    match section::encoded(self.map.as_ref(), wanted) {
+                        Encoded::Absent if matches!(asked, Asked::Binary(_)) => {
                             self.put_text(&wanted.label, b"NIL", out);
                         }
-                        section::Encoded::Absent => self.put_text(&wanted.label, b"0", out),
-                        section::Encoded::Unknown => return self.leave_out(Fault::Unavailable),
-                        section::Encoded::Part { range, encoding } => {
+                        Encoded::Absent => self.put_text(&wanted.label, b"0", out),
+                        Encoded::Unknown => return self.leave_out(Fault::ServerBug),
+                        Encoded::Part(EncodedPart { range, encoding }) => {
                             self.transfer = Transfer::Decoding;
                             return Outcome::Needs(Job::DecodePart {
                                 account,
@@ -262,7 +273,7 @@ impl Current {
         match (transfer, asked) {
             (Transfer::Asked { offset, count }, Some(Asked::Section(wanted))) => {
                 self.put_label(&wanted.label, out);
-                put_literal_head(count, out);
+                write::literal_head(out.buffer(), count);
                 self.put_slice(&bytes, offset, count, out);
             }
             (Transfer::Inside { offset, left }, _) => self.put_slice(&bytes, offset, left, out),
@@ -350,18 +361,12 @@ impl Current {
         let bytes = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
         let bytes = slice(bytes.unwrap_or_default(), count);
         self.put_label(&wanted.label, out);
-        if wanted.is_binary() && bytes.contains(&0) {
-            out.put(b"~");
+        if wanted.is_binary() && memchr::memchr(0, bytes).is_some() {
+            write::literal8(out.buffer(), bytes);
+        } else {
+            write::literal(out.buffer(), bytes);
         }
-        put_literal_head(bytes.len() as u64, out);
-        out.put(bytes);
     }
-}
-
-fn put_literal_head(count: u64, out: &mut Output) {
-    out.put(b"{");
-    put_number(count, out);
-    out.put(b"}\r\n");
 }
 
 /// At most `count` of `bytes`.

@@ -107,7 +107,9 @@ impl Imap {
             }
         }
         // RFC 7162 §3.1: both enable CONDSTORE, and from then on MODSEQ is always there.
-        self.enabled.condstore |= plan.items.mod_seq || changed_since.is_some();
+        if plan.items.mod_seq || changed_since.is_some() {
+            self.enable_condstore(out);
+        }
         plan.items.mod_seq = self.enabled.condstore;
         plan.items.uid |= rule.by_uid; // RFC 9051 §6.4.9
         let State::Selected(_, mailbox) = &self.state else { return Next::Read };

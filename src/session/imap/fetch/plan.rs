@@ -4,6 +4,8 @@ use parser::imap::{FetchItem, List, PartNumbers, Partial, Section, SectionText};
 
 use super::super::lines::Items;
 use crate::job::Wants;
+use crate::mail::section::Selection;
+use crate::mail::structure::Form;
 
 /// A FETCH command, made ready.
 #[derive(Debug, Default)]
@@ -22,7 +24,7 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) enum Asked {
     Envelope,
-    Structure { label: &'static str, extended: bool },
+    Structure { label: &'static str, form: Form },
     Section(Wanted),
     Binary(Wanted),
     BinarySize(Wanted),
@@ -44,9 +46,9 @@ pub(super) struct Wanted {
 pub(super) enum Text {
     Whole,
     Header,
-    /// `not` for HEADER.FIELDS.NOT
+    /// HEADER.FIELDS and HEADER.FIELDS.NOT
     Fields {
-        not: bool,
+        which: Selection,
         names: Vec<Box<[u8]>>,
     },
     Text,
@@ -76,8 +78,8 @@ impl Plan {
                 self.wants.envelope = true;
                 self.asked.push(Asked::Envelope);
             }
-            FetchItem::Body => self.structure("BODY ", false),
-            FetchItem::BodyStructure => self.structure("BODYSTRUCTURE ", true),
+            FetchItem::Body => self.structure("BODY ", Form::Basic),
+            FetchItem::BodyStructure => self.structure("BODYSTRUCTURE ", Form::Extended),
             FetchItem::Rfc822 => self.section("RFC822 ", Text::Whole, false),
             FetchItem::Rfc822Header => self.section("RFC822.HEADER ", Text::Header, true),
             FetchItem::Rfc822Text => self.section("RFC822.TEXT ", Text::Text, false),
@@ -99,9 +101,9 @@ impl Plan {
         }
     }
 
-    fn structure(&mut self, label: &'static str, extended: bool) {
+    fn structure(&mut self, label: &'static str, form: Form) {
         self.wants.map = true;
-        self.asked.push(Asked::Structure { label, extended });
+        self.asked.push(Asked::Structure { label, form });
     }
 
     /// RFC 3501 §6.4.5: a section of the whole message under another name.
@@ -138,12 +140,16 @@ impl Wanted {
             SectionText::Header => ("HEADER", None, Text::Header),
             SectionText::Text => ("TEXT", None, Text::Text),
             SectionText::Mime => ("MIME", None, Text::Mime),
-            SectionText::HeaderFields(list) => {
-                ("HEADER.FIELDS", Some(list), Text::Fields { not: false, names: names(list) })
-            }
-            SectionText::HeaderFieldsNot(list) => {
-                ("HEADER.FIELDS.NOT", Some(list), Text::Fields { not: true, names: names(list) })
-            }
+            SectionText::HeaderFields(list) => (
+                "HEADER.FIELDS",
+                Some(list),
+                Text::Fields { which: Selection::Only, names: names(list) },
+            ),
+            SectionText::HeaderFieldsNot(list) => (
+                "HEADER.FIELDS.NOT",
+                Some(list),
+                Text::Fields { which: Selection::Except, names: names(list) },
+            ),
         };
         let mut inside = word.as_bytes().to_vec();
         if let Some(list) = list {

@@ -3,8 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use parser::message::MessageMap;
+
 use super::plan::{Text, Wanted};
 use crate::job::Fetched;
+use crate::mail::section::{EncodedPart, Piece, Selection, encoded_part, header_fields, locate};
 
 /// Where the bytes of a section are.
 pub(super) enum Place {
@@ -25,32 +28,43 @@ pub(super) enum Place {
 /// Where the bytes of a BINARY part are.
 pub(super) enum Encoded {
     Absent,
-    Part { range: Range<u64>, encoding: String },
+    Part(EncodedPart),
     Unknown,
 }
 
-/// BODY or BODYSTRUCTURE.
-pub(super) fn structure(_fetched: &Fetched, _extended: bool) -> Option<Vec<u8>> {
-    None
-}
-
-pub(super) fn place(fetched: &Fetched, wanted: &Wanted) -> Place {
-    match (&wanted.text, wanted.part.is_empty()) {
-        (Text::Whole, true) => whole(fetched, 0..u64::from(fetched.message.size)),
-        (Text::Header, true) => match &fetched.header {
-            Some(header) => Place::Here { bytes: Arc::clone(header), range: 0..header.len() },
-            None => Place::Unknown,
-        },
-        (Text::Fields { .. }, true) => match &fetched.header {
-            Some(header) => Place::Made(fields(header, &wanted.text)),
-            None => Place::Unknown,
-        },
-        _ => Place::Unknown,
+/// Where `wanted` lies. The header of the message itself needs neither map nor body.
+pub(super) fn place(fetched: &Fetched, map: Option<&MessageMap>, wanted: &Wanted) -> Place {
+    let header = fetched.header.as_ref().filter(|_| wanted.part.is_empty());
+    match (&wanted.text, header) {
+        (Text::Whole, _) if wanted.part.is_empty() => {
+            return in_body(fetched, 0..u64::from(fetched.message.size));
+        }
+        (Text::Header, Some(header)) => {
+            return Place::Here { bytes: Arc::clone(header), range: 0..header.len() };
+        }
+        (Text::Fields { .. }, Some(header)) => return Place::Made(fields(header, &wanted.text)),
+        _ => {}
+    }
+    let Some(map) = map else { return Place::Unknown };
+    let piece = match wanted.text {
+        Text::Whole => Piece::Whole,
+        Text::Header | Text::Fields { .. } => Piece::Header,
+        Text::Text => Piece::Text,
+        Text::Mime => Piece::Mime,
+    };
+    let Some(range) = locate(map, &wanted.part, piece) else { return Place::Absent };
+    match (in_body(fetched, range), &wanted.text) {
+        (Place::Here { bytes, range }, text @ Text::Fields { .. }) => {
+            Place::Made(fields(bytes.get(range).unwrap_or_default(), text))
+        }
+        (Place::Stored(range), Text::Fields { .. }) if range.is_empty() => Place::Made(Vec::new()),
+        (Place::Stored(range), Text::Fields { .. }) => Place::StoredHeader(range),
+        (place, _) => place,
     }
 }
 
 /// A range of the message: from memory if it is there.
-fn whole(fetched: &Fetched, range: Range<u64>) -> Place {
+fn in_body(fetched: &Fetched, range: Range<u64>) -> Place {
     let local = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
     match (&fetched.body, local) {
         (Some(bytes), Some((start, end))) if end <= bytes.len() => {
@@ -60,12 +74,16 @@ fn whole(fetched: &Fetched, range: Range<u64>) -> Place {
     }
 }
 
-pub(super) fn encoded(_fetched: &Fetched, _wanted: &Wanted) -> Encoded {
-    Encoded::Unknown
+/// The part that BINARY asks for (RFC 3516 §4).
+pub(super) fn encoded(map: Option<&MessageMap>, wanted: &Wanted) -> Encoded {
+    let Some(map) = map else { return Encoded::Unknown };
+    encoded_part(map, &wanted.part).map_or(Encoded::Absent, Encoded::Part)
 }
 
-/// HEADER.FIELDS and HEADER.FIELDS.NOT: the fields in their order, and the blank line (RFC 9051
-/// §6.4.5.1; pitfall 104).
-pub(super) fn fields(header: &[u8], _text: &Text) -> Vec<u8> {
-    header.to_vec()
+/// HEADER.FIELDS and HEADER.FIELDS.NOT (pitfall 104); the whole header for any other text.
+pub(super) fn fields(header: &[u8], text: &Text) -> Vec<u8> {
+    match text {
+        Text::Fields { which, names } => header_fields(header, names, *which),
+        _ => header_fields::<&[u8]>(header, &[], Selection::Except),
+    }
 }
