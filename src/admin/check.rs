@@ -1,7 +1,7 @@
 //! `check`: proves the store's counters and references by counting again (invariant 10).
 
 use super::options::Options;
-use super::{AdminError, Streams, open};
+use super::{AdminError, Streams, counted, open};
 
 pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
     options.no_words()?;
@@ -15,5 +15,7 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
     }
     let accounts = store.list_accounts()?;
     let messages: u64 = accounts.iter().map(|account| account.messages).sum();
-    Ok(writeln!(streams.out, "All is well: {messages} messages in {} accounts.", accounts.len())?)
+    let (messages, accounts) =
+        (counted(messages, "message"), counted(accounts.len() as u64, "account"));
+    Ok(writeln!(streams.out, "All is well: {messages} in {accounts}.")?)
 }

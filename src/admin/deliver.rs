@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use super::options::{Choice, Options};
-use super::{AdminError, Streams, open};
+use super::{AdminError, Streams, counted, open};
 use crate::limits;
 use crate::model::Address;
 use crate::work::{self, DeliverError};
@@ -44,7 +44,7 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
         connections_per_account_max: config.servers.max_connections_per_account,
     };
     let bytes_max = config.servers.lmtp.max_message_size.0;
-    let mut failed = 0;
+    let (mut failed, shows) = (0, streams.watched && files.len() > QUIET_FILES);
     for (done, file) in files.iter().enumerate() {
         let delivered = message(file, bytes_max, streams.input).and_then(|message| {
             let mut each = recipients.iter();
@@ -55,13 +55,14 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
         });
         if let Err(problem) = delivered {
             failed += 1;
-            writeln!(streams.err, "{file}: {problem}")?;
+            let line = if shows { "\n" } else { "" };
+            writeln!(streams.err, "{line}{file}: {problem}")?;
         }
-        if files.len() > QUIET_FILES {
+        if shows {
             write!(streams.err, "\r{} of {}", done + 1, files.len())?;
         }
     }
-    if files.len() > QUIET_FILES {
+    if shows {
         writeln!(streams.err)?;
     }
     report(files, failed, &recipients, streams)
@@ -78,7 +79,9 @@ fn report(
     match (files, files.len() - failed) {
         ([file], 1) => writeln!(streams.out, "Delivered {file} to {to}")?,
         (_, 0) => {}
-        (_, count) => writeln!(streams.out, "Delivered {count} messages to {to}")?,
+        (_, count) => {
+            writeln!(streams.out, "Delivered {} to {to}", counted(count as u64, "message"))?
+        }
     }
     if failed > 0 {
         return Err(AdminError::Undelivered { failed, of: files.len() });

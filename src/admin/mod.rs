@@ -27,6 +27,8 @@ pub struct Streams<'a> {
     pub out: &'a mut dyn Write,
     /// Progress and warnings.
     pub err: &'a mut dyn Write,
+    /// Whether somebody watches `err`.
+    pub watched: bool,
     /// Asks for a password without showing it; `None` where nobody can be asked.
     pub ask: Option<fn(&str) -> io::Result<String>>,
 }
@@ -121,6 +123,11 @@ pub fn run(args: &[String], streams: &mut Streams<'_>) -> Result<(), AdminError>
         return Ok(streams.out.write_all(command_help(command).as_bytes())?);
     }
     (command.run)(&options, streams)
+}
+
+/// `1 message`, `2 messages`
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The configuration that the daemon would find, and its store.

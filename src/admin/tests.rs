@@ -44,8 +44,13 @@ impl Place {
         let mut args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         args.splice(1..1, ["--config".to_owned(), config.to_string_lossy().into_owned()]);
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut streams =
-            Streams { input: &mut input.as_bytes(), out: &mut out, err: &mut err, ask };
+        let mut streams = Streams {
+            input: &mut input.as_bytes(),
+            out: &mut out,
+            err: &mut err,
+            watched: false,
+            ask,
+        };
         let done = run(&args, &mut streams);
         let short = |text: String| text.replace(&*self.folder.to_string_lossy(), "DIR");
         let printed = short(String::from_utf8([out, err].concat()).unwrap());
@@ -91,7 +96,7 @@ fn accounts_are_made_and_changed() {
         Ok("account           mailboxes  messages      size\n\
             user@example.com          6         0        0b\n"),
     );
-    place.check("check", Ok("All is well: 0 messages in 1 accounts.\n"));
+    place.check("check", Ok("All is well: 0 messages in 1 account.\n"));
 }
 
 #[test] // pitfall 136
@@ -193,7 +198,7 @@ fn an_address_has_one_account() {
         "update-account --email d@x --password p",
         Err("no account has the address d@x; sora-admin list-accounts shows all of them"),
     );
-    place.check("check", Ok("All is well: 0 messages in 1 accounts.\n"));
+    place.check("check", Ok("All is well: 0 messages in 1 account.\n"));
 }
 
 #[test] // pitfall 138
@@ -206,7 +211,7 @@ fn of_two_at_the_same_time_one_wins() {
         runs.into_iter().filter_map(|run| run.join().unwrap().ok()).count()
     });
     assert_eq!(won, 1);
-    place.check("check", Ok("All is well: 0 messages in 1 accounts.\n"));
+    place.check("check", Ok("All is well: 0 messages in 1 account.\n"));
 }
 
 #[test]
@@ -262,7 +267,7 @@ fn files_are_delivered() {
     place.check(
         &format!("deliver DIR/none.eml {one} --to a@x")
             .replace("DIR", &place.folder.to_string_lossy()),
-        Err("Delivered 1 messages to a@x\n\
+        Err("Delivered 1 message to a@x\n\
              DIR/none.eml: No such file or directory (os error 2)\n1 of 2 were not delivered"),
     );
     place.check(
@@ -271,7 +276,7 @@ fn files_are_delivered() {
     );
     let list = place.run("list-accounts").unwrap();
     assert!(list.contains("        6         5 "), "{list}");
-    place.check("check", Ok("All is well: 5 messages in 1 accounts.\n"));
+    place.check("check", Ok("All is well: 5 messages in 1 account.\n"));
 }
 
 #[test]

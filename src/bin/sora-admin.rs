@@ -5,11 +5,13 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use rustix::fs::Mode;
 use sora::admin::{self, Streams};
 use sora::config::LogOutput;
 use sora::logging;
 
 fn main() -> ExitCode {
+    rustix::process::umask(Mode::from_raw_mode(0o077)); // mail and password hashes: ours alone
     let Ok(args) =
         std::env::args_os().skip(1).map(OsString::into_string).collect::<Result<Vec<_>, _>>()
     else {
@@ -18,11 +20,13 @@ fn main() -> ExitCode {
         );
     };
     let (mut input, mut out, mut err) = (io::stdin(), io::stdout(), io::stderr());
-    let asks = input.is_terminal() && err.is_terminal();
+    let watched = err.is_terminal();
+    let asks = input.is_terminal() && watched;
     let mut streams = Streams {
         input: &mut input,
         out: &mut out,
         err: &mut err,
+        watched,
         ask: asks.then_some(|prompt| rpassword::prompt_password(prompt)),
     };
     let started = logging::start(&LogOutput::Stderr, log::LevelFilter::Warn);
