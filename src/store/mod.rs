@@ -60,6 +60,7 @@ pub use snapshot::{Opened, Refreshed};
 pub use threads::message_id_hash;
 
 use std::fs::File;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -94,7 +95,8 @@ impl Store {
     /// Opens the embedded store in `data_dir`, making it and bringing its schema up to date. A
     /// second daemon on the same directory is refused (pitfall 147).
     pub fn open(data_dir: &Path, opening: Opening) -> Result<Self, Failure> {
-        let made = std::fs::create_dir_all(data_dir);
+        // Mail and password hashes: nobody else's business.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
         made.map_err(|source| Failure::file("making the data directory", source))?;
         let locks = locks::take(data_dir, opening)?;
         let engine = Engine::sqlite(&data_dir.join("sora.db"))?;
