@@ -52,7 +52,7 @@ impl Bodies {
         self.dir.join(format!("{:02x}", blob.0 & 0xff))
     }
 
-    fn path(&self, blob: BlobId) -> PathBuf {
+    pub(super) fn path(&self, blob: BlobId) -> PathBuf {
         self.dir_of(blob).join(format!("{:016x}", blob.0))
     }
 

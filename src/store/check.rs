@@ -33,10 +33,9 @@ const RULES: &[Rule] = &[
                                 AND m.mailbox_id = 1 AND m.name_key = 'inbox')",
     },
     Rule {
-        words: "mailbox {}/{} has a UIDVALIDITY that another mailbox of the account has",
-        sql: "SELECT m.account_id, m.mailbox_id FROM mailboxes m
-              JOIN mailboxes o ON o.account_id = m.account_id AND o.mailbox_id <> m.mailbox_id
-                              AND o.uid_validity = m.uid_validity",
+        words: "account {} has UIDVALIDITY {} on {} mailboxes",
+        sql: "SELECT account_id, uid_validity, COUNT(*) FROM mailboxes
+              GROUP BY account_id, uid_validity HAVING COUNT(*) > 1",
     },
     Rule {
         words: "mailbox {}/{} says {} messages, {} unseen, {} deleted, {} bytes, and has {}, {}, {}, {}",

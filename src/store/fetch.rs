@@ -186,26 +186,33 @@ impl Reading {
     /// Reads a run, and of what is no longer there what is retained; where to go on in it.
     fn read_run(&mut self, tx: &mut Tx<'_>, first: Uid, last: Uid) -> Result<Option<Uid>, Failure> {
         let before = self.messages.len();
-        self.query(tx, Depth::of(self.wants).of_messages(), first, last)?;
-        let read = self.messages.get(before..).unwrap_or_default();
-        let stopped = self.is_full().then(|| read.last().map(|fetched| fetched.message.uid));
-        let reached = stopped.flatten().unwrap_or(last);
-        let present = read.len() as u64;
-        if present <= u64::from(reached.0 - first.0) {
-            self.query(tx, Depth::of(self.wants).of_expunged(), first, reached)?;
-            let read = self.messages.get_mut(before..).unwrap_or_default();
-            read.sort_unstable_by_key(|fetched| fetched.message.uid);
+        let depth = Depth::of(self.wants);
+        let mut reached = self.query(tx, depth.of_messages(), first, last)?.unwrap_or(last);
+        let present = self.messages.len() - before;
+        if present as u64 <= u64::from(reached.0 - first.0) {
+            // A batch of its own: it may go less far, and then what lies behind it is read again.
+            let bytes = std::mem::take(&mut self.bytes);
+            let others = std::mem::take(&mut self.messages);
+            let retained = self.query(tx, depth.of_expunged(), first, reached)?;
+            self.bytes += bytes;
+            self.messages.splice(..0, others);
+            reached = retained.unwrap_or(reached);
+            let of_run = self.messages.get_mut(before..).unwrap_or_default();
+            of_run.sort_unstable_by_key(|fetched| fetched.message.uid);
+            self.messages.retain(|fetched| fetched.message.uid <= reached);
+            self.in_files.retain(|wanted| wanted.uid <= reached);
         }
         Ok((reached < last).then_some(Uid(reached.0.saturating_add(1))))
     }
 
+    /// Reads a run until the batch is full; the last UID read if it was.
     fn query(
         &mut self,
         tx: &mut Tx<'_>,
         sql: &'static str,
         first: Uid,
         last: Uid,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Uid>, Failure> {
         let Wants { envelope, map, header, body } = self.wants;
         let values = [
             Value::Int(self.mailbox.account.0),
@@ -224,13 +231,16 @@ impl Reading {
             Depth::Map => 7,
             Depth::Body => 9,
         };
+        let mut stopped = None;
         tx.query_while(sql, values.get(..used).unwrap_or_default(), |row| {
-            self.push(row, depth)?;
-            Ok(!self.is_full())
-        })
+            let uid = self.push(row, depth)?;
+            stopped = self.is_full().then_some(uid);
+            Ok(stopped.is_none())
+        })?;
+        Ok(stopped)
     }
 
-    fn push(&mut self, row: &Row<'_>, depth: Depth) -> Result<(), Failure> {
+    fn push(&mut self, row: &Row<'_>, depth: Depth) -> Result<Uid, Failure> {
         let message = message_at(row)?;
         let blob = BlobId(row.int(6)?);
         let mut fetched = Fetched {
@@ -256,7 +266,7 @@ impl Reading {
         }
         self.bytes += size_of::<Fetched>();
         self.messages.push(fetched);
-        Ok(())
+        Ok(message.uid)
     }
 
     fn shared(&mut self, row: &Row<'_>, column: usize) -> Result<Option<Arc<[u8]>>, Failure> {

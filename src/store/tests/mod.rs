@@ -3,7 +3,16 @@
 //! Every test has a store of its own in a directory of its own, and ends with `check` clean.
 
 mod accounts;
+mod bodies;
+mod copy;
 mod deliver;
+mod expunge;
+mod fetch;
+mod flags;
+mod mailboxes;
+mod opening;
+mod snapshots;
+mod writer;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
