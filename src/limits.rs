@@ -126,3 +126,5 @@ pub const DELIVERIES_SWEPT_MAX: i64 = 2_000;
 pub const IDS_TAKEN: i64 = 1_024;
 /// Differences that one check of the store tells.
 pub const DIFFERENCES_MAX: usize = 1_000;
+/// Milliseconds after which a search rests and lets others go first.
+pub const SEARCH_SLICE_MILLISECONDS: u64 = 20;

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::trace::{Journey, Trace, Via};
@@ -88,6 +89,8 @@ impl Courier {
             changes: Vec::new(),
         };
         let journey = Journey::of(message);
+        // One hash of the message for all; whether one or many are left at a retry must not matter.
+        let received = digest(&SHA256, message);
         for (nth, recipient) in recipients.iter().enumerate() {
             if journey.is_a_loop(&recipient.given) {
                 log::warn!("deliver: {queue_id} to {} goes in circles", shown(&recipient.given));
@@ -97,7 +100,8 @@ impl Courier {
             let lines = trace.lines(via, sender, &recipient.given);
             let body = [lines.as_bytes(), message].concat();
             let recognised = repeats == Repeats::Recognise && journey.has_received();
-            let digest = recognised.then(|| DeliveryDigest::new(sender, &recipient.given, message));
+            let digest = recognised
+                .then(|| DeliveryDigest::new(sender, &recipient.given, received.as_ref()));
             round.add(nth, recipient, body, digest);
         }
         round.commit();

@@ -19,6 +19,8 @@ mod run;
 mod search;
 mod snapshots;
 mod spool;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod upkeep;
 

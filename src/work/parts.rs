@@ -56,16 +56,40 @@ pub(super) fn decode(
     let Some(mut decoder) = Decoder::of(encoding) else {
         return Err(Refusal::UnknownEncoding.into());
     };
-    let (mut out, mut at) = (Vec::new(), range.start);
+    let mut out = Vec::new();
+    each_slice(store, account, blob, range, |slice| decoder.feed(slice, &mut out))?;
+    decoder.finish(&mut out);
+    Ok(Reply::Bytes(out.into()))
+}
+
+/// The bytes `range` of a body.
+pub(super) fn read(
+    store: &Store,
+    account: AccountId,
+    blob: BlobId,
+    range: Range<u64>,
+) -> Result<Vec<u8>, store::Failure> {
+    let mut out = Vec::new();
+    each_slice(store, account, blob, range, |slice| out.extend_from_slice(slice))?;
+    Ok(out)
+}
+
+fn each_slice(
+    store: &Store,
+    account: AccountId,
+    blob: BlobId,
+    range: Range<u64>,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), store::Failure> {
+    let mut at = range.start;
     while at < range.end {
         let slice = store.read_body(account, blob, at, range.end - at)?;
         if slice.is_empty() {
-            let (doing, what) = ("decode part", "a body ends before its part does");
-            return Err(store::Failure::Corrupt { doing, what }.into());
+            let (doing, what) = ("reading a part", "a body ends before its part does");
+            return Err(store::Failure::Corrupt { doing, what });
         }
         at = at.saturating_add(slice.len() as u64);
-        decoder.feed(&slice, &mut out);
+        take(&slice);
     }
-    decoder.finish(&mut out);
-    Ok(Reply::Bytes(out.into()))
+    Ok(())
 }

@@ -1,0 +1,493 @@
+//! Jobs against a real store in a directory of their own.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::deliver::{Arrival, Courier, DeliveryHook};
+use super::login::{Keeper, Logins, StoredPasswords};
+use super::run::{Runner, StoredAccounts};
+use super::snapshots::Snapshots;
+use super::spool::Spool;
+use super::{Changes, Done, Lane, Letters, Mailbag, Run, Settings, password};
+use crate::error::{Fault, Refusal};
+use crate::job::{
+    Body, DeliveryProblem, Envelope, FlagSet, Job, MailboxKey, Recipient, Reply, StoreMode,
+    Transfer, Wants,
+};
+use crate::mail::search::Query;
+use crate::mail::{Snapshot, UidRuns};
+use crate::model::{AccountId, Address, Flags, MailboxName, Secret, Uid};
+use crate::store::{NewAccount, Opening, Store};
+
+/// A store with the account `bob@example.org` (password `secret`), and whoever runs jobs on it.
+struct Room {
+    runner: Runner,
+    account: AccountId,
+    settings: Settings,
+    arrivals: Arc<Arrivals>,
+    bag: Arc<Mailbag>,
+    _poll: mio::Poll,
+}
+
+#[derive(Default)]
+struct Arrivals(Mutex<Vec<Arrival>>);
+
+impl DeliveryHook for Arrivals {
+    fn delivered(&self, arrival: &Arrival) {
+        self.0.lock().unwrap().push(arrival.clone());
+    }
+}
+
+impl Drop for Room {
+    /// Every test that touched the store ends with a recount (invariant 10).
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.runner.store.check().unwrap(), Vec::<String>::new());
+        }
+        let _gone = std::fs::remove_dir_all(&self.settings.data_dir);
+    }
+}
+
+/// A directory of its own, which goes with the room.
+fn scratch() -> PathBuf {
+    static NTH: AtomicUsize = AtomicUsize::new(0);
+    let nth = NTH.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("sora-work-{}-{nth}", std::process::id()));
+    let _old = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+impl Room {
+    fn new() -> Self {
+        let settings = Settings {
+            data_dir: scratch(),
+            hostname: "mail.example.org".into(),
+            spool_bytes_max: 10 << 20,
+            connections_per_account_max: 3,
+        };
+        let store = Store::open(&settings.data_dir, Opening::Daemon).unwrap();
+        let password_hash =
+            password::hash(password::Scheme::Sha512, &Secret::new("secret")).unwrap();
+        let address = Address::new("bob@example.org").unwrap();
+        let account = store.create_account(NewAccount { address, password_hash }).unwrap().unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let (changes, arrivals) = (Arc::new(Changes::default()), Arc::new(Arrivals::default()));
+        let directory = Arc::new(StoredAccounts(store.clone()));
+        let stored = StoredPasswords::new(directory.clone()).unwrap();
+        let keeper = Keeper::Stored(Box::new(stored));
+        let runner = Runner {
+            store: store.clone(),
+            snapshots: Snapshots::new(store.clone()),
+            changes: Arc::clone(&changes),
+            logins: Logins::new(keeper, directory, settings.connections_per_account_max),
+            spool: Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max),
+            courier: Courier {
+                store,
+                changes,
+                hostname: settings.hostname.clone(),
+                hook: Some(arrivals.clone()),
+            },
+        };
+        let bag = Mailbag::new(waker);
+        Self { runner, account, settings, arrivals, bag, _poll: poll }
+    }
+
+    fn run(&self, job: Job) -> Reply {
+        let lane = Lane::of(&job);
+        match self.runner.run(lane, Box::new(job)) {
+            Done::Reply(reply) => reply,
+            Done::Elsewhere(lane, job) => match self.runner.run(lane, job) {
+                Done::Reply(reply) => reply,
+                Done::Elsewhere(lane, job) => panic!("{lane:?} {job:?}"),
+            },
+        }
+    }
+
+    #[track_caller]
+    fn open(&self, name: &str) -> (MailboxKey, Arc<Snapshot>) {
+        let name = MailboxName::new(name).unwrap();
+        match self.run(Job::OpenMailbox { account: self.account, name }) {
+            Reply::MailboxOpened { info, snapshot } => {
+                assert_eq!(info.highest_mod_seq, snapshot.head.highest_mod_seq);
+                assert_eq!(info.messages, snapshot.len());
+                (info.key, snapshot)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn recipient(&self, given: &str) -> Recipient {
+        match self.run(Job::FindRecipient { given: given.into() }) {
+            Reply::RecipientFound(recipient) => recipient,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn deliver(&self, to: &[&str], message: &[u8]) -> Vec<Result<(), DeliveryProblem>> {
+        let envelope = Envelope {
+            sender: "ann@example.com".into(),
+            helo: "mx.example.com".into(),
+            ..Envelope::default()
+        };
+        let recipients = to.iter().map(|given| self.recipient(given)).collect();
+        match self.run(Job::Deliver { envelope, recipients, body: Body::Memory(message.into()) }) {
+            Reply::Delivered(answers) => answers,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn append(&self, to: &str, message: &[u8]) -> Uid {
+        let name = MailboxName::new(to).unwrap();
+        let reply = self.run(Job::Append {
+            account: self.account,
+            name,
+            flags: FlagSet::default(),
+            internal_date: None,
+            body: Body::Memory(message.into()),
+        });
+        match reply {
+            Reply::Appended { uid, .. } => uid,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Every message of a mailbox, whole.
+    fn bodies(&self, name: &str) -> Vec<Vec<u8>> {
+        let (mailbox, snapshot) = self.open(name);
+        let mut bodies = Vec::new();
+        for uid in snapshot.uids().iter() {
+            let uids = UidRuns::range(uid, uid);
+            let wants = Wants::default();
+            let fetch = Job::Fetch { mailbox, uids, wants, mark_seen: false };
+            let Reply::Messages { messages, .. } = self.run(fetch) else { panic!() };
+            let blob = messages[0].blob;
+            let (mut body, size) = (Vec::new(), u64::from(messages[0].message.size));
+            while (body.len() as u64) < size {
+                let (account, offset) = (self.account, body.len() as u64);
+                let read = Job::ReadBody { account, blob, offset, count: size - offset };
+                let Reply::Bytes(bytes) = self.run(read) else { panic!() };
+                body.extend_from_slice(&bytes);
+            }
+            bodies.push(body);
+        }
+        bodies
+    }
+
+    fn changes(&self) -> Vec<MailboxKey> {
+        let mut letters = Letters::default();
+        self.bag.empty_into(&mut letters);
+        letters.changes.into_keys().collect()
+    }
+}
+
+fn runs(uids: &[u32]) -> UidRuns {
+    uids.iter().map(|uid| Uid(*uid)).collect()
+}
+
+#[test] // pitfalls 3, 5, 13, 143
+fn each_recipient_gets_a_copy_with_its_own_trace_lines() {
+    let room = Room::new();
+    let (inbox, _) = room.open("INBOX");
+    room.runner.changes.watch(inbox, &room.bag);
+    let message = b"Subject: x\n\n8-bit \xff and NUL \0";
+    let answers = room.deliver(&["bob@example.org", "BOB+x@Example.org"], message);
+    assert_eq!(answers, [Ok(()), Ok(())]);
+    assert_eq!(room.changes(), [inbox]);
+    let bodies = room.bodies("INBOX");
+    for (body, given) in bodies.iter().zip(["bob@example.org", "BOB+x@Example.org"]) {
+        let lines = body.strip_suffix(message).expect("the message follows, byte for byte");
+        let lines = String::from_utf8(lines.into()).unwrap();
+        let want = format!("Return-Path: <ann@example.com>\r\nDelivered-To: {given}\r\nReceived: ");
+        assert!(lines.starts_with(&want) && lines.ends_with("+0000\r\n"), "{lines}");
+    }
+    let arrivals = room.arrivals.0.lock().unwrap();
+    let told: Vec<_> = arrivals.iter().map(|arrival| (arrival.uid, arrival.bytes)).collect();
+    let want: Vec<_> = (1..).map(Uid).zip(bodies.iter().map(|body| body.len() as u64)).collect();
+    assert_eq!(told, want);
+    drop(arrivals);
+    assert_eq!(room.deliver(&["bob@example.org"], b""), [Ok(())]); // an empty DATA
+}
+
+#[test] // pitfalls 6, 7, 146
+fn only_a_recognisable_retry_is_suppressed() {
+    let room = Room::new();
+    let check = |message: &[u8], messages: u32| {
+        assert_eq!(room.deliver(&["bob@example.org"], message), [Ok(())]);
+        assert_eq!(room.open("INBOX").1.len(), messages);
+    };
+    check(b"Received: from a\r\nMessage-ID: <1@x>\r\n\r\none", 1);
+    check(b"Received: from a\r\nMessage-ID: <1@x>\r\n\r\none", 1); // a retry
+    check(b"Received: from a\r\nMessage-ID: <1@x>\r\n\r\ntwo", 2);
+    check(b"Message-ID: <1@x>\r\n\r\none", 3);
+    check(b"Message-ID: <1@x>\r\n\r\none", 4); // twice on purpose
+}
+
+#[test] // pitfall 14
+fn a_message_that_was_here_is_a_loop() {
+    let room = Room::new();
+    let loops = Err(DeliveryProblem::Refused(Refusal::MailLoop));
+    let message = b"Delivered-To: bob@example.org\r\n\r\n";
+    assert_eq!(room.deliver(&["bob@example.org", "bob+x@example.org"], message), [loops, Ok(())]);
+    assert_eq!(room.open("INBOX").1.len(), 1);
+}
+
+#[test] // pitfalls 2, 4, 5
+fn recipients() {
+    let room = Room::new();
+    let check = |given: &str, detail: Option<&str>| {
+        let recipient = room.recipient(given);
+        assert_eq!((recipient.account, recipient.detail.as_deref()), (room.account, detail));
+        assert_eq!(recipient.given, given);
+    };
+    check("bob@example.org", None);
+    check("BoB@EXAMPLE.org", None);
+    check("bob+Lists+x@example.org", Some("Lists+x"));
+    for unknown in ["eve@example.org", "bob@example.com", "bob", "", "a@b@c", "+bob@example.org"] {
+        let reply = room.run(Job::FindRecipient { given: unknown.into() });
+        assert!(matches!(reply, Reply::Refused(Refusal::NoSuchRecipient)), "{unknown}: {reply:?}");
+    }
+}
+
+#[test]
+fn a_large_message_comes_by_the_spool_and_back_whole() {
+    let room = Room::new();
+    let chunk = |byte| vec![byte; 256 * 1024];
+    let mut ticket = None;
+    for byte in [b'a', b'b', b'c'] {
+        let Reply::Spooled(more) = room.run(Job::Spool { ticket, chunk: chunk(byte) }) else {
+            panic!()
+        };
+        ticket = Some(more);
+    }
+    let body = Body::Spooled(ticket.unwrap());
+    let reply = room.run(Job::Append {
+        account: room.account,
+        name: MailboxName::inbox(),
+        flags: FlagSet::default(),
+        internal_date: None,
+        body,
+    });
+    assert!(matches!(reply, Reply::Appended { uid: Uid(1), .. }), "{reply:?}");
+    assert_eq!(room.bodies("INBOX"), [[chunk(b'a'), chunk(b'b'), chunk(b'c')].concat()]);
+}
+
+#[test]
+fn a_spool_that_is_full_says_so() {
+    let room = Room::new();
+    let reply = room.run(Job::Spool { ticket: None, chunk: vec![0; (10 << 20) + 1] });
+    assert!(matches!(reply, Reply::Failed(Fault::NoSpace)), "{reply:?}");
+}
+
+#[test] // pitfalls 79, 90, 108
+fn fetching_marks_what_was_read_and_marks_it_once() {
+    let room = Room::new();
+    for _ in 0..3 {
+        room.append("INBOX", b"Subject: x\r\n\r\n");
+    }
+    let (mailbox, _) = room.open("INBOX");
+    let fetch = |uids: &[u32], mark_seen| {
+        let wants = Wants { body: true, ..Wants::default() };
+        match room.run(Job::Fetch { mailbox, uids: runs(uids), wants, mark_seen }) {
+            Reply::Messages { messages, snapshot, .. } => {
+                let seen =
+                    messages.iter().map(|fetched| fetched.message.flags.contains(Flags::SEEN));
+                (seen.collect::<Vec<bool>>(), snapshot.is_some())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(fetch(&[1, 2], false), (vec![false, false], false));
+    assert_eq!(fetch(&[2, 9], true), (vec![true], true));
+    assert_eq!(fetch(&[1, 2], true), (vec![true, true], true));
+    assert_eq!(fetch(&[1, 2], true), (vec![true, true], false));
+    assert_eq!(fetch(&[1, 2, 3], false), (vec![true, true, false], false));
+}
+
+#[test]
+fn changes_are_told_to_watchers_and_are_in_the_snapshot_of_the_reply() {
+    let room = Room::new();
+    for _ in 0..4 {
+        room.append("INBOX", b"Subject: x\r\n\r\n");
+    }
+    let ((mailbox, _), (archive, _)) = (room.open("INBOX"), room.open("Archive"));
+    room.runner.changes.watch(mailbox, &room.bag);
+    room.runner.changes.watch(archive, &room.bag);
+    let store = |uids: &[u32]| {
+        room.run(Job::Store {
+            mailbox,
+            uids: runs(uids),
+            mode: StoreMode::Add,
+            flags: FlagSet { flags: Flags::DELETED, keywords: Vec::new() },
+            unchanged_since: None,
+        })
+    };
+    let Reply::Stored { changed, snapshot, mod_seq, .. } = store(&[1, 2, 9]) else { panic!() };
+    assert_eq!((changed, snapshot.head.highest_mod_seq), (runs(&[1, 2]), mod_seq));
+    assert!(snapshot.get(Uid(2)).unwrap().flags.contains(Flags::DELETED));
+    assert_eq!(room.changes(), [mailbox]);
+    let Reply::Stored { changed, .. } = store(&[1]) else { panic!() };
+    assert!(changed.is_empty() && room.changes().is_empty()); // pitfall 93
+
+    let Reply::Expunged { uids, snapshot } = room.run(Job::Expunge { mailbox, uids: None }) else {
+        panic!()
+    };
+    assert_eq!((uids, &**snapshot.uids()), (runs(&[1, 2]), &runs(&[3, 4])));
+    assert_eq!(room.changes(), [mailbox]);
+
+    let to = MailboxName::new("Archive").unwrap();
+    let transfer = |uids: &[u32]| Transfer { from: mailbox, uids: runs(uids), to: to.clone() };
+    let Reply::Copied { from, to, snapshot, .. } = room.run(Job::Copy(transfer(&[3, 4]))) else {
+        panic!()
+    };
+    assert_eq!((from, to, snapshot.len()), (runs(&[3, 4]), runs(&[1, 2]), 2));
+    assert!(room.changes().contains(&archive));
+    let Reply::Copied { from, to, snapshot, .. } = room.run(Job::Move(transfer(&[4]))) else {
+        panic!()
+    };
+    assert_eq!((from, to, snapshot.len()), (runs(&[4]), runs(&[3]), 1));
+    assert_eq!(room.changes().len(), 2);
+    assert_eq!(room.open("Archive").1.len(), 3);
+}
+
+#[test]
+fn an_unchanged_mailbox_is_the_same_snapshot_and_a_deleted_one_is_gone() {
+    let room = Room::new();
+    let (mailbox, opened) = room.open("Archive");
+    room.runner.changes.watch(mailbox, &room.bag);
+    let refresh = || match room.run(Job::Refresh { mailbox }) {
+        Reply::Current { snapshot } => Ok(snapshot),
+        Reply::Refused(refusal) => Err(refusal),
+        other => panic!("{other:?}"),
+    };
+    assert!(Arc::ptr_eq(&refresh().unwrap(), &opened));
+    assert!(Arc::ptr_eq(&room.open("Archive").1, &opened));
+    room.append("Archive", b"x");
+    let after = refresh().unwrap();
+    assert_eq!((opened.len(), after.len()), (0, 1)); // the old one is untouched
+    assert!(Arc::ptr_eq(&refresh().unwrap(), &after));
+    room.changes();
+    let name = MailboxName::new("Archive").unwrap();
+    let reply = room.run(Job::DeleteMailbox { account: room.account, name });
+    assert!(matches!(reply, Reply::Done), "{reply:?}");
+    assert_eq!(room.changes(), [mailbox]); // pitfall 73
+    assert_eq!(refresh().unwrap_err(), Refusal::NoSuchMailbox);
+}
+
+#[test]
+fn a_forgotten_snapshot_is_read_again() {
+    let room = Room::new();
+    room.append("INBOX", b"x");
+    let (mailbox, opened) = room.open("INBOX");
+    room.runner.snapshots.forget(mailbox);
+    let Reply::Current { snapshot } = room.run(Job::Refresh { mailbox }) else { panic!() };
+    assert!(!Arc::ptr_eq(&snapshot, &opened));
+    assert_eq!(snapshot.uids(), opened.uids());
+}
+
+#[test]
+fn login_is_by_the_stored_password() {
+    let room = Room::new();
+    let login = |user: &str, password: &str| {
+        room.run(Job::Login {
+            user: user.into(),
+            password: Secret::new(password),
+            peer: None,
+            act_as: String::new(),
+        })
+    };
+    let reply = login("Bob+x@example.org", "secret");
+    let Reply::LoggedIn { account, address, .. } = &reply else { panic!("{reply:?}") };
+    assert_eq!((*account, address.as_str()), (room.account, "bob@example.org"));
+    let reply = login("bob@example.org", "wrong");
+    assert!(matches!(reply, Reply::Refused(Refusal::BadCredentials)), "{reply:?}");
+    let bob = Address::new("bob@example.org").unwrap();
+    let hash = password::hash(password::Scheme::Ssha512, &Secret::new("new")).unwrap();
+    assert!(room.runner.store.update_password(&bob, &hash).unwrap());
+    let reply = login("bob@example.org", "secret");
+    assert!(matches!(reply, Reply::Refused(Refusal::BadCredentials)), "{reply:?}");
+    assert!(matches!(login("bob@example.org", "new"), Reply::LoggedIn { .. }));
+}
+
+#[test]
+fn the_admin_delivers_by_the_same_path_and_is_never_suppressed() {
+    let room = Room::new();
+    let message = b"Received: from a\r\n\r\nwelcome";
+    let deliver = |to| super::deliver_now(&room.runner.store, &room.settings, "", to, message);
+    deliver("bob@example.org").unwrap();
+    deliver("bob@example.org").unwrap();
+    assert!(matches!(deliver("eve@example.org"), Err(super::DeliverError::NoSuchAccount)));
+    assert!(matches!(deliver("eve"), Err(super::DeliverError::NoSuchAccount)));
+    let bodies = room.bodies("INBOX");
+    assert_eq!(bodies.len(), 2);
+    assert!(bodies[0].starts_with(b"Return-Path: <>\r\nDelivered-To: bob@example.org\r\n"));
+    assert!(bodies[0].ends_with(message));
+}
+
+impl Room {
+    /// Asks again until all was looked at; gives the UIDs and how often it asked.
+    fn search(&self, mailbox: MailboxKey, query: &Arc<Query>, among: &UidRuns) -> (UidRuns, u32) {
+        let (mut found, mut from, mut asked) = (UidRuns::new(), Uid(1), 0);
+        loop {
+            let (query, among) = (Arc::clone(query), Arc::new(among.clone()));
+            asked += 1;
+            match self.run(Job::Search { mailbox, query, among, from }) {
+                Reply::Found { uids, next, .. } => {
+                    assert!(
+                        uids.iter().all(|uid| uid >= from && next.is_none_or(|next| uid < next))
+                    );
+                    found = found.union(&uids);
+                    let Some(next) = next else { return (found, asked) };
+                    assert!(next > from, "a search that does not move");
+                    from = next;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test] // pitfalls 110, 112, 115
+fn a_search_reads_what_the_snapshot_leaves_open() {
+    let room = Room::new();
+    for n in 1..=200 {
+        let name = if n % 2 == 0 { "ann" } else { "bob" };
+        let message = format!("From: {name}@x\r\nSubject: n{n}\r\n\r\nnumber {n}.\r\n");
+        room.append("INBOX", message.as_bytes());
+    }
+    let (mailbox, snapshot) = room.open("INBOX");
+    let from_ann = Query::Header { field: "From".into(), value: "ANN".into() };
+    let check = |query: Query, want: &[u32]| {
+        let (found, _) = room.search(mailbox, &Arc::new(query), snapshot.uids());
+        assert_eq!(found, runs(want));
+    };
+    let even: Vec<u32> = (1..=100).map(|n| n * 2).collect();
+    check(Query::All, &(1..=200).collect::<Vec<_>>());
+    check(from_ann.clone(), &even);
+    check(Query::Body("number 7.".into()), &[7]);
+    check(Query::Text("n199".into()), &[199]);
+    let both = |a: &Query, b: Query| Query::And(vec![a.clone(), b]);
+    let ones: Vec<u32> = even.iter().copied().filter(|n| n.to_string().starts_with('1')).collect();
+    check(both(&from_ann, Query::Body("number 1".into())), &ones);
+    check(both(&from_ann, Query::Uids(runs(&[3, 4, 5]))), &[4]);
+    check(Query::Nothing, &[]);
+    let (found, _) = room.search(mailbox, &Arc::new(from_ann), &runs(&[1, 2, 3, 4, 300]));
+    assert_eq!(found, runs(&[2, 4])); // only what the client knows
+}
+
+#[test]
+fn a_body_too_large_for_a_batch_is_searched_too() {
+    let room = Room::new();
+    let mut message = b"Subject: x\r\n\r\n".to_vec();
+    message.resize(600_000, b'-');
+    message.extend_from_slice(b" needle");
+    room.append("INBOX", &message);
+    room.append("INBOX", b"\r\nneedle");
+    room.append("INBOX", b"\r\nhay");
+    let (mailbox, snapshot) = room.open("INBOX");
+    let query = Arc::new(Query::Body("needle".into()));
+    assert_eq!(room.search(mailbox, &query, snapshot.uids()).0, runs(&[1, 2]));
+}
