@@ -185,3 +185,86 @@ impl FromIterator<Uid> for UidRuns {
         runs
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn runs(ranges: &[(u32, u32)]) -> UidRuns {
+        UidRuns::from_ranges(ranges.iter().map(|(first, last)| (Uid(*first), Uid(*last))))
+    }
+
+    #[track_caller]
+    fn check(runs: &UidRuns, want: &[(u32, u32)]) {
+        let found: Vec<_> = runs.ranges().map(|(first, last)| (first.0, last.0)).collect();
+        assert_eq!(found, want);
+    }
+
+    #[test]
+    fn ranges_in_any_order() {
+        check(&runs(&[]), &[]);
+        check(&runs(&[(5, 7), (1, 2), (3, 3), (6, 9)]), &[(1, 3), (5, 9)]);
+        check(&runs(&[(9, 2)]), &[]);
+        check(&runs(&[(0, 0)]), &[]);
+        check(&runs(&[(0, 3)]), &[(1, 3)]);
+        check(&runs(&[(4, u32::MAX), (u32::MAX, u32::MAX)]), &[(4, u32::MAX)]);
+        check(&[7, 3, 4, 3].into_iter().map(Uid).collect(), &[(3, 4), (7, 7)]);
+    }
+
+    #[test]
+    fn pushing() {
+        let mut set = runs(&[(1, 5)]);
+        set.push(Uid(6));
+        set.push(Uid(3)); // not above the others: ignored
+        set.push_range(Uid(8), Uid(9));
+        set.push_range(Uid(20), Uid(10));
+        check(&set, &[(1, 6), (8, 9)]);
+        assert_eq!((set.len(), set.first(), set.last()), (8, Some(Uid(1)), Some(Uid(9))));
+    }
+
+    #[test] // pitfall 109
+    fn the_whole_range() {
+        let all = UidRuns::range(Uid(1), Uid(u32::MAX));
+        assert_eq!(all.len(), u32::MAX);
+        assert_eq!(all.nth(u32::MAX - 1), Some(Uid(u32::MAX)));
+        assert_eq!(all.nth(u32::MAX), None);
+        assert_eq!(all.position(Uid(u32::MAX)), Some(u32::MAX - 1));
+        check(&all.difference(&runs(&[(1, 5), (u32::MAX, u32::MAX)])), &[(6, u32::MAX - 1)]);
+        check(&runs(&[(5, 9)]).difference(&all), &[]);
+        assert_eq!(all.ranges().len(), 1);
+    }
+
+    /// Every question against a plain set, on many small random sets.
+    #[test]
+    fn against_a_plain_set() {
+        let mut seed = 7_u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            seed >> 33
+        };
+        let of = |set: &BTreeSet<u32>| set.iter().map(|uid| Uid(*uid)).collect::<UidRuns>();
+        let list = |runs: &UidRuns| runs.iter().map(|uid| uid.0).collect::<BTreeSet<_>>();
+        for _ in 0..500 {
+            let mut set = || {
+                let picked = random();
+                (1..=24_u32).filter(|uid| picked >> uid & 1 == 1).collect::<BTreeSet<u32>>()
+            };
+            let (a, b) = (set(), set());
+            let (x, y) = (of(&a), of(&b));
+            assert_eq!(list(&x), a);
+            // The same set is always the same runs.
+            assert_eq!(x.union(&y), of(&(&a | &b)));
+            assert_eq!(x.intersection(&y), of(&(&a & &b)));
+            assert_eq!(x.difference(&y), of(&(&a - &b)));
+            assert_eq!(x.len() as usize, a.len());
+            for uid in 0..=25 {
+                assert_eq!(x.contains(Uid(uid)), a.contains(&uid));
+                assert_eq!(x.count_below(Uid(uid)) as usize, a.range(..uid).count());
+                let position = a.iter().position(|is| *is == uid);
+                assert_eq!(x.position(Uid(uid)).map(|at| at as usize), position);
+                assert_eq!(x.nth(uid), a.iter().nth(uid as usize).map(|uid| Uid(*uid)));
+            }
+        }
+    }
+}

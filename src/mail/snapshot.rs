@@ -94,6 +94,28 @@ impl Chunk {
         })
     }
 
+    /// Overwrites the message with that UID, if it is here.
+    fn set(&mut self, message: &Message) {
+        let Ok(index) = self.uids.binary_search(&message.uid.0) else { return };
+        if message.keywords.0 != 0 && self.keywords.is_empty() {
+            self.keywords.resize(self.uids.len(), 0);
+        }
+        put(&mut self.mod_seqs, index, message.mod_seq.0);
+        put(&mut self.flags, index, message.flags.0);
+        put(&mut self.keywords, index, message.keywords.0);
+        put(&mut self.internal_seconds, index, message.internal_seconds);
+        put(&mut self.sizes, index, message.size);
+        self.highest_mod_seq = self.highest_mod_seq.max(message.mod_seq.0);
+    }
+
+    fn without(&self, expunged: &UidRuns) -> Self {
+        let mut left = Self::with_room();
+        let kept = self.iter().filter(|message| !expunged.contains(message.uid));
+        kept.for_each(|message| left.push(&message));
+        left.shrink();
+        left
+    }
+
     fn iter(&self) -> impl Iterator<Item = Message> + '_ {
         self.iter_from(Uid(1))
     }
@@ -110,6 +132,12 @@ impl Chunk {
         self.keywords.shrink_to_fit();
         self.internal_seconds.shrink_to_fit();
         self.sizes.shrink_to_fit();
+    }
+}
+
+fn put<T>(column: &mut [T], index: usize, value: T) {
+    if let Some(place) = column.get_mut(index) {
+        *place = value;
     }
 }
 
@@ -172,19 +200,11 @@ impl Snapshot {
                 chunks.push(Arc::clone(old));
                 continue;
             }
-            let mut new = Chunk::with_room();
-            for mut message in old.iter() {
-                while let Some(update) = changed.next_if(|update| update.uid <= message.uid) {
-                    if update.uid == message.uid {
-                        message = update;
-                    }
-                }
-                if !expunged.contains(message.uid) {
-                    new.push(&message);
-                }
+            let mut new = Chunk::clone(old);
+            while let Some(update) = changed.next_if(|update| update.uid.0 <= *last) {
+                new.set(&update);
             }
-            new.shrink();
-            chunks.push(Arc::new(new));
+            chunks.push(Arc::new(if loses { new.without(expunged) } else { new }));
         }
         let mut changed = changed.filter(|message| !expunged.contains(message.uid)).peekable();
         if changed.peek().is_some() {
@@ -275,7 +295,7 @@ mod tests {
             uid: Uid(uid),
             mod_seq: ModSeq(mod_seq),
             flags: Flags(u8::try_from(mod_seq % 32).unwrap()),
-            keywords: KeywordMask(u64::try_from(mod_seq % 3).unwrap()),
+            keywords: KeywordMask(u64::try_from(mod_seq / 20).unwrap()),
             internal_seconds: 0,
             size: uid,
         }
@@ -316,6 +336,14 @@ mod tests {
             snapshot = snapshot.updated(head(), &changed, &gone);
             assert_eq!(snapshot.iter().collect::<Vec<_>>(), model);
             assert_eq!(**snapshot.uids(), model.iter().map(|message| message.uid).collect());
+            let probe = Uid(random(next_uid));
+            let known = model.iter().find(|message| message.uid == probe).copied();
+            assert_eq!(snapshot.get(probe), known);
+            let from = model.iter().copied().filter(|message| message.uid >= probe);
+            assert!(snapshot.iter_from(probe).eq(from));
+            let since = ModSeq(mod_seq - 3);
+            let newer = model.iter().copied().filter(|message| message.mod_seq > since);
+            assert!(snapshot.changed_since(since).eq(newer));
         }
     }
 

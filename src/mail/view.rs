@@ -73,7 +73,7 @@ impl View {
     /// (pitfall 82).
     pub fn news(&self, snapshot: &Snapshot) -> News {
         if snapshot.head.highest_mod_seq <= self.mod_seq
-            && (Arc::ptr_eq(&self.uids, snapshot.uids()) || self.uids.len() == snapshot.len())
+            && (Arc::ptr_eq(&self.uids, snapshot.uids()) || *self.uids == **snapshot.uids())
         {
             return News::default();
         }
@@ -113,5 +113,97 @@ impl View {
         if *self.uids == **snapshot.uids() {
             self.uids = Arc::clone(snapshot.uids());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::SnapshotHead;
+    use crate::model::{Flags, KeywordMask, Keywords, MailboxId, UidValidity};
+
+    fn message((uid, mod_seq): (u32, i64)) -> Message {
+        Message {
+            uid: Uid(uid),
+            mod_seq: ModSeq(mod_seq),
+            flags: Flags::NONE,
+            keywords: KeywordMask(0),
+            internal_seconds: 0,
+            size: 1,
+        }
+    }
+
+    fn snapshot(mod_seq: i64, messages: &[(u32, i64)]) -> Snapshot {
+        let head = SnapshotHead {
+            mailbox: MailboxId(1),
+            uid_validity: UidValidity(1),
+            uid_next: 100,
+            highest_mod_seq: ModSeq(mod_seq),
+            keywords: Keywords::default(),
+        };
+        Snapshot::load(head, messages.iter().copied().map(message))
+    }
+
+    fn uids(uids: &[u32]) -> UidRuns {
+        uids.iter().map(|uid| Uid(*uid)).collect()
+    }
+
+    #[track_caller]
+    fn check(view: &View, snapshot: &Snapshot, gone: &[u32], new: &[u32], changed: &[u32]) {
+        let news = view.news(snapshot);
+        let found: Vec<u32> = news.changed.iter().map(|message| message.uid.0).collect();
+        assert_eq!((&news.expunged, &news.arrived), (&uids(gone), &uids(new)));
+        assert_eq!(found, changed);
+        assert_eq!(news.is_empty(), gone.is_empty() && new.is_empty() && changed.is_empty());
+    }
+
+    #[test] // pitfalls 78, 82
+    fn news() {
+        let view = View::new(&snapshot(5, &[(1, 1), (2, 5), (3, 2)]));
+        check(&view, &snapshot(5, &[(1, 1), (2, 5), (3, 2)]), &[], &[], &[]);
+        check(&view, &snapshot(9, &[(1, 1), (3, 9), (7, 8)]), &[2], &[7], &[3]);
+        check(&view, &snapshot(9, &[]), &[1, 2, 3], &[], &[]);
+        // 4 came and went between two looks.
+        check(&view, &snapshot(9, &[(1, 1), (2, 5), (3, 2)]), &[], &[], &[]);
+        let last = View::new(&snapshot(1, &[(u32::MAX, 1)]));
+        check(&last, &snapshot(2, &[(u32::MAX, 2)]), &[], &[], &[u32::MAX]);
+    }
+
+    #[test] // pitfall 84
+    fn one_gone_and_one_new_are_two_news() {
+        let mut view = View::new(&snapshot(5, &[(1, 1), (2, 5)]));
+        let now = snapshot(7, &[(1, 1), (3, 7)]);
+        // Flags were told, EXISTS and EXPUNGE were not: equal counts are not equal mailboxes.
+        view.accept(&UidRuns::new(), ModSeq(7));
+        check(&view, &now, &[2], &[3], &[]);
+    }
+
+    #[test] // pitfalls 78, 81, 83
+    fn sequence_numbers() {
+        let mut view = View::new(&snapshot(5, &[(3, 1), (5, 1), (6, 1), (9, 1)]));
+        assert_eq!(
+            (view.exists(), view.seq_of(Uid(6)), view.uid_of(2)),
+            (4, Some(3), Some(Uid(5)))
+        );
+        assert_eq!((view.seq_of(Uid(4)), view.uid_of(0), view.uid_of(5)), (None, None, None));
+        view.accept(&uids(&[12]), ModSeq(8));
+        assert_eq!((view.exists(), view.uid_of(5), view.mod_seq()), (5, Some(Uid(12)), ModSeq(8)));
+        view.accept(&UidRuns::new(), ModSeq(2));
+        assert_eq!(view.mod_seq(), ModSeq(8)); // never back
+        // RFC 9051 §7.5.1: each number counts those already told.
+        assert_eq!(view.forget(&uids(&[3, 4, 6, 9])), [1, 2, 2]);
+        assert_eq!(view.uids(), &uids(&[5, 12]));
+        assert_eq!(view.forget(&uids(&[3])), [0_u32; 0]);
+    }
+
+    #[test]
+    fn an_idle_view_owns_nothing() {
+        let first = snapshot(5, &[(1, 1), (2, 5)]);
+        let second = snapshot(6, &[(1, 1), (2, 6)]);
+        let mut view = View::new(&first);
+        view.share(&second);
+        assert!(Arc::ptr_eq(&view.uids, second.uids()));
+        view.share(&snapshot(7, &[(1, 1)]));
+        assert!(Arc::ptr_eq(&view.uids, second.uids()));
     }
 }
