@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 
 use env_logger::fmt::Formatter;
 use env_logger::{Builder, Target};
@@ -26,7 +27,8 @@ pub fn start(output: &LogOutput, detail: LevelFilter) -> Result<(), ConfigError>
             builder.target(Target::Pipe(Box::new(file))).format(line)
         }
         LogOutput::Syslog => {
-            let socket = Syslog::open().map_err(|source| cannot_open("syslog", source))?;
+            let socket =
+                Syslog::open(Path::new(DEV_LOG)).map_err(|source| cannot_open("syslog", source))?;
             builder.target(Target::Pipe(Box::new(socket))).format(datagram)
         }
     };
@@ -80,17 +82,18 @@ fn printable(text: &str) -> String {
 /// The system's log daemon. A record that it does not take at once is lost: the log never blocks
 /// an event loop.
 struct Syslog {
+    path: PathBuf,
     socket: UnixDatagram,
 }
 
 const DEV_LOG: &str = "/dev/log";
 
 impl Syslog {
-    fn open() -> io::Result<Self> {
+    fn open(path: &Path) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.set_nonblocking(true)?;
-        socket.connect(DEV_LOG)?;
-        Ok(Self { socket })
+        socket.connect(path)?;
+        Ok(Self { path: path.to_owned(), socket })
     }
 }
 
@@ -98,7 +101,7 @@ impl Write for Syslog {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         if self.socket.send(record).is_err() {
             // the daemon may have been started anew, and its socket made again
-            if let Ok(again) = Self::open() {
+            if let Ok(again) = Self::open(&self.path) {
                 *self = again;
                 let _lost_if_refused = self.socket.send(record);
             }
@@ -139,6 +142,27 @@ mod tests {
             text,
             "log_output /nonexistent/x.log: cannot be opened: No such file or directory (os error 2)"
         );
+    }
+
+    #[test]
+    fn a_log_daemon_that_was_started_anew_is_found_again() {
+        let path = std::env::temp_dir().join(format!("sora-devlog-{}", std::process::id()));
+        let daemon = UnixDatagram::bind(&path).unwrap();
+        let mut log = Syslog::open(&path).unwrap();
+        let taken = |daemon: &UnixDatagram| {
+            let mut record = [0; 100];
+            let bytes = daemon.recv(&mut record).unwrap();
+            String::from_utf8(record[..bytes].to_vec()).unwrap()
+        };
+        log.write_all(b"<22>sora[1]: net: one").unwrap();
+        assert_eq!(taken(&daemon), "<22>sora[1]: net: one");
+        drop(daemon);
+        std::fs::remove_file(&path).unwrap();
+        log.write_all(b"lost").unwrap(); // and nothing fails
+        let daemon = UnixDatagram::bind(&path).unwrap();
+        log.write_all(b"two").unwrap();
+        assert_eq!(taken(&daemon), "two");
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -15,8 +15,8 @@ const FLOORS: [(u8, &[&str]); 9] = [
     (4, &["session", "store"]),
     (5, &["work"]),
     (6, &["net"]),
-    (7, &["admin", "logging"]),
-    (8, &["lib", "main", "bin"]), // the builder and the programs see all
+    (7, &["admin", "logging", "server"]), // `server` is the builder
+    (8, &["lib", "main", "bin", "first_run"]), // the programs see all
 ];
 
 /// Edges that the floors would allow and nobody needs.
