@@ -75,6 +75,8 @@ pub(super) enum What {
     Appended,
     /// What is new, then the end.
     Refresh,
+    /// What is new, then the command, which is still in the input.
+    NewsFirst,
     /// What is new, while the client idles.
     IdleRefresh,
 }
@@ -121,6 +123,8 @@ pub(super) enum End {
     Tagged(Ending),
     /// Nothing: the client idles on.
     Idle { tag: Box<str> },
+    /// A command that is still in the input.
+    Again { rule: &'static Rule },
     /// The next messages of a FETCH.
     Batch { fetch: Box<Fetch>, next: Option<Uid> },
 }

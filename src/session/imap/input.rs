@@ -4,9 +4,10 @@ use parser::imap::{self, Command, Frame, Limits, Literal, Tagged};
 
 use super::super::{Next, Output, Step};
 use super::copy::Originals;
-use super::doing::Doing;
+use super::doing::{Doing, Ending, What};
 use super::table::{Needs, rule_of};
 use super::{Imap, State};
+use crate::job::Job;
 use crate::limits;
 
 impl Imap {
@@ -30,6 +31,10 @@ impl Imap {
                 Frame::Skip { bytes } => return read(bytes),
                 Frame::Complete { bytes } => {
                     let frame = input.get(..bytes).unwrap_or_default();
+                    if let Some(next) = self.news_first(frame) {
+                        return Step { consumed: 0, next };
+                    }
+                    self.has_fresh_news = false;
                     return Step { consumed: bytes, next: self.on_frame(frame, out) };
                 }
                 Frame::TooLong => {
@@ -48,6 +53,24 @@ impl Imap {
         }
     }
 
+    /// A client that names messages by UID may mean some that it has heard of elsewhere, and a
+    /// silent STORE must not swallow what others did (RFC 9051 §6.4.6): what has changed is read
+    /// and told before such a command, which stays in the input meanwhile.
+    fn news_first(&mut self, frame: &[u8]) -> Option<Next> {
+        let State::Selected(_, mailbox) = &self.state else { return None };
+        if !mailbox.is_stale() || self.has_fresh_news || !matches!(self.doing, Doing::Nothing) {
+            return None;
+        }
+        let Tagged { tag, command } = imap::command(frame).ok()?;
+        let rule = rule_of(&command);
+        if !rule.by_uid && !matches!(command, Command::Store { silent: true, .. }) {
+            return None;
+        }
+        self.has_fresh_news = true;
+        let job = Job::Refresh { mailbox: mailbox.key };
+        Some(self.run(Ending::ok(tag, rule), What::NewsFirst, job))
+    }
+
     /// A literal was announced: take it into the frame, or refuse it. `None` to frame on.
     fn on_literal(&mut self, head: &[u8], literal: Literal, out: &mut Output) -> Option<Step> {
         if matches!(self.doing, Doing::Nothing)
@@ -57,7 +80,7 @@ impl Imap {
             return Some(step);
         }
         if self.framer.accept_literal() {
-            if literal.synchronizing {
+            if literal.synchronizing && !self.has_fresh_news {
                 out.put(b"+ OK\r\n"); // RFC 9051 §7.6
             }
             return None;

@@ -53,6 +53,9 @@ pub struct Imap {
     state: State,
     doing: Doing,
     enabled: Enabled,
+    /// News were read and told because of the command whose frame comes next: see
+    /// [`Self::news_first`].
+    has_fresh_news: bool,
     bad_commands: u32,
 }
 
@@ -91,6 +94,7 @@ impl Imap {
             state: State::NotAuthenticated,
             doing: Doing::Nothing,
             enabled: Enabled::default(),
+            has_fresh_news: false,
             bad_commands: 0,
         }
     }
@@ -155,6 +159,7 @@ impl Imap {
             What::Copied { originals } => self.on_copied(ending, originals, reply, out),
             What::Appended => self.on_appended(ending, &reply, out),
             What::Refresh => self.on_refreshed(End::Tagged(ending), reply, out),
+            What::NewsFirst => self.on_refreshed(End::Again { rule: ending.rule }, reply, out),
             What::IdleRefresh => self.on_refreshed(End::Idle { tag: ending.tag }, reply, out),
         }
     }

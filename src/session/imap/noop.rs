@@ -32,7 +32,7 @@ impl Imap {
                 Next::Read
             }
             // NOOP and CHECK promise the news; other commands did what they said.
-            (_, End::Batch { .. }) => Next::Read,
+            (_, End::Again { .. } | End::Batch { .. }) => Next::Read,
             (reply, End::Tagged(ending)) => {
                 let ending = if ending.is_plain() && std::ptr::eq(ending.rule, &raw const NOOP) {
                     ending.saying(codes::problem(&reply, Missing::Plain))

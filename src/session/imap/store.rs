@@ -86,9 +86,8 @@ impl Imap {
             if alone {
                 tell.quiet = changed; // pitfall 91
             }
-            tell.show = modified.clone();
         } else {
-            tell.show = asked.uids;
+            tell.show = asked.uids.difference(&modified);
         }
         let ending = match (modified.is_empty(), gone && !ending.rule.by_uid) {
             (true, false) => ending,

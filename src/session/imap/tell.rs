@@ -51,6 +51,7 @@ impl Imap {
         let rule = match &end {
             End::Tagged(ending) => ending.rule,
             End::Idle { .. } => &IDLE,
+            End::Again { rule } => rule,
             End::Batch { fetch, .. } => fetch.rule(),
         };
         mailbox.announce(&snapshot.head.keywords, out);
@@ -117,6 +118,7 @@ impl Imap {
         match end {
             End::Tagged(ending) => ending.write(out),
             End::Idle { tag } => self.doing = Doing::Idle { tag },
+            End::Again { .. } => {}
             End::Batch { fetch, next } => return self.next_batch(fetch, next, out),
         }
         Next::Read

@@ -44,7 +44,7 @@ fn text(out: Output) -> String {
 #[test]
 fn capabilities_tell_whether_a_password_is_welcome() {
     let mut out = Output::new();
-    let _ = session(true).step(Event::Opened, &mut out);
+    let _step = session(true).step(Event::Opened, &mut out);
     let greeting = text(out);
     assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev1"), "{greeting}");
     assert!(greeting.contains("STARTTLS LOGINDISABLED]"), "{greeting}");

@@ -361,7 +361,9 @@ impl Current {
         let bytes = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
         let bytes = slice(bytes.unwrap_or_default(), count);
         self.put_label(&wanted.label, out);
-        if wanted.is_binary() && memchr::memchr(0, bytes).is_some() {
+        if bytes.is_empty() && wanted.partial.is_some() {
+            out.put(b"\"\""); // pitfall 103
+        } else if wanted.is_binary() && memchr::memchr(0, bytes).is_some() {
             write::literal8(out.buffer(), bytes);
         } else {
             write::literal(out.buffer(), bytes);
