@@ -15,8 +15,13 @@
 
 mod imap;
 mod imap_print;
+mod message;
 
 pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
+pub use message::{
+    lmtp_command, lmtp_dots, message_address, message_date, message_header, message_map,
+    message_transfer, message_words,
+};
 
 #[cfg(test)]
 mod tests {
@@ -52,5 +57,13 @@ mod tests {
         replay("imap_utf7", super::imap_utf7);
         replay("imap_write", super::imap_write);
         replay("imap_base64", super::imap_base64);
+        replay("message_map", super::message_map);
+        replay("message_header", super::message_header);
+        replay("message_address", super::message_address);
+        replay("message_date", super::message_date);
+        replay("message_words", super::message_words);
+        replay("message_transfer", super::message_transfer);
+        replay("lmtp_command", super::lmtp_command);
+        replay("lmtp_dots", super::lmtp_dots);
     }
 }
