@@ -76,7 +76,9 @@ pub(super) enum What {
     /// What is new, then the end.
     Refresh,
     /// What is new, then the command, which is still in the input.
-    NewsFirst,
+    NewsFirst {
+        flags: Flags,
+    },
     /// What is new, while the client idles.
     IdleRefresh,
 }
@@ -116,6 +118,15 @@ impl Ending {
     }
 }
 
+/// Whether changed flags are told now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flags {
+    Now,
+    /// With the answer to the command that comes: what a client hears while its silent STORE runs
+    /// it takes for what came of it.
+    WithTheAnswer,
+}
+
 /// What comes after news were told.
 #[derive(Debug)]
 pub(super) enum End {
@@ -124,7 +135,7 @@ pub(super) enum End {
     /// Nothing: the client idles on.
     Idle { tag: Box<str> },
     /// A command that is still in the input.
-    Again { rule: &'static Rule },
+    Again { rule: &'static Rule, flags: Flags },
     /// The next messages of a FETCH.
     Batch { fetch: Box<Fetch>, next: Option<Uid> },
 }

@@ -4,7 +4,7 @@ use parser::imap::{self, Command, Frame, Limits, Literal, Tagged};
 
 use super::super::{Next, Output, Step};
 use super::copy::Originals;
-use super::doing::{Doing, Ending, What};
+use super::doing::{Doing, Ending, Flags, What};
 use super::table::{Needs, rule_of};
 use super::{Imap, State};
 use crate::job::Job;
@@ -63,12 +63,14 @@ impl Imap {
         }
         let Tagged { tag, command } = imap::command(frame).ok()?;
         let rule = rule_of(&command);
-        if !rule.by_uid && !matches!(command, Command::Store { silent: true, .. }) {
-            return None;
-        }
+        let flags = match command {
+            Command::Store { silent: true, .. } => Flags::WithTheAnswer,
+            _ if rule.by_uid => Flags::Now,
+            _ => return None,
+        };
         self.has_fresh_news = true;
         let job = Job::Refresh { mailbox: mailbox.key };
-        Some(self.run(Ending::ok(tag, rule), What::NewsFirst, job))
+        Some(self.run(Ending::ok(tag, rule), What::NewsFirst { flags }, job))
     }
 
     /// A literal was announced: take it into the frame, or refuse it. `None` to frame on.

@@ -17,6 +17,8 @@ pub(super) struct Selected {
     keywords: Keywords,
     /// `$` (RFC 5182).
     pub(super) saved: UidRuns,
+    /// Messages whose flags the client has not been told, though the view counts them as told.
+    pub(super) owed: UidRuns,
     /// The highest mod-sequence heard of.
     pub(super) heard: ModSeq,
 }
@@ -35,13 +37,14 @@ impl Selected {
             view: View::new(snapshot),
             keywords: snapshot.head.keywords.clone(),
             saved: UidRuns::new(),
+            owed: UidRuns::new(),
             heard: snapshot.head.highest_mod_seq,
         }
     }
 
-    /// True if a `Change` came that the view does not cover.
+    /// True if there is something to tell: a `Change` came that the view does not cover.
     pub(super) fn is_stale(&self) -> bool {
-        self.heard > self.view.mod_seq()
+        self.heard > self.view.mod_seq() || !self.owed.is_empty()
     }
 
     /// New keywords are told before a FETCH response uses them (pitfall 95).

@@ -159,7 +159,9 @@ impl Imap {
             What::Copied { originals } => self.on_copied(ending, originals, reply, out),
             What::Appended => self.on_appended(ending, &reply, out),
             What::Refresh => self.on_refreshed(End::Tagged(ending), reply, out),
-            What::NewsFirst => self.on_refreshed(End::Again { rule: ending.rule }, reply, out),
+            What::NewsFirst { flags } => {
+                self.on_refreshed(End::Again { rule: ending.rule, flags }, reply, out)
+            }
             What::IdleRefresh => self.on_refreshed(End::Idle { tag: ending.tag }, reply, out),
         }
     }

@@ -84,7 +84,7 @@ impl Imap {
             // told after all, for silence is only about what this client did (RFC 9051 §6.4.6).
             let alone = mod_seq.0 <= mailbox.view.mod_seq().0.saturating_add(1);
             if alone {
-                tell.quiet = changed; // pitfall 91
+                tell.quiet = changed.difference(&mailbox.owed); // pitfall 91
             }
         } else {
             tell.show = asked.uids.difference(&modified);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use super::super::{Next, Output};
-use super::doing::{Doing, End};
+use super::doing::{Doing, End, Flags};
 use super::lines::{Items, Lines, Progress, put_number};
 use super::table::{Expunges, IDLE};
 use super::{Imap, State};
@@ -51,7 +51,7 @@ impl Imap {
         let rule = match &end {
             End::Tagged(ending) => ending.rule,
             End::Idle { .. } => &IDLE,
-            End::Again { rule } => rule,
+            End::Again { rule, .. } => rule,
             End::Batch { fetch, .. } => fetch.rule(),
         };
         mailbox.announce(&snapshot.head.keywords, out);
@@ -60,7 +60,11 @@ impl Imap {
             news.expunged = UidRuns::new();
         }
         let mut uids: UidRuns = news.changed.iter().map(|message| message.uid).collect();
-        uids = uids.difference(&tell.told);
+        uids = uids.difference(&tell.told).union(&mailbox.owed);
+        mailbox.owed = UidRuns::new();
+        if matches!(end, End::Again { flags: Flags::WithTheAnswer, .. }) {
+            mailbox.owed = std::mem::take(&mut uids);
+        }
         if !tell.show.is_empty() {
             uids = uids.union(&tell.show.intersection(snapshot.uids()));
         }
