@@ -2,8 +2,9 @@
 
 use super::command::{
     Command, FetchItem, FetchModifier, List, Numbers, PartNumbers, Partial, Section, SectionText,
+    Str,
 };
-use super::lists::{Least, lone, parenthesized};
+use super::lists::{Least, lone, parenthesized, step_over};
 use super::number::{mod_sequence_valzer, number64, nz_number, nz_number64};
 use super::sequence::set;
 use super::strings::{astring, sp, word};
@@ -22,13 +23,14 @@ pub(super) fn fetch<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Com
     sp(cursor)?;
     let set = set(cursor)?;
     sp(cursor)?;
-    let items = match cursor.peek() {
-        Some(b'(') => parenthesized(cursor, Least::One, fetch_att)?,
+    let raw = match cursor.peek() {
+        Some(b'(') => parenthesized(cursor, Least::One, fetch_att)?.raw,
         _ => match macro_items(cursor) {
-            Some(raw) => List { raw, item: fetch_att },
-            None => lone(cursor, fetch_att)?,
+            Some(raw) => raw,
+            None => lone(cursor, fetch_att)?.raw,
         },
     };
+    let items = List { raw, item: fetch_att_again };
     let modifiers = fetch_modifiers(cursor, numbers)?;
     Ok(Command::Fetch { numbers, set, items, modifiers })
 }
@@ -46,8 +48,21 @@ fn macro_items(cursor: &mut Cursor<'_>) -> Option<&'static [u8]> {
     Some(items)
 }
 
-/// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9 and `MODSEQ` of RFC 7162 §7.
+/// How the names of a `header-list` are read: they are long, and every walk would read them anew.
+type HeaderList = for<'a> fn(&mut Cursor<'a>) -> Result<List<'a, Str<'a>>, Error>;
+
+/// A `fetch-att` seen for the first time.
 fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
+    attribute(cursor, |cursor| parenthesized(cursor, Least::One, astring))
+}
+
+/// A `fetch-att` seen again.
+fn fetch_att_again<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
+    attribute(cursor, |cursor| Ok(List { raw: step_over(cursor)?, item: astring }))
+}
+
+/// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9 and `MODSEQ` of RFC 7162 §7.
+fn attribute<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<FetchItem<'a>, Error> {
     let before = *cursor;
     match word(cursor).as_bytes() {
         b"UID" => Ok(FetchItem::Uid),
@@ -58,8 +73,8 @@ fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
         b"ENVELOPE" => Ok(FetchItem::Envelope),
         b"BODYSTRUCTURE" => Ok(FetchItem::BodyStructure),
         b"BODY" if cursor.peek() != Some(b'[') => Ok(FetchItem::Body),
-        b"BODY" => body_section(cursor, false),
-        b"BODY.PEEK" => body_section(cursor, true),
+        b"BODY" => body_section(cursor, false, header_list),
+        b"BODY.PEEK" => body_section(cursor, true, header_list),
         b"BINARY" => binary(cursor, false),
         b"BINARY.PEEK" => binary(cursor, true),
         b"BINARY.SIZE" => section_binary(cursor).map(FetchItem::BinarySize),
@@ -71,8 +86,12 @@ fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
 }
 
 /// `section [partial]` — RFC 9051 §9 `fetch-att`.
-fn body_section<'a>(cursor: &mut Cursor<'a>, peek: bool) -> Result<FetchItem<'a>, Error> {
-    let section = section(cursor)?;
+fn body_section<'a>(
+    cursor: &mut Cursor<'a>,
+    peek: bool,
+    header_list: HeaderList,
+) -> Result<FetchItem<'a>, Error> {
+    let section = section(cursor, header_list)?;
     Ok(FetchItem::BodySection { peek, section, partial: partial(cursor)? })
 }
 
@@ -95,16 +114,20 @@ fn section_binary<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<'a>, Error>
 
 /// `section = "[" [section-spec] "]"`,
 /// `section-spec = section-msgtext / (section-part ["." section-text])` — RFC 9051 §9.
-fn section<'a>(cursor: &mut Cursor<'a>) -> Result<Section<'a>, Error> {
+fn section<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Section<'a>, Error> {
     cursor.expect(b'[', "\"[\"")?;
     let mut part = PartNumbers { raw: b"" };
     let text = match cursor.peek() {
         Some(b']') => SectionText::Whole,
         Some(b'0'..=b'9') => {
             part = section_part(cursor)?;
-            if cursor.eat(b'.') { section_text(cursor, true)? } else { SectionText::Whole }
+            if cursor.eat(b'.') {
+                section_text(cursor, true, header_list)?
+            } else {
+                SectionText::Whole
+            }
         }
-        _ => section_text(cursor, false)?,
+        _ => section_text(cursor, false, header_list)?,
     };
     cursor.expect(b']', "\"]\"")?;
     Ok(Section { part, text })
@@ -125,23 +148,29 @@ fn section_part<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<'a>, Error> {
     }
 }
 
-/// `section-text = section-msgtext / "MIME"` — RFC 9051 §9; `MIME` only with a part before it.
-fn section_text<'a>(cursor: &mut Cursor<'a>, of_part: bool) -> Result<SectionText<'a>, Error> {
+/// `section-text = section-msgtext / "MIME"`,
+/// `header-list = "(" header-fld-name *(SP header-fld-name) ")"` — RFC 9051 §9; `MIME` only with a
+/// part before it.
+fn section_text<'a>(
+    cursor: &mut Cursor<'a>,
+    of_part: bool,
+    header_list: HeaderList,
+) -> Result<SectionText<'a>, Error> {
     let before = *cursor;
     match word(cursor).as_bytes() {
         b"HEADER" => Ok(SectionText::Header),
         b"TEXT" => Ok(SectionText::Text),
         b"MIME" if of_part => Ok(SectionText::Mime),
-        b"HEADER.FIELDS" => header_list(cursor).map(SectionText::HeaderFields),
-        b"HEADER.FIELDS.NOT" => header_list(cursor).map(SectionText::HeaderFieldsNot),
+        b"HEADER.FIELDS" => {
+            sp(cursor)?;
+            header_list(cursor).map(SectionText::HeaderFields)
+        }
+        b"HEADER.FIELDS.NOT" => {
+            sp(cursor)?;
+            header_list(cursor).map(SectionText::HeaderFieldsNot)
+        }
         _ => Err(before.error("section-text")),
     }
-}
-
-/// `SP header-list`, `header-list = "(" header-fld-name *(SP header-fld-name) ")"` — RFC 9051 §9.
-fn header_list<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, super::Str<'a>>, Error> {
-    sp(cursor)?;
-    parenthesized(cursor, Least::One, astring)
 }
 
 /// `partial = "<" number64 "." nz-number64 ">"` — RFC 9051 §9.

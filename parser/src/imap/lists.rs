@@ -1,7 +1,7 @@
 //! Lists: walked once to prove every item right, kept as bytes to be walked again.
 
 use super::command::{Item, List};
-use super::strings::sp;
+use super::strings::{literal_octets, quoted, sp};
 use crate::cursor::{Cursor, Error};
 
 /// Whether a pair of parentheses may be empty.
@@ -70,4 +70,31 @@ pub(super) fn lone<'a, T>(
     let before = *cursor;
     item(cursor)?;
     Ok(List { raw: cursor.since(before), item })
+}
+
+/// Steps over a pair of parentheses that has been proved right; gives what is inside.
+pub(super) fn step_over<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Error> {
+    cursor.expect(b'(', "\"(\"")?;
+    let inside = *cursor;
+    let mut open = 1usize;
+    loop {
+        cursor.take_while(|byte| !matches!(byte, b'(' | b')' | b'"' | b'{'));
+        let raw = cursor.since(inside);
+        match cursor.peek() {
+            Some(b'(') => open = open.saturating_add(1),
+            Some(b')') => open = open.saturating_sub(1),
+            Some(b'"') => {
+                quoted(cursor)?;
+                continue;
+            }
+            _ => {
+                literal_octets(cursor)?;
+                continue;
+            }
+        }
+        cursor.take(1, "\")\"")?;
+        if open == 0 {
+            return Ok(raw);
+        }
+    }
 }

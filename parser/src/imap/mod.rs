@@ -1,7 +1,21 @@
 //! IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051): frames, commands, and the writer of responses.
 //!
 //! Bytes go through a [`Framer`] first, which finds whole commands and keeps the limits;
-//! [`command()`] then reads one, borrowing from it.
+//! [`command()`] then reads one, borrowing from it. Work is linear in the input (search keys: times
+//! their depth, at most [`SEARCH_DEPTH_MAX`]), and nothing is allocated.
+//!
+//! ```
+//! use parser::imap::{self, Command, Flag, Frame, Framer, Limits};
+//!
+//! let input = b"a1 STORE 2:4 +FLAGS (\\Seen $Junk)\r\na2 NO"; // the second is still on its way
+//! let limits = Limits { line_bytes_max: 8_192, frame_bytes_max: 65_536 };
+//! let Frame::Complete { bytes } = Framer::new().next(input, &limits) else { panic!() };
+//! let tagged = imap::command(&input[..bytes])?;
+//! assert_eq!(tagged.tag, "a1");
+//! let Command::Store { flags, .. } = tagged.command else { panic!() };
+//! assert!(flags.iter().eq([Flag::Seen, Flag::Keyword("$Junk")]));
+//! # Ok::<(), imap::CommandError<'_>>(())
+//! ```
 
 mod append;
 mod base64;

@@ -7,12 +7,13 @@ const NUMBER64_MAX: u64 = 9_223_372_036_854_775_807;
 
 /// `nz-number = digit-nz *DIGIT`, 0 < n < 4,294,967,296 — RFC 9051 §9.
 pub(super) fn nz_number(cursor: &mut Cursor<'_>) -> Result<u32, Error> {
-    match (cursor.peek(), digits(*cursor)) {
-        (Some(b'1'..=b'9'), (value, len)) => match u32::try_from(value) {
-            Ok(value) => cursor.take(len, "nz-number").map(|_| value),
-            Err(_) => Err(cursor.error("nz-number")),
-        },
-        _ => Err(cursor.error("nz-number")),
+    if !matches!(cursor.peek(), Some(b'1'..=b'9')) {
+        return Err(cursor.error("nz-number"));
+    }
+    let (value, len) = digits(*cursor);
+    match u32::try_from(value) {
+        Ok(value) => cursor.take(len, "nz-number").map(|_| value),
+        Err(_) => Err(cursor.error("nz-number")),
     }
 }
 
@@ -63,8 +64,13 @@ pub(super) fn digits(cursor: Cursor<'_>) -> (u64, usize) {
         if digit > 9 {
             break;
         }
-        value = value.saturating_mul(10).saturating_add(u64::from(digit));
-        len = len.saturating_add(1);
+        // 19 digits cannot overflow; further ones are rare, and their value hardly matters.
+        value = if len < 19 {
+            value.wrapping_mul(10).wrapping_add(u64::from(digit))
+        } else {
+            value.saturating_mul(10).saturating_add(u64::from(digit))
+        };
+        len = len.wrapping_add(1);
     }
     (value, len)
 }

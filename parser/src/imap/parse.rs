@@ -167,7 +167,7 @@ fn authenticate<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> {
     let mut ahead = *cursor;
     if ahead.eat(b' ') && !matches!(ahead.peek(), None | Some(b' ' | b'\r' | b'\n')) {
         let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
-        initial_response = Some(some(&mut ahead, is_base64, "initial-resp")?.as_bytes());
+        initial_response = Some(some(&mut ahead, is_base64, "initial-resp")?);
         *cursor = ahead;
     }
     Ok(Command::Authenticate { mechanism, initial_response })

@@ -7,10 +7,10 @@
 use super::command::{Command, Flag, Item, List, Numbers, SearchKey, SearchReturn, Str, Sub};
 use super::date::date;
 use super::flag::flag_keyword;
-use super::lists::{Least, parenthesized, spaced};
+use super::lists::{Least, parenthesized, spaced, step_over};
 use super::number::{mod_sequence_valzer, number64};
 use super::sequence::set;
-use super::strings::{astring, literal_octets, quoted, sp, word};
+use super::strings::{astring, quoted, sp, word};
 use crate::cursor::{Cursor, Error};
 
 /// Levels of parentheses, NOT and OR in one search program.
@@ -166,12 +166,11 @@ fn sub<'a>(cursor: &mut Cursor<'a>, inner: Inner) -> Result<Sub<'a, SearchKey<'a
 /// `"(" search-key *(SP search-key) ")"`, kept as its bytes.
 fn group<'a>(cursor: &mut Cursor<'a>, inner: Inner) -> Result<SearchKey<'a>, Error> {
     let inner = deeper(cursor, inner)?;
+    if matches!(inner, Inner::Trusted) {
+        return step_over(cursor).map(|raw| SearchKey::And(again(raw)));
+    }
     cursor.expect(b'(', "\"(\"")?;
     let inside = *cursor;
-    if matches!(inner, Inner::Trusted) {
-        let raw = step_over_group(cursor, inside)?;
-        return Ok(SearchKey::And(again(raw)));
-    }
     loop {
         key(cursor, inner)?;
         let raw = cursor.since(inside);
@@ -190,31 +189,6 @@ fn deeper(cursor: &Cursor<'_>, inner: Inner) -> Result<Inner, Error> {
             Some(levels) => Ok(Inner::Proved { levels }),
             None => Err(cursor.error("fewer levels of search-key")),
         },
-    }
-}
-
-/// Finds the end of a group that has been proved right; gives what is inside.
-fn step_over_group<'a>(cursor: &mut Cursor<'a>, inside: Cursor<'a>) -> Result<&'a [u8], Error> {
-    let mut open = 1usize;
-    loop {
-        cursor.take_while(|byte| !matches!(byte, b'(' | b')' | b'"' | b'{'));
-        let raw = cursor.since(inside);
-        match cursor.peek() {
-            Some(b'(') => open = open.saturating_add(1),
-            Some(b')') => open = open.saturating_sub(1),
-            Some(b'"') => {
-                quoted(cursor)?;
-                continue;
-            }
-            _ => {
-                literal_octets(cursor)?;
-                continue;
-            }
-        }
-        cursor.take(1, "\")\"")?;
-        if open == 0 {
-            return Ok(raw);
-        }
     }
 }
 

@@ -6,44 +6,93 @@ use super::command::Str;
 use super::number::number64;
 use crate::cursor::{Cursor, Error};
 
+/// Byte classes, one bit each: a lookup costs less than a row of comparisons, and names are long.
+const ATOM: u8 = 1;
+const ASTRING: u8 = 2;
+const LIST: u8 = 4;
+const WORD: u8 = 8;
+const QUOTED: u8 = 16;
+
+static CLASSES: [u8; 256] = classes();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "run by the compiler"
+)]
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        classes[at] = match byte {
+            b'(' | b')' | b'{' | b'"' | b'\\' => 0,
+            b'%' | b'*' => LIST,
+            b']' => LIST | ASTRING,
+            b'!'..=b'~' => LIST | ASTRING | ATOM,
+            _ => 0,
+        };
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') {
+            classes[at] |= WORD;
+        }
+        if !matches!(byte, b'"' | b'\\' | b'\r' | b'\n' | 0) {
+            classes[at] |= QUOTED;
+        }
+        at += 1;
+    }
+    classes
+}
+
+#[inline]
+fn is(byte: u8, class: u8) -> bool {
+    CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & class != 0)
+}
+
 /// `ATOM-CHAR = <any CHAR except atom-specials>` — RFC 9051 §9.
-pub(super) const fn is_atom_char(byte: u8) -> bool {
-    byte.is_ascii_graphic()
-        && !matches!(byte, b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\' | b']')
+pub(super) fn is_atom_char(byte: u8) -> bool {
+    is(byte, ATOM)
 }
 
 /// `ASTRING-CHAR = ATOM-CHAR / resp-specials` — RFC 9051 §9.
-pub(super) const fn is_astring_char(byte: u8) -> bool {
-    is_atom_char(byte) || byte == b']'
+pub(super) fn is_astring_char(byte: u8) -> bool {
+    is(byte, ASTRING)
 }
 
 /// `list-char = ATOM-CHAR / list-wildcards / resp-specials` — RFC 9051 §9.
-pub(super) const fn is_list_char(byte: u8) -> bool {
-    is_astring_char(byte) || matches!(byte, b'%' | b'*')
+pub(super) fn is_list_char(byte: u8) -> bool {
+    is(byte, LIST)
 }
 
 /// `tag = 1*<any ASTRING-CHAR except "+">` — RFC 9051 §9.
 pub(super) fn tag<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
-    some(cursor, |byte| is_astring_char(byte) && byte != b'+', "tag")
+    some_text(cursor, |byte| is_astring_char(byte) && byte != b'+', "tag")
 }
 
 /// `atom = 1*ATOM-CHAR` — RFC 9051 §9.
 pub(super) fn atom<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
-    some(cursor, is_atom_char, "atom")
+    some_text(cursor, is_atom_char, "atom")
 }
 
-/// One or more bytes of an ASCII class.
+/// One or more bytes of a class.
 pub(super) fn some<'a>(
+    cursor: &mut Cursor<'a>,
+    wanted: impl Fn(u8) -> bool,
+    expected: &'static str,
+) -> Result<&'a [u8], Error> {
+    let bytes = cursor.take_while(wanted);
+    if bytes.is_empty() { Err(cursor.error(expected)) } else { Ok(bytes) }
+}
+
+/// One or more bytes of an ASCII class, as text.
+fn some_text<'a>(
     cursor: &mut Cursor<'a>,
     wanted: impl Fn(u8) -> bool,
     expected: &'static str,
 ) -> Result<&'a str, Error> {
     let before = *cursor;
-    let bytes = cursor.take_while(wanted);
-    match core::str::from_utf8(bytes) {
-        Ok(text) if !text.is_empty() => Ok(text),
-        _ => Err(before.error(expected)),
-    }
+    core::str::from_utf8(some(cursor, wanted, expected)?).map_err(|_| before.error(expected))
 }
 
 /// `SP` — RFC 9051 §9 note 2: exactly one.
@@ -79,8 +128,7 @@ impl Word {
 
 /// Letters, digits, dots and hyphens: what the keywords of all IMAP grammars are made of.
 pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
-    let bytes =
-        cursor.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    let bytes = cursor.take_while(|byte| is(byte, WORD));
     let mut upper = [0; WORD_BYTES_MAX];
     let len = if bytes.len() <= WORD_BYTES_MAX { bytes.len() } else { 0 };
     for (to, from) in upper.iter_mut().zip(bytes) {
@@ -93,7 +141,7 @@ pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
 pub(super) fn astring<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     match cursor.peek() {
         Some(b'"' | b'{') => string(cursor),
-        _ => some(cursor, is_astring_char, "astring").map(|text| Str::Plain(text.as_bytes())),
+        _ => some(cursor, is_astring_char, "astring").map(Str::Plain),
     }
 }
 
@@ -101,7 +149,7 @@ pub(super) fn astring<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
 pub(super) fn mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     match cursor.peek() {
         Some(b'"' | b'{') => string(cursor),
-        _ => some(cursor, is_astring_char, "mailbox").map(|text| Str::Plain(text.as_bytes())),
+        _ => some(cursor, is_astring_char, "mailbox").map(Str::Plain),
     }
 }
 
@@ -109,7 +157,7 @@ pub(super) fn mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
 pub(super) fn list_mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     match cursor.peek() {
         Some(b'"' | b'{') => string(cursor),
-        _ => some(cursor, is_list_char, "list-mailbox").map(|text| Str::Plain(text.as_bytes())),
+        _ => some(cursor, is_list_char, "list-mailbox").map(Str::Plain),
     }
 }
 
@@ -140,7 +188,7 @@ pub(super) fn quoted<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     let inside = *cursor;
     let mut escaped = false;
     loop {
-        cursor.take_while(|byte| !matches!(byte, b'"' | b'\\' | b'\r' | b'\n' | 0));
+        cursor.take_while(|byte| is(byte, QUOTED));
         let value = cursor.since(inside);
         if cursor.eat(b'"') {
             return Ok(if escaped { Str::Escaped(value) } else { Str::Plain(value) });
