@@ -11,9 +11,6 @@ use std::path::{Path, PathBuf};
 use play::World;
 use script::{Only, Script};
 
-/// Not built yet: these may fail for now.
-const AWAITED: &[&str] = &["append_large", "dots", "null_sender", "spooled", "utf8", "verbatim"];
-
 #[test]
 fn imap_sessions_with_the_model_store() {
     run("imap", Only::Model, &mut || Box::new(model::ModelWorld::new()));
@@ -40,8 +37,7 @@ fn run(directory: &str, here: Only, world: &mut dyn FnMut() -> Box<dyn World>) {
             Some(only) if only != here => Ok(()),
             _ => caught(&name, || play::play(&script, &name, world().as_mut())),
         });
-        let awaited = |why: &String| why.contains("Not built yet") || AWAITED.contains(&&*name);
-        failures.extend(outcome.err().filter(|why| !awaited(why)));
+        failures.extend(outcome.err());
     }
     assert!(failures.is_empty(), "{} failed\n\n{}", failures.len(), failures.join("\n\n"));
 }

@@ -135,6 +135,8 @@ impl Player<'_> {
 
     /// Does one response fit? A status response is compared up to the end of its code.
     fn fits(&mut self, session: &str, pattern: &str, got: &str) -> bool {
+        let pattern = String::from_utf8_lossy(&unescape(pattern, &mut |_| None)).into_owned();
+        let pattern = pattern.as_str();
         let client = self.clients.entry(session.to_owned()).or_default();
         if client.lmtp || got == "closed" {
             return matcher::matches(pattern, got, &mut self.words);

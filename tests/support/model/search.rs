@@ -4,6 +4,7 @@ use sora::error::Refusal;
 use sora::job::{MailboxKey, Reply};
 use sora::mail::UidRuns;
 use sora::mail::search::Query;
+use sora::mail::text::decode_header;
 use sora::model::{BlobId, Keywords, ModSeq, Uid};
 
 use super::{BATCH, Model, Stored};
@@ -61,8 +62,10 @@ fn matches(query: &Query, stored: &Stored, body: &[u8], names: &Keywords) -> boo
     let message = &stored.message;
     let again = |query: &Query| matches(query, stored, body, names);
     let internal_day = i32::try_from(message.internal_seconds.div_euclid(DAY)).expect("near 2024");
-    let text = String::from_utf8_lossy(body).to_lowercase();
-    let (header, rest) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let whole = String::from_utf8_lossy(body);
+    let header = whole.split("\r\n\r\n").next().unwrap_or("");
+    let text = whole.to_lowercase();
+    let rest = text.split_once("\r\n\r\n").map_or("", |(_, rest)| rest);
     match query {
         Query::All => true,
         Query::Nothing => false,
@@ -94,7 +97,8 @@ fn fields(header: &str, name: &str) -> Vec<String> {
     let unfolded = header.replace("\r\n ", " ").replace("\r\n\t", "\t");
     let named = unfolded.split("\r\n").filter_map(|line| line.split_once(':'));
     let named = named.filter(|(field, _)| field.trim().eq_ignore_ascii_case(name));
-    named.map(|(_, value)| value.trim().to_owned()).collect()
+    // Encoded words: how they are read is for the tests beside `mail::text` to say.
+    named.map(|(_, value)| decode_header(value.trim().as_bytes()).to_lowercase()).collect()
 }
 
 /// The day of a Date field such as ours: `Mon, 01 Jan 2024 …`.
