@@ -1,0 +1,81 @@
+//! A place for one server: a temporary folder with its configuration, gone when the test is.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sora::admin::{self, Streams};
+
+/// The folder.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: PathBuf,
+}
+
+impl Home {
+    /// A new one, with IMAP, IMAPS and LMTP on ports that the system chooses, and `more` lines of
+    /// configuration by section.
+    pub(crate) fn new(imap: &str, lmtp: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(format!("sora-test-{process}-{next}"));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let home = Self { folder };
+        let text = format!(
+            "data_dir = '{}'\nhostname = 'mail.example.com'\n\
+             [servers.imap]\nstart = true\naddr = '127.0.0.1:0'\ntls_addr = '127.0.0.1:0'\n{imap}\n\
+             [servers.lmtp]\nstart = true\naddr = '127.0.0.1:0'\n{lmtp}\n",
+            home.folder.join("data").display()
+        );
+        std::fs::write(home.config_file(), text).expect("a configuration file");
+        home
+    }
+
+    /// The folder itself, for what else a test keeps.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The configuration.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.folder.join("config.toml")
+    }
+
+    /// Runs `sora-admin` as a library; what it printed, or why it failed.
+    pub(crate) fn admin(&self, args: &[&str]) -> Result<String, String> {
+        let config = self.config_file().display().to_string();
+        let args: Vec<String> =
+            args.iter().chain(&["--config", &config]).map(|arg| (*arg).to_owned()).collect();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut streams =
+            Streams { input: &mut std::io::empty(), out: &mut out, err: &mut err, ask: None };
+        let done = admin::run(&args, &mut streams);
+        let said = String::from_utf8_lossy(&out).into_owned();
+        match done {
+            Ok(()) => Ok(said),
+            Err(error) => Err(format!("{error}\n{said}{}", String::from_utf8_lossy(&err))),
+        }
+    }
+
+    /// An account with a hash that costs nothing to check.
+    pub(crate) fn create_account(&self, address: &str, password: &str) {
+        let args =
+            ["create-account", "--email", address, "--password", password, "--hash", "sha512"];
+        self.admin(&args).expect("an account is made");
+    }
+
+    /// Every test that touched a store ends with this (invariant 10).
+    pub(crate) fn check(&self) {
+        if let Err(why) = self.admin(&["check"]) {
+            panic!("sora-admin check: {why}");
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if std::env::var_os("SORA_KEEP").is_some() {
+            return;
+        }
+        let _gone = std::fs::remove_dir_all(&self.folder);
+    }
+}
