@@ -150,7 +150,10 @@ impl Connection {
     pub(crate) fn fetch_body(&mut self, uid: u32) -> io::Result<(Vec<u8>, usize)> {
         let answer = self.must(&format!("UID FETCH {uid} (RFC822.SIZE BODY.PEEK[])"))?;
         let [response] = &answer.untagged[..] else {
-            return Err(io::Error::other(format!("UID {uid}: {} responses", answer.untagged.len())));
+            return Err(io::Error::other(format!(
+                "UID {uid}: {} responses",
+                answer.untagged.len()
+            )));
         };
         let end = response.windows(2).position(|two| two == b"\r\n").unwrap_or(response.len());
         let head = String::from_utf8_lossy(&response[..end]).into_owned();

@@ -1,9 +1,8 @@
 //! A place for one server: a temporary folder with its configuration, gone when the test is.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use sora::admin::{self, Streams};
 
 /// The folder.
 #[derive(Debug)]
@@ -40,19 +39,15 @@ impl Home {
         self.folder.join("config.toml")
     }
 
-    /// Runs `sora-admin` as a library; what it printed, or why it failed.
+    /// Runs `sora-admin`; what it printed, or why it failed.
     pub(crate) fn admin(&self, args: &[&str]) -> Result<String, String> {
-        let config = self.config_file().display().to_string();
-        let args: Vec<String> =
-            args.iter().chain(&["--config", &config]).map(|arg| (*arg).to_owned()).collect();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut streams =
-            Streams { input: &mut std::io::empty(), out: &mut out, err: &mut err, ask: None };
-        let done = admin::run(&args, &mut streams);
-        let said = String::from_utf8_lossy(&out).into_owned();
-        match done {
-            Ok(()) => Ok(said),
-            Err(error) => Err(format!("{error}\n{said}{}", String::from_utf8_lossy(&err))),
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sora-admin"));
+        let command = command.args(args).arg("--config").arg(self.config_file());
+        let output = command.stdin(Stdio::null()).output().expect("sora-admin runs");
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match output.status.success() {
+            true => Ok(said(&output.stdout)),
+            false => Err(said(&output.stderr) + &said(&output.stdout)),
         }
     }
 

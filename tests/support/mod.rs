@@ -1,10 +1,13 @@
 //! What the harnesses share: the model store, its messages, small clients, and a daemon to talk to.
 
 pub(crate) mod base64;
+pub(crate) mod connection;
 pub(crate) mod driver;
 pub(crate) mod facts;
+pub(crate) mod home;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod sessions;
+pub(crate) mod tls;
 pub(crate) mod wire;
