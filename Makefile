@@ -52,7 +52,7 @@ fuzz:
 
 # What takes too long for every change: many more seeds, many more kills, and fuzzing.
 soak:
-	SORA_SOAK=1 $(CARGO) test --workspace --features crash_points --locked
+	SIM_SEEDS=20000 SORA_SOAK=1 $(CARGO) test --workspace --features crash_points --locked
 	$(MAKE) fuzz FUZZ_SECONDS=600
 
 install: build
