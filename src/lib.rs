@@ -20,3 +20,8 @@ pub mod net;
 // 7
 pub mod admin;
 pub mod logging;
+// Above all: the embedding API, and what the daemon does when it is started for the first time.
+pub mod first_run;
+mod server;
+
+pub use server::{AccountError, Builder, Handle, Server, StartError};

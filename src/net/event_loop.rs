@@ -22,7 +22,6 @@ use super::stream::Stream;
 use super::timers::{Tick, Wheel};
 use crate::job::{Change, MailboxKey};
 use crate::limits::ACCEPTS_PER_TURN_MAX;
-use crate::session::SharedSettings;
 use crate::work::{Letters, Mailbag, Work};
 
 /// Events taken from the system at once.
@@ -35,7 +34,6 @@ const ACCEPT_PAUSE_SECONDS: Tick = 1;
 /// What all loops share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) settings: SharedSettings,
     pub(super) work: Arc<Work>,
     pub(super) admission: Arc<Admission>,
     /// Every loop's way in, in order.
@@ -383,7 +381,7 @@ impl EventLoop {
         if self.stops_at.is_some() {
             return;
         }
-        let connection = door.welcome(stream, place, peer, &self.shared.settings, self.now);
+        let connection = door.welcome(stream, place, peer, self.now);
         let Some(connection) = connection else { return };
         let Some(token) = self.connections.insert(Box::new(connection)) else { return };
         self.count();

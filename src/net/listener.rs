@@ -35,6 +35,7 @@ const KEEPALIVE: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) service: Service,
+    pub(super) settings: SharedSettings,
     /// TLS, if there is a certificate.
     pub(super) tls: Option<Arc<ServerConfig>>,
     /// TLS from the first byte.
@@ -48,7 +49,6 @@ impl Door {
         stream: Stream,
         place: Place,
         address: Option<IpAddr>,
-        settings: &SharedSettings,
         now: Tick,
     ) -> Option<Connection> {
         let tls = match self.tls.as_ref().filter(|_| self.is_implicit).map(Tls::new) {
@@ -61,7 +61,7 @@ impl Door {
         };
         let can_start_tls = self.tls.is_some() && !self.is_implicit;
         let peer = Peer { address, tls: tls.is_some(), can_start_tls };
-        let session = Session::new(self.service, peer, settings);
+        let session = Session::new(self.service, peer, &self.settings);
         Some(Connection::new(stream, session, Arc::clone(self), place, tls, now))
     }
 }

@@ -22,7 +22,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::Poll;
 use rustls::ServerConfig;
@@ -55,6 +55,8 @@ pub struct Plan {
 pub struct ListenPlan {
     /// What is spoken there.
     pub service: Service,
+    /// What its sessions read of the configuration.
+    pub settings: SharedSettings,
     /// Where.
     pub socket: Socket,
     /// TLS, if there is a certificate.
@@ -103,23 +105,44 @@ impl std::error::Error for NetError {
     }
 }
 
+/// One address that is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serving {
+    /// What is spoken there.
+    pub service: Service,
+    /// TLS from the first byte.
+    pub is_implicit: bool,
+    /// Where, with the port that was chosen.
+    pub at: Bound,
+}
+
+/// Lets the process have as many open files as the system allows it: each connection is one.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        log::warn!("net: the limit on open files stays as it was: {error}");
+    }
+}
+
 /// The running loops.
 #[derive(Debug)]
 pub struct Loops {
-    bound: Vec<(Service, bool, Bound)>,
+    bound: Vec<Serving>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// Opens everything in `plan` and starts the loops. On an error nothing is left open.
-pub fn start(plan: Plan, settings: SharedSettings, work: Arc<Work>) -> Result<Loops, NetError> {
+pub fn start(plan: Plan, work: Arc<Work>) -> Result<Loops, NetError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let loops = if plan.loops == 0 { cores } else { plan.loops };
     let polls: Vec<Poll> =
         (0..loops).map(|_| Poll::new()).collect::<Result<_, _>>().map_err(NetError::Loop)?;
     let inlets = polls.iter().map(Inlet::new).collect::<Result<_, _>>().map_err(NetError::Loop)?;
     let admission = Admission::new(plan.connections_max, plan.connections_by_address_max);
-    let shared = Arc::new(Shared { settings, work, admission, inlets });
+    let shared = Arc::new(Shared { work, admission, inlets });
     let mut running = Loops { bound: Vec::new(), shared, threads: Vec::new() };
     let mut listeners: Vec<Vec<Listener>> = polls.iter().map(|_| Vec::new()).collect();
     for listen in plan.listeners {
@@ -137,8 +160,8 @@ pub fn start(plan: Plan, settings: SharedSettings, work: Arc<Work>) -> Result<Lo
 
 impl Loops {
     fn open(&mut self, plan: ListenPlan, listeners: &mut [Vec<Listener>]) -> Result<(), NetError> {
-        let ListenPlan { service, socket, tls, is_implicit } = plan;
-        let door = Arc::new(Door { service, tls, is_implicit });
+        let ListenPlan { service, settings, socket, tls, is_implicit } = plan;
+        let door = Arc::new(Door { service, settings, tls, is_implicit });
         let opened = match socket {
             Socket::Open(listen) => listener::open(&listen, listeners.len())
                 .map_err(|source| NetError::Listen { listen: listen.to_string(), source })?,
@@ -147,7 +170,7 @@ impl Loops {
             })?,
         };
         let goes_round = opened.sockets.len() < listeners.len();
-        self.bound.extend(opened.bound.into_iter().map(|bound| (service, is_implicit, bound)));
+        self.bound.extend(opened.bound.into_iter().map(|at| Serving { service, is_implicit, at }));
         for (listeners, sockets) in listeners.iter_mut().zip(opened.sockets) {
             listeners.extend(sockets.into_iter().map(|listening| {
                 let door = Arc::clone(&door);
@@ -157,8 +180,8 @@ impl Loops {
         Ok(())
     }
 
-    /// What is served where: the service, whether TLS is implicit, and the address as bound.
-    pub fn bound(&self) -> &[(Service, bool, Bound)] {
+    /// What is served where, as bound.
+    pub fn bound(&self) -> &[Serving] {
         &self.bound
     }
 
@@ -169,8 +192,10 @@ impl Loops {
     }
 
     /// Stops accepting, says goodbye to every connection once its job is done, and waits for the
-    /// loops to end: `grace` at most, in whole seconds.
-    pub fn stop(&mut self, grace: Duration) {
+    /// loops to end: `grace` at most, in whole seconds. Returns what is left of it.
+    pub fn stop(&mut self, grace: Duration) -> Duration {
+        #[expect(clippy::disallowed_methods, reason = "the grace is one for loops and pool")]
+        let started = Instant::now();
         let seconds = u32::try_from(grace.as_secs()).unwrap_or(u32::MAX);
         self.shared.inlets.iter().for_each(|inlet| inlet.stop(seconds));
         for thread in self.threads.drain(..) {
@@ -178,11 +203,12 @@ impl Loops {
                 log::error!("net: a loop had panicked");
             }
         }
-        for (_, _, bound) in self.bound.drain(..) {
-            if let Bound::Unix(path) = bound {
+        for serving in self.bound.drain(..) {
+            if let Bound::Unix(path) = serving.at {
                 let _already_gone = std::fs::remove_file(path);
             }
         }
+        grace.saturating_sub(started.elapsed())
     }
 }
 

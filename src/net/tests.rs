@@ -91,6 +91,7 @@ fn plan(listeners: Vec<ListenPlan>) -> Plan {
 fn echo_at(listen: Listen) -> ListenPlan {
     ListenPlan {
         service: Service::Echo,
+        settings: settings(),
         socket: Socket::Open(listen),
         tls: None,
         is_implicit: false,
@@ -118,7 +119,7 @@ fn serve(plan: Plan) -> Server {
         gate: Mutex::new(gate_receiver),
     };
     let work = Arc::new(Work::new(Box::new(fake), Arc::clone(&changes)));
-    let loops = start(plan, settings(), Arc::clone(&work)).unwrap();
+    let loops = start(plan, Arc::clone(&work)).unwrap();
     Server { loops, work, changes, started, gate }
 }
 
@@ -128,7 +129,7 @@ fn server() -> Server {
 
 impl Server {
     fn address(&self) -> SocketAddr {
-        match &self.loops.bound()[0].2 {
+        match &self.loops.bound()[0].at {
             Bound::Tcp(address) => *address,
             Bound::Unix(path) => panic!("not TCP: {}", path.display()),
         }
