@@ -29,24 +29,22 @@ impl DateTime {
         if word.first().is_some_and(u8::is_ascii_alphabetic) && month(word).is_none() {
             word = words.next()?; // the day of the week says nothing new
         }
-        let (day, month, year, time) = match month(word) {
+        let (day, month, year, (hour, minute, second)) = match month(word) {
             // Tue Mar  1 10:20:30 2005: C's asctime.
             Some(month) => {
                 let day = words.next()?;
-                let time = words.next()?;
+                let time = words.time()?;
                 (number(day)?, month, words.next()?, time)
             }
             None => {
                 let month = month(words.next()?)?;
                 let year = words.next()?;
-                (number(word)?, month, year, words.next().unwrap_or(b"0:0"))
+                words.blanks();
+                let time = if words.rest.is_empty() { (0, 0, 0) } else { words.time()? };
+                (number(word)?, month, year, time)
             }
         };
         let year = full_year(year)?;
-        let mut parts = time.split(|byte| matches!(byte, b':' | b'.'));
-        let hour = number(parts.next()?)?;
-        let minute = number(parts.next()?)?;
-        let second = parts.next().map_or(Some(0), number)?;
         let zone_minutes = words.next().and_then(zone).unwrap_or(0);
         let narrow = |value: u32, max: u8| u8::try_from(value).ok().filter(|value| *value <= max);
         let date = Self {
@@ -107,23 +105,47 @@ struct Words<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Iterator for Words<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
+impl Words<'_> {
+    /// Comments and spaces; commas too, which mean nothing here.
+    fn blanks(&mut self) {
         let mut depth = 0_u32;
         while let Some((&byte, rest)) = self.rest.split_first() {
             match byte {
                 b'(' => depth = depth.saturating_add(1),
                 b')' => depth = depth.saturating_sub(1),
                 _ if depth > 0 || byte.is_ascii_whitespace() || matches!(byte, b',' | 0) => {}
-                _ => break,
+                _ => return,
             }
             self.rest = rest;
         }
+    }
+
+    /// `hour ":" minute [ ":" second ]` — RFC 5322 §4.3: comments may stand anywhere. Fractions of
+    /// a second are dropped.
+    fn time(&mut self) -> Option<(u32, u32, u32)> {
+        let hour = number(self.next()?)?;
+        let minute = self.after_colon()??;
+        let second = self.after_colon().unwrap_or(Some(0))?;
+        Some((hour, minute, second))
+    }
+
+    /// The number behind a colon; outer `None` if there is no colon.
+    fn after_colon(&mut self) -> Option<Option<u32>> {
+        self.blanks();
+        self.rest = self.rest.strip_prefix(b":")?;
+        let digits = self.next().and_then(|word| word.split(|byte| *byte == b'.').next());
+        Some(digits.and_then(number))
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.blanks();
         let (&first, more) = self.rest.split_first()?;
         let kind: fn(u8) -> bool = match first {
-            b'0'..=b'9' => |byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'),
+            b'0'..=b'9' => |byte| byte.is_ascii_digit() || byte == b'.',
             b'+' | b'-' => |byte| byte.is_ascii_digit(),
             _ => |byte| byte.is_ascii_alphabetic() || byte == b'.',
         };
@@ -216,6 +238,7 @@ mod tests {
         check("Fri Nov 21 15:55:06 1997", 880_127_706, 10_186);
         check("fri,21 nov 1997 10:55 EST", 880_127_700, 10_186);
         check(" (c (n)) Fri, 21 Nov 1997 (x) 09:55:06 -0600 (CST)", 880_127_706, 10_186);
+        check("Fri, 21 Nov 1997 09(comment):   55  :  06 -0600", 880_127_706, 10_186);
         check("Fri, 21 Nov 1997 15:55:06", 880_127_706, 10_186);
         check("21 Nov 1997", 880_070_400, 10_186);
         check("Thu, 1 Jan 1970 00:00:00 +0000", 0, 0);
@@ -239,6 +262,8 @@ mod tests {
         none("1 Jan 2001 24:00:00 +0000");
         none("1 Foo 2001 00:00:00 +0000");
         none("99999999999999999999 Jan 2001");
+        none("Wed, 15 Dec 2010    59:10 -0500");
+        none("Wed, 15 Dec 2010 10: -0500");
         none("Mon");
         none("((((");
         none("\0");
