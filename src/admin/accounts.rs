@@ -2,7 +2,7 @@
 
 use super::options::{Choice, Options};
 use super::password::{self, HASH, PASSWORD, PASSWORD_STDIN};
-use super::{AdminError, Streams, open};
+use super::{AdminError, Streams, configuration, open, open_or_make};
 use crate::config::Size;
 use crate::model::Address;
 use crate::store::{AccountSummary, NewAccount, Rank};
@@ -35,7 +35,8 @@ pub(super) const ADD: &[Choice] = &[
 
 pub(super) fn create(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
     let new = new_account(options, streams)?;
-    let (address, (_, store)) = (new.address.clone(), open(options)?);
+    let address = new.address.clone();
+    let (_, store) = open_or_make(configuration(options)?)?;
     if store.create_account(new)?.is_none() {
         return Err(AdminError::AddressTaken(address)); // pitfall 138
     }

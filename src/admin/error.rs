@@ -33,6 +33,11 @@ pub enum AdminError {
     },
     /// The configuration.
     Config(ConfigError),
+    /// There is nothing yet.
+    NoStore {
+        /// Where it would be.
+        data_dir: PathBuf,
+    },
     /// The store cannot be opened.
     Open {
         /// Where it is.
@@ -76,6 +81,12 @@ impl fmt::Display for AdminError {
                 write!(f, "{command}: {what}; see: sora-admin {command} --help")
             }
             Self::Config(error) => error.fmt(f),
+            Self::NoStore { data_dir } => write!(
+                f,
+                "there is no store in {}; name the server's configuration by --config, \
+                 or make the first account by create-account",
+                data_dir.display()
+            ),
             Self::Open { data_dir, source } => {
                 write!(f, "the store in {} cannot be opened: {source}", data_dir.display())
             }

@@ -130,9 +130,21 @@ fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The configuration that the daemon would find, and its store.
+/// The configuration that the daemon would find, and its store. Only a store that is there: a new
+/// one in the wrong folder would look like a server without accounts.
 fn open(options: &Options<'_>) -> Result<(Config, Store), AdminError> {
-    let config = Config::find(options.value("config").map(Path::new))?;
+    let config = configuration(options)?;
+    if !config.data_dir.exists() {
+        return Err(AdminError::NoStore { data_dir: config.data_dir });
+    }
+    open_or_make(config)
+}
+
+fn configuration(options: &Options<'_>) -> Result<Config, AdminError> {
+    Ok(Config::find(options.value("config").map(Path::new))?)
+}
+
+fn open_or_make(config: Config) -> Result<(Config, Store), AdminError> {
     let store = Store::open(&config.data_dir, Opening::Beside)
         .map_err(|source| AdminError::Open { data_dir: config.data_dir.clone(), source })?;
     Ok((config, store))

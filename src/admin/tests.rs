@@ -297,6 +297,16 @@ fn help_is_there_for_everything() {
 }
 
 #[test]
+fn no_store_is_made_by_looking_for_one() {
+    let place = Place::new();
+    let advice = "there is no store in DIR/data; name the server's configuration by --config, \
+                  or make the first account by create-account";
+    for line in ["list-accounts", "check", "update-account --email a@x --password p"] {
+        place.check(line, Err(advice));
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_opened_says_where() {
     let place = Place::new();
     place.file("data", "not a directory");
