@@ -1,0 +1,216 @@
+//! What the store's operations cost, without a network: wall time and CPU of the whole process.
+//!
+//! `cargo bench --bench store [WORD…]` runs the parts whose name has one of the words. Every figure
+//! is durable: each commit is an fsync in a fresh directory below `TMPDIR`, which should be a disk.
+
+#![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use sora::job::{FlagSet, MailboxKey, StoreMode, Transfer, Wants};
+use sora::mail::UidRuns;
+use sora::model::{AccountId, Address, Flags, MailboxName, Uid};
+use sora::store::{
+    Delivery, DeliveryDigest, Facts, FlagChange, IfMissing, NewAccount, NewBody, NewMessage,
+    Opening, Store, message_id_hash,
+};
+
+const BODY_BYTES: usize = 4 * 1024;
+/// As long as an ordinary mail's.
+const ENVELOPE_BYTES: usize = 350;
+const MAP_BYTES: usize = 120;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
+    if wanted("deliver") {
+        for (threads, accounts) in [(1, 1), (8, 1), (64, 1), (64, 64)] {
+            deliver(threads, accounts, 20_000);
+        }
+    }
+    if wanted("mailbox") {
+        mailbox(10_000);
+        mailbox(100_000);
+    }
+}
+
+/// A store that goes with its owner.
+struct Bench {
+    store: Store,
+    accounts: Vec<AccountId>,
+    dir: PathBuf,
+}
+
+impl Bench {
+    fn new(accounts: u32) -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("sora-bench-{}-{number}", std::process::id()));
+        let store = Store::open(Path::new(&dir), Opening::Daemon).unwrap();
+        let make = |number: u32| {
+            let address = Address::new(&format!("user{number}@example.org")).unwrap();
+            let account = NewAccount { address, password_hash: String::new() };
+            store.create_account(account).unwrap().unwrap()
+        };
+        let accounts = (0..accounts).map(make).collect();
+        Self { store, accounts, dir }
+    }
+
+    fn inbox(&self) -> MailboxKey {
+        self.store.mailbox(self.accounts[0], &MailboxName::inbox()).unwrap().key
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        assert_eq!(self.store.check().unwrap(), Vec::<String>::new());
+        let _gone = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn delivery(account: AccountId, number: u32) -> Delivery {
+    let mut body = format!(
+        "Return-Path: <sender@example.net>\r\nReceived: by sora with LMTP id {number}\r\n\
+         Message-ID: <{number}@example.net>\r\nSubject: number {number}\r\n\r\n"
+    )
+    .into_bytes();
+    let header_bytes = body.len() as u64;
+    let mut random = number;
+    while body.len() < BODY_BYTES {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        body.push(b'a' + (random >> 24) as u8 % 26);
+    }
+    let digest = DeliveryDigest::new("sender@example.net", "user@example.org", &body);
+    Delivery {
+        message: NewMessage {
+            account,
+            mailbox: MailboxName::inbox(),
+            flags: FlagSet::default(),
+            internal_date: None,
+            facts: Facts {
+                envelope: body[..ENVELOPE_BYTES].to_vec(),
+                map: body[..MAP_BYTES].to_vec(),
+                header_bytes,
+                message_ids: vec![message_id_hash(format!("{number}@example.net").as_bytes())],
+            },
+            body: NewBody::Bytes(body),
+        },
+        if_missing: IfMissing::Inbox,
+        digest: Some(digest),
+    }
+}
+
+fn deliver_all(bench: &Bench, threads: u32, count: u32) {
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                let account = bench.accounts[thread as usize % bench.accounts.len()];
+                for number in (thread..count).step_by(threads as usize) {
+                    bench.store.deliver(vec![delivery(account, number)]).remove(0).unwrap();
+                }
+            });
+        }
+    });
+}
+
+fn deliver(threads: u32, accounts: u32, count: u32) {
+    let bench = Bench::new(accounts);
+    let name = format!("deliver, {threads} threads, {accounts} accounts");
+    measure(&name, count, || deliver_all(&bench, threads, count));
+}
+
+fn mailbox(count: u32) {
+    let bench = Bench::new(1);
+    deliver_all(&bench, 64, count);
+    let (store, inbox) = (&bench.store, bench.inbox());
+    let all = UidRuns::range(Uid(1), Uid(count));
+    let fetch = |name: &str, wants: Wants| {
+        measure(&format!("fetch {name} of {count}"), count, || {
+            let (mut left, mut read) = (all.clone(), 0);
+            loop {
+                let batch = store.fetch(inbox, &left, wants).unwrap();
+                read += batch.messages.len();
+                let Some(next) = batch.next else { break };
+                left = UidRuns::range(next, Uid(count));
+            }
+            assert_eq!(read, count as usize);
+        });
+    };
+    let snapshot = measure(&format!("load snapshot of {count}"), count, || {
+        store.load_snapshot(inbox).unwrap()
+    });
+    measure(&format!("refresh unchanged {count}"), 1, || {
+        store.refresh_snapshot(inbox, &snapshot).unwrap()
+    });
+    fetch("rows", Wants::default());
+    fetch("envelopes, first time,", Wants { envelope: true, ..Wants::default() });
+    fetch("envelopes", Wants { envelope: true, ..Wants::default() });
+    fetch("headers", Wants { header: true, ..Wants::default() });
+    fetch("bodies", Wants { body: true, ..Wants::default() });
+
+    let set = |name: &str, uids: &UidRuns, mode, flags: Flags| {
+        measure(&format!("store {name} of {count}"), uids.len(), || {
+            let flags = FlagSet { flags, ..FlagSet::default() };
+            let uids = uids.clone();
+            let change = FlagChange { uids, mode, flags, unchanged_since: None };
+            store.store_flags(inbox, change).unwrap()
+        });
+    };
+    let some = UidRuns::range(Uid(1), Uid(10_000.min(count)));
+    let odd: UidRuns = (1..=10_000).step_by(2).map(Uid).collect();
+    set("1", &UidRuns::range(Uid(1), Uid(1)), StoreMode::Add, Flags::SEEN);
+    measure(&format!("refresh after 1 of {count}"), 1, || {
+        store.refresh_snapshot(inbox, &snapshot).unwrap()
+    });
+    set("all", &all, StoreMode::Add, Flags::SEEN);
+    set("nothing", &some, StoreMode::Add, Flags::SEEN);
+    set("10,000", &some, StoreMode::Add, Flags::FLAGGED);
+    set("every other", &odd, StoreMode::Remove, Flags::FLAGGED);
+    measure(&format!("refresh after 10,000 of {count}"), 10_000, || {
+        store.refresh_snapshot(inbox, &snapshot).unwrap()
+    });
+    let archive = MailboxName::new("Archive").unwrap();
+    let transfer = Transfer { from: inbox, uids: some.clone(), to: archive };
+    measure(&format!("copy 10,000 of {count}"), 10_000, || store.copy(transfer.clone()).unwrap());
+    measure(&format!("move 10,000 of {count}"), 10_000, || {
+        store.move_messages(transfer.clone()).unwrap()
+    });
+    if count > 20_000 {
+        let next = UidRuns::range(Uid(10_001), Uid(20_000));
+        set("10,000 deleted", &next, StoreMode::Add, Flags::DELETED);
+        measure(&format!("expunge 10,000 of {count}"), 10_000, || {
+            store.expunge(inbox, None).unwrap()
+        });
+        measure("delete mailbox", 1, || {
+            let archive = MailboxName::new("Archive").unwrap();
+            store.delete_mailbox(bench.accounts[0], &archive).unwrap()
+        });
+    }
+}
+
+/// Prints rate, wall time and CPU for each of `count`.
+fn measure<T>(name: &str, count: u32, run: impl FnOnce() -> T) -> T {
+    let (started, cpu) = (Instant::now(), cpu_seconds());
+    let result = run();
+    let (wall, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    println!(
+        "{name:40} {:10.1} ms {:10.0}/s {:8.2} us wall {:8.2} us CPU each",
+        wall * 1e3,
+        f64::from(count) / wall,
+        wall * 1e6 / f64::from(count),
+        cpu * 1e6 / f64::from(count),
+    );
+    result
+}
+
+/// User and system time of this process so far; its clock ticks a hundred times a second.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
