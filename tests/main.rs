@@ -8,6 +8,7 @@
     reason = "test data is small and known"
 )]
 
+mod roundtrip;
 mod simulation;
 mod support;
 mod tidy;

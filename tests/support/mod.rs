@@ -2,12 +2,16 @@
 
 pub(crate) mod base64;
 pub(crate) mod connection;
+pub(crate) mod daemon;
 pub(crate) mod driver;
 pub(crate) mod facts;
 pub(crate) mod home;
+pub(crate) mod mail;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod random;
+pub(crate) mod server;
 pub(crate) mod sessions;
+pub(crate) mod sexp;
 pub(crate) mod tls;
 pub(crate) mod wire;

@@ -5,9 +5,14 @@ mod matcher;
 mod model;
 mod play;
 mod script;
+mod server;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::support::home::Home;
+use crate::support::server::Server;
+use crate::support::sessions;
 use play::World;
 use script::{Only, Script};
 
@@ -19,6 +24,24 @@ fn imap_sessions_with_the_model_store() {
 #[test]
 fn lmtp_sessions_with_the_model_store() {
     run("lmtp", Only::Model, &mut || Box::new(model::ModelWorld::new()));
+}
+
+#[test]
+fn imap_over_the_real_server() {
+    run_on_server("imap");
+}
+
+#[test]
+fn lmtp_over_the_real_server() {
+    run_on_server("lmtp");
+}
+
+fn run_on_server(directory: &str) {
+    let limit = sessions::MESSAGE_BYTES_MAX;
+    let (imap, lmtp) = (format!("append_limit = {limit}"), format!("max_message_size = {limit}"));
+    let server = Arc::new(Server::with(Home::new(&imap, &lmtp)));
+    run(directory, Only::Server, &mut || Box::new(server::ServerWorld::new(&server)));
+    Arc::into_inner(server).expect("all worlds have ended").stop();
 }
 
 /// Plays every file of a directory; all that fail are named. `TRANSCRIPT=name` plays one.
