@@ -38,6 +38,8 @@ pub(super) struct Append {
 enum Spooled {
     /// Small enough for memory.
     No,
+    /// To be spooled, once the store has said that the mailbox is there.
+    Unasked,
     /// To be spooled; the ticket comes with the first chunk.
     Yes(Option<Ticket>),
     /// Spooling failed: the rest is passed over.
@@ -59,11 +61,8 @@ impl Imap {
         match self.append(tag, &head_read) {
             Ok(append) => {
                 self.framer.reset();
-                self.doing = Doing::Append(Box::new(append));
-                if head_read.literal.synchronizing {
-                    out.put(b"+ OK\r\n");
-                }
-                Some(read(head.len()))
+                let next = self.await_message(append, head_read.literal.synchronizing, out);
+                Some(Step { consumed: head.len(), next })
             }
             Err(text) => {
                 self.framer.refuse_literal();
@@ -71,6 +70,45 @@ impl Imap {
                 Some(Step { consumed: 0, next: self.end(ending, out) })
             }
         }
+    }
+
+    /// A client that waits for `+` before it sends much is told first if it would be for nothing.
+    fn await_message(&mut self, mut append: Append, waits: bool, out: &mut Output) -> Next {
+        let mut next = Next::Read;
+        if waits && matches!(append.spooled, Spooled::Yes(_)) {
+            append.spooled = Spooled::Unasked;
+            let (account, name) = (append.account, append.name.clone());
+            next = Next::Run(Box::new(Job::Status { account, name }));
+        } else if waits {
+            out.put(b"+ OK\r\n");
+        }
+        self.doing = Doing::Append(Box::new(append));
+        next
+    }
+
+    /// A job of a message on its way in is home.
+    pub(super) fn on_append_reply(
+        &mut self,
+        mut append: Box<Append>,
+        reply: Reply,
+        out: &mut Output,
+    ) -> Next {
+        match (&append.spooled, reply) {
+            (Spooled::Unasked, Reply::MailboxStatus(_)) => {
+                append.spooled = Spooled::Yes(None);
+                out.put(b"+ OK\r\n");
+            }
+            (Spooled::Unasked, reply) => {
+                return self.fail(append.ending, &reply, Missing::Target, out); // [TRYCREATE]
+            }
+            (_, Reply::Spooled(ticket)) => append.spooled = Spooled::Yes(Some(ticket)),
+            (_, reply) => {
+                append.spooled = Spooled::Lost;
+                append.ending = append.ending.saying(codes::problem(&reply, Missing::Target));
+            }
+        }
+        self.doing = Doing::Append(append);
+        Next::Read
     }
 
     /// What can be known of an APPEND before its message comes.
@@ -115,9 +153,10 @@ impl Imap {
             return self.on_append_end(append, input, out);
         }
         let room = match append.spooled {
-            Spooled::No => usize::MAX,
-            Spooled::Yes(_) => SPOOL_CHUNK_BYTES - append.bytes.len().min(SPOOL_CHUNK_BYTES),
-            Spooled::Lost => usize::MAX,
+            Spooled::No | Spooled::Lost => usize::MAX,
+            Spooled::Yes(_) | Spooled::Unasked => {
+                SPOOL_CHUNK_BYTES - append.bytes.len().min(SPOOL_CHUNK_BYTES)
+            }
         };
         let wanted = usize::try_from(append.left).unwrap_or(usize::MAX).min(room);
         let taken = input.get(..wanted.min(input.len())).unwrap_or_default();
@@ -136,19 +175,6 @@ impl Imap {
         };
         self.doing = Doing::Append(append);
         Step { consumed: taken.len(), next }
-    }
-
-    /// A chunk is in the spool, or is not.
-    pub(super) fn on_spooled(&mut self, mut append: Box<Append>, reply: Reply) -> Next {
-        match reply {
-            Reply::Spooled(ticket) => append.spooled = Spooled::Yes(Some(ticket)),
-            reply => {
-                append.spooled = Spooled::Lost;
-                append.ending = append.ending.saying(codes::problem(&reply, Missing::Target));
-            }
-        }
-        self.doing = Doing::Append(append);
-        Next::Read
     }
 
     /// What follows the message: the end of the line, or what we do not take.
@@ -191,7 +217,7 @@ impl Imap {
         let body = match spooled {
             Spooled::No => Body::Memory(bytes),
             Spooled::Yes(Some(ticket)) => Body::Spooled(ticket),
-            Spooled::Yes(None) | Spooled::Lost => return self.end(ending, out),
+            Spooled::Unasked | Spooled::Yes(None) | Spooled::Lost => return self.end(ending, out),
         };
         let job = Job::Append { account, name, flags, internal_date, body };
         self.run(ending, What::Appended, job)

@@ -5,9 +5,10 @@ use parser::imap::{List, Str};
 
 use super::super::{Next, Output};
 use super::codes::Missing;
-use super::doing::{Ending, What};
+use super::doing::{End, Ending, What};
 use super::table::Rule;
 use super::{Imap, State};
+use crate::error::Refusal;
 use crate::job::{Job, Reply};
 use crate::model::{AccountId, MailboxName, SpecialUse};
 
@@ -45,27 +46,35 @@ impl Imap {
         let ending = Ending::ok(tag, rule);
         let Some(account) = self.account() else { return Next::Read };
         match self.name_of(mailbox) {
-            Ok(name) => {
-                let what = What::Deleted { name: name.clone() };
-                self.run(ending, what, Job::DeleteMailbox { account, name })
-            }
+            Ok(name) => self.run(ending, What::Deleted, Job::DeleteMailbox { account, name }),
             Err(text) => self.end(ending.saying(text), out),
         }
     }
 
-    /// A client that deletes what it has selected knows that it has nothing selected any more.
-    pub(super) fn on_deleted(
+    /// Was it the selected one? Its name may have changed since: only the store knows.
+    pub(super) fn on_deleted(&mut self, ending: Ending, reply: &Reply, out: &mut Output) -> Next {
+        match &self.state {
+            State::Selected(_, mailbox) if matches!(reply, Reply::Done) => {
+                let job = Job::Refresh { mailbox: mailbox.key };
+                self.run(ending, What::StillThere, job)
+            }
+            _ => self.on_done(ending, reply, out),
+        }
+    }
+
+    /// A client that deleted what it had selected knows that nothing is selected any more.
+    pub(super) fn on_still_there(
         &mut self,
         ending: Ending,
-        name: &MailboxName,
-        reply: &Reply,
+        reply: Reply,
         out: &mut Output,
     ) -> Next {
-        let own = matches!(&self.state, State::Selected(_, mailbox) if mailbox.name == *name);
-        if matches!(reply, Reply::Done) && own && self.leave_mailbox() {
+        if matches!(reply, Reply::Refused(Refusal::NoSuchMailbox)) {
+            self.leave_mailbox();
             out.put(b"* OK [CLOSED] Mailbox closed\r\n");
+            return self.end(ending, out);
         }
-        self.on_done(ending, reply, out)
+        self.on_refreshed(End::Tagged(ending), reply, out)
     }
 
     pub(super) fn on_rename(

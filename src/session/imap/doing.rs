@@ -14,7 +14,7 @@ use super::store;
 use super::table::Rule;
 use super::tell::Telling;
 use crate::job::Access;
-use crate::model::{MailboxName, Uid};
+use crate::model::Uid;
 
 /// What a session is in the middle of: between commands, nothing.
 #[derive(Debug)]
@@ -58,9 +58,9 @@ pub(super) enum What {
     },
     /// CREATE, RENAME, SUBSCRIBE, UNSUBSCRIBE
     Done,
-    Deleted {
-        name: MailboxName,
-    },
+    Deleted,
+    /// DELETE, while a mailbox is selected.
+    StillThere,
     Status {
         items: Box<[StatusItem]>,
     },

@@ -8,6 +8,7 @@ use super::doing::{End, Ending, What};
 use super::table::Rule;
 use super::tell::Tell;
 use super::{Imap, State};
+use crate::error::Refusal;
 use crate::job::{Access, Job, Reply};
 
 /// Pitfall 90.
@@ -41,6 +42,7 @@ impl Imap {
             Reply::Expunged { snapshot, .. } => {
                 self.tell(Tell::news(snapshot), End::Tagged(ending), out)
             }
+            Reply::Refused(Refusal::NoSuchMailbox) => self.mailbox_gone(out),
             reply => self.fail(ending, &reply, Missing::Plain, out),
         }
     }

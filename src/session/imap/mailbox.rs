@@ -3,13 +3,12 @@
 use super::super::Output;
 use crate::job::{Access, MailboxKey};
 use crate::mail::{Snapshot, UidRuns, View};
-use crate::model::{Flags, Keywords, MailboxName, ModSeq};
+use crate::model::{Flags, Keywords, ModSeq};
 
 /// The selected mailbox. No messages are kept here: only what the client was last told.
 #[derive(Debug)]
 pub(super) struct Selected {
     pub(super) key: MailboxKey,
-    pub(super) name: MailboxName,
     pub(super) access: Access,
     /// What a sequence number means (invariant 7).
     pub(super) view: View,
@@ -24,15 +23,9 @@ pub(super) struct Selected {
 }
 
 impl Selected {
-    pub(super) fn new(
-        key: MailboxKey,
-        name: MailboxName,
-        access: Access,
-        snapshot: &Snapshot,
-    ) -> Self {
+    pub(super) fn new(key: MailboxKey, access: Access, snapshot: &Snapshot) -> Self {
         Self {
             key,
-            name,
             access,
             view: View::new(snapshot),
             keywords: snapshot.head.keywords.clone(),

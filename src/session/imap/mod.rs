@@ -135,7 +135,7 @@ impl Imap {
             Doing::Waiting(waiting) => self.on_awaited(*waiting, reply, out),
             Doing::Fetch(fetch) => self.on_fetch_reply(fetch, reply, out),
             Doing::Search(search) => self.on_found(search, reply, out),
-            Doing::Append(append) => self.on_spooled(append, reply),
+            Doing::Append(append) => self.on_append_reply(append, reply, out),
             doing => {
                 // No job was out: nothing to do with it.
                 self.doing = doing;
@@ -150,7 +150,8 @@ impl Imap {
             What::Login => self.on_logged_in(ending, reply, out),
             What::Open { access } => self.on_opened(ending, access, reply, out),
             What::Done => self.on_done(ending, &reply, out),
-            What::Deleted { name } => self.on_deleted(ending, &name, &reply, out),
+            What::Deleted => self.on_deleted(ending, &reply, out),
+            What::StillThere => self.on_still_there(ending, reply, out),
             What::Status { items } => self.on_status_reply(ending, &items, &reply, out),
             What::List(wanted) => self.on_mailboxes(ending, *wanted, reply, out),
             What::Stored(asked) => self.on_stored(ending, asked, reply, out),

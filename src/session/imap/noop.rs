@@ -3,7 +3,7 @@
 use super::super::{Next, Output};
 use super::codes::{self, Missing};
 use super::doing::{Doing, End, Ending, What};
-use super::table::{IDLE, NOOP, Rule};
+use super::table::{IDLE, Rule};
 use super::tell::Tell;
 use super::{Imap, State};
 use crate::error::Refusal;
@@ -34,7 +34,7 @@ impl Imap {
             // NOOP and CHECK promise the news; other commands did what they said.
             (_, End::Again { .. } | End::Batch { .. }) => Next::Read,
             (reply, End::Tagged(ending)) => {
-                let ending = if ending.is_plain() && std::ptr::eq(ending.rule, &raw const NOOP) {
+                let ending = if ending.is_plain() && matches!(ending.rule.name, "NOOP" | "CHECK") {
                     ending.saying(codes::problem(&reply, Missing::Plain))
                 } else {
                     ending

@@ -71,7 +71,7 @@ impl Imap {
             Reply::MailboxOpened { info, snapshot } => (info, snapshot),
             reply => return self.fail(ending, &reply, Missing::Plain, out),
         };
-        let selected = Selected::new(info.key, info.name.clone(), access, &snapshot);
+        let selected = Selected::new(info.key, access, &snapshot);
         selected.write_flags(out);
         self.write_opened(&info, &snapshot, out);
         drop::<Arc<Snapshot>>(snapshot);

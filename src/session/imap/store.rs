@@ -74,6 +74,7 @@ impl Imap {
             Reply::Stored { modified, changed, mod_seq, snapshot } => {
                 (modified, changed, mod_seq, snapshot)
             }
+            Reply::Refused(Refusal::NoSuchMailbox) => return self.mailbox_gone(out),
             reply => return self.fail(ending, &reply, Missing::Plain, out),
         };
         let State::Selected(_, mailbox) = &self.state else { return Next::Read };

@@ -52,7 +52,7 @@ const fn held(name: &'static str) -> Rule {
 }
 
 static CAPABILITY: Rule = rule("CAPABILITY", Needs::Nothing);
-pub(super) static NOOP: Rule = rule("NOOP", Needs::Nothing);
+static NOOP: Rule = rule("NOOP", Needs::Nothing);
 static LOGOUT: Rule = rule("LOGOUT", Needs::Nothing);
 static ID: Rule = rule("ID", Needs::Nothing);
 static STARTTLS: Rule = rule("STARTTLS", Needs::NoLogin);

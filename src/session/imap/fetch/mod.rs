@@ -22,7 +22,7 @@ use super::tell::Tell;
 use super::{Imap, State};
 use crate::error::{Fault, Refusal};
 use crate::job::{Access, Job, Reply};
-use crate::limits::OUTPUT_BYTES_MAX;
+use crate::limits::{FETCH_BATCH_MESSAGES_MAX, OUTPUT_BYTES_MAX};
 use crate::mail::{Snapshot, UidRuns};
 use crate::model::{ModSeq, Uid};
 use message::{Batch, Outcome};
@@ -35,6 +35,8 @@ pub(super) struct Fetch {
     plan: Plan,
     /// Messages not yet read, ascending.
     uids: UidRuns,
+    /// Those of them that the job at hand reads.
+    asked: UidRuns,
     /// RFC 7162 §3.1.4.1
     changed_since: Option<ModSeq>,
     stage: Stage,
@@ -122,6 +124,7 @@ impl Imap {
             ending,
             plan,
             uids,
+            asked: UidRuns::new(),
             changed_since,
             stage: Stage::Refreshing,
             snapshot: None,
@@ -151,7 +154,9 @@ impl Imap {
                 self.on_fetch_snapshot(fetch, snapshot, out)
             }
             (Stage::Reading, Reply::Messages { messages, next, snapshot }) => {
-                let asked = fetch.uids.intersection(&up_to(next));
+                let asked = fetch.asked.intersection(&up_to(next));
+                // The job may be done with its share while more is to be read.
+                let next = next.or_else(|| after(&fetch.asked, &fetch.uids));
                 let batch = Batch::new(messages, next, snapshot);
                 if asked.len() > batch.len() {
                     fetch.trouble.get_or_insert(Trouble::Gone);
@@ -214,9 +219,10 @@ impl Imap {
         if fetch.uids.is_empty() {
             return self.fetched(fetch, out);
         }
+        fetch.asked = window(&fetch.uids);
         let job = Job::Fetch {
             mailbox: mailbox.key,
-            uids: fetch.uids.clone(),
+            uids: fetch.asked.clone(),
             wants: fetch.plan.wants,
             mark_seen: fetch.plan.marks_seen,
         };
@@ -316,6 +322,21 @@ impl Imap {
             None => self.end(ending, out),
         }
     }
+}
+
+/// The first of `uids`, as many as one job may read: so that what a job carries does not grow with
+/// the mailbox.
+fn window(uids: &UidRuns) -> UidRuns {
+    let many = u32::try_from(FETCH_BATCH_MESSAGES_MAX).unwrap_or(u32::MAX);
+    match uids.nth(many) {
+        Some(end) => uids.intersection(&up_to(Some(end))),
+        None => uids.clone(),
+    }
+}
+
+/// The first of `uids` behind `window`.
+fn after(window: &UidRuns, uids: &UidRuns) -> Option<Uid> {
+    uids.nth(window.len())
 }
 
 /// The UIDs that a batch covered.

@@ -37,13 +37,13 @@ pub(super) struct Wanted {
     pub(super) label: Box<[u8]>,
     /// Part numbers; none for the message itself.
     pub(super) part: Box<[u32]>,
-    pub(super) text: Text,
+    pub(super) text: What,
     pub(super) partial: Option<Partial>,
 }
 
 /// What of a part is asked for.
 #[derive(Debug)]
-pub(super) enum Text {
+pub(super) enum What {
     Whole,
     Header,
     /// HEADER.FIELDS and HEADER.FIELDS.NOT
@@ -80,9 +80,9 @@ impl Plan {
             }
             FetchItem::Body => self.structure("BODY ", Form::Basic),
             FetchItem::BodyStructure => self.structure("BODYSTRUCTURE ", Form::Extended),
-            FetchItem::Rfc822 => self.section("RFC822 ", Text::Whole, false),
-            FetchItem::Rfc822Header => self.section("RFC822.HEADER ", Text::Header, true),
-            FetchItem::Rfc822Text => self.section("RFC822.TEXT ", Text::Text, false),
+            FetchItem::Rfc822 => self.section("RFC822 ", What::Whole, false),
+            FetchItem::Rfc822Header => self.section("RFC822.HEADER ", What::Header, true),
+            FetchItem::Rfc822Text => self.section("RFC822.TEXT ", What::Text, false),
             FetchItem::BodySection { peek, section, partial } => {
                 let wanted = Wanted::section(&section, partial);
                 self.want(&wanted, peek);
@@ -107,7 +107,7 @@ impl Plan {
     }
 
     /// RFC 3501 §6.4.5: a section of the whole message under another name.
-    fn section(&mut self, label: &str, text: Text, peek: bool) {
+    fn section(&mut self, label: &str, text: What, peek: bool) {
         let label = label.as_bytes().into();
         let wanted = Wanted { label, part: [].into(), text, partial: None };
         self.want(&wanted, peek);
@@ -116,10 +116,10 @@ impl Plan {
 
     /// The header has its own place in the store: listing mail never touches bodies.
     fn want(&mut self, wanted: &Wanted, peek: bool) {
-        let of_header = matches!(wanted.text, Text::Header | Text::Fields { .. });
+        let of_header = matches!(wanted.text, What::Header | What::Fields { .. });
         match (wanted.part.is_empty(), of_header) {
             (true, true) => self.wants.header = true,
-            (true, false) if matches!(wanted.text, Text::Whole) => self.wants.body = true,
+            (true, false) if matches!(wanted.text, What::Whole) => self.wants.body = true,
             _ => (self.wants.map, self.wants.body) = (true, true),
         }
         self.marks_seen |= !peek;
@@ -136,19 +136,19 @@ impl Wanted {
             list.iter().map(|name| name.bytes().into()).collect()
         };
         let (word, list, text) = match section.text {
-            SectionText::Whole => ("", None, Text::Whole),
-            SectionText::Header => ("HEADER", None, Text::Header),
-            SectionText::Text => ("TEXT", None, Text::Text),
-            SectionText::Mime => ("MIME", None, Text::Mime),
+            SectionText::Whole => ("", None, What::Whole),
+            SectionText::Header => ("HEADER", None, What::Header),
+            SectionText::Text => ("TEXT", None, What::Text),
+            SectionText::Mime => ("MIME", None, What::Mime),
             SectionText::HeaderFields(list) => (
                 "HEADER.FIELDS",
                 Some(list),
-                Text::Fields { which: Selection::Only, names: names(list) },
+                What::Fields { which: Selection::Only, names: names(list) },
             ),
             SectionText::HeaderFieldsNot(list) => (
                 "HEADER.FIELDS.NOT",
                 Some(list),
-                Text::Fields { which: Selection::Except, names: names(list) },
+                What::Fields { which: Selection::Except, names: names(list) },
             ),
         };
         let mut inside = word.as_bytes().to_vec();
@@ -165,7 +165,7 @@ impl Wanted {
     fn binary(word: &str, part: PartNumbers<'_>, partial: Option<Partial>) -> Self {
         let part: Box<[u32]> = part.iter().collect();
         let label = label(word, &part, b"", partial);
-        Self { label, part, text: Text::Whole, partial }
+        Self { label, part, text: What::Whole, partial }
     }
 }
 

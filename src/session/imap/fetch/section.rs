@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parser::message::MessageMap;
 
-use super::plan::{Text, Wanted};
+use super::plan::{Wanted, What};
 use crate::job::Fetched;
 use crate::mail::section::{EncodedPart, Piece, Selection, encoded_part, header_fields, locate};
 
@@ -36,29 +36,29 @@ pub(super) enum Encoded {
 pub(super) fn place(fetched: &Fetched, map: Option<&MessageMap>, wanted: &Wanted) -> Place {
     let header = fetched.header.as_ref().filter(|_| wanted.part.is_empty());
     match (&wanted.text, header) {
-        (Text::Whole, _) if wanted.part.is_empty() => {
+        (What::Whole, _) if wanted.part.is_empty() => {
             return in_body(fetched, 0..u64::from(fetched.message.size));
         }
-        (Text::Header, Some(header)) => {
+        (What::Header, Some(header)) => {
             return Place::Here { bytes: Arc::clone(header), range: 0..header.len() };
         }
-        (Text::Fields { .. }, Some(header)) => return Place::Made(fields(header, &wanted.text)),
+        (What::Fields { .. }, Some(header)) => return Place::Made(fields(header, &wanted.text)),
         _ => {}
     }
     let Some(map) = map else { return Place::Unknown };
     let piece = match wanted.text {
-        Text::Whole => Piece::Whole,
-        Text::Header | Text::Fields { .. } => Piece::Header,
-        Text::Text => Piece::Text,
-        Text::Mime => Piece::Mime,
+        What::Whole => Piece::Whole,
+        What::Header | What::Fields { .. } => Piece::Header,
+        What::Text => Piece::Text,
+        What::Mime => Piece::Mime,
     };
     let Some(range) = locate(map, &wanted.part, piece) else { return Place::Absent };
     match (in_body(fetched, range), &wanted.text) {
-        (Place::Here { bytes, range }, text @ Text::Fields { .. }) => {
+        (Place::Here { bytes, range }, text @ What::Fields { .. }) => {
             Place::Made(fields(bytes.get(range).unwrap_or_default(), text))
         }
-        (Place::Stored(range), Text::Fields { .. }) if range.is_empty() => Place::Made(Vec::new()),
-        (Place::Stored(range), Text::Fields { .. }) => Place::StoredHeader(range),
+        (Place::Stored(range), What::Fields { .. }) if range.is_empty() => Place::Made(Vec::new()),
+        (Place::Stored(range), What::Fields { .. }) => Place::StoredHeader(range),
         (place, _) => place,
     }
 }
@@ -81,9 +81,9 @@ pub(super) fn encoded(map: Option<&MessageMap>, wanted: &Wanted) -> Encoded {
 }
 
 /// HEADER.FIELDS and HEADER.FIELDS.NOT (pitfall 104); the whole header for any other text.
-pub(super) fn fields(header: &[u8], text: &Text) -> Vec<u8> {
+pub(super) fn fields(header: &[u8], text: &What) -> Vec<u8> {
     match text {
-        Text::Fields { which, names } => header_fields(header, names, *which),
+        What::Fields { which, names } => header_fields(header, names, *which),
         _ => header_fields::<&[u8]>(header, &[], Selection::Except),
     }
 }
