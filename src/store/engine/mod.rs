@@ -4,6 +4,7 @@
 //! A closed enum, not a trait object: a second engine is a second variant, and the compiler lists
 //! every place that must know it.
 
+mod answer;
 mod dialect;
 mod sqlite;
 mod writer;
@@ -24,12 +25,12 @@ pub(super) enum Engine {
 }
 
 /// The answer of a write that others may be waiting for too.
-pub(super) struct Pending<T, E>(Result<crossbeam_channel::Receiver<Result<T, E>>, E>);
+pub(super) struct Pending<T, E>(Result<answer::Awaited<Result<T, E>>, E>);
 
 impl<T, E: From<Failure>> Pending<T, E> {
     /// Waits for the commit.
     pub(super) fn wait(self) -> Result<T, E> {
-        self.0?.recv().unwrap_or_else(|_| Err(Failure::Closed.into()))
+        self.0?.wait().unwrap_or_else(|| Err(Failure::Closed.into()))
     }
 }
 

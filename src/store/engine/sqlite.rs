@@ -8,10 +8,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
+use super::answer::{self, Awaited};
 use super::writer::{self, Job, Weight, Write};
 use super::{Value, dialect};
 use crate::limits;
@@ -77,16 +79,16 @@ impl Sqlite {
         doing: &'static str,
         weight: Weight,
         run: impl FnMut(&mut super::Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<Receiver<Result<T, E>>, Failure>
+    ) -> Result<Awaited<Result<T, E>>, Failure>
     where
         T: Send + 'static,
         E: From<Failure> + Send + 'static,
     {
-        let (answer, answers) = bounded(1);
+        let (answer, awaited) = answer::answer();
         let job = Box::new(Write { doing, weight, run, result: None, answer });
         let jobs = self.jobs.as_ref().ok_or(Failure::Closed)?;
         jobs.send(job).map_err(|_| Failure::Closed)?;
-        Ok(answers)
+        Ok(awaited)
     }
 
     fn take_reader(&self) -> Result<Db, Failure> {
@@ -185,6 +187,10 @@ impl Db {
         let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(limits::PREPARED_STATEMENTS_MAX);
+        // Without it SQLite prepares a statement anew for each value bound where a plan could depend
+        // on it: most of what a lookup by address cost.
+        let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+        connection.set_db_config(stable, true).map_err(failed)?;
         let db = Self { connection, expanded: HashMap::new() };
         db.set("PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF;")?;
         Ok(db)

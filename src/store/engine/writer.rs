@@ -8,9 +8,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 
 use super::Tx;
+use super::answer::Answer;
 use super::sqlite::Db;
 use crate::crash_point;
 use crate::limits;
@@ -45,7 +46,7 @@ pub(super) struct Write<T, E, F> {
     pub(super) weight: Weight,
     pub(super) run: F,
     pub(super) result: Option<Result<T, E>>,
-    pub(super) answer: Sender<Result<T, E>>,
+    pub(super) answer: Answer<Result<T, E>>,
 }
 
 impl<T, E, F> Job for Write<T, E, F>
@@ -75,7 +76,7 @@ where
 
     fn answer(self: Box<Self>) {
         if let Some(result) = self.result {
-            let _nobody_waits = self.answer.send(result);
+            self.answer.send(result);
         }
     }
 }
