@@ -94,6 +94,10 @@ fn delivered_to(header: &Header<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::envelope::Envelope;
+    use crate::mail::section::{self, Piece};
+    use crate::mail::structure::{self, Form};
+    use crate::mail::{fold, text};
 
     fn hashes(ids: &[&str]) -> Vec<MessageIdHash> {
         ids.iter().map(|id| MessageIdHash::of(id.as_bytes())).collect()
@@ -137,5 +141,41 @@ mod tests {
         let digest = Digest::of(b"Subject: \0\xff\xfe\r\nDelivered-To: \xff@\0\r\nX\r\n\r\n\0");
         assert_eq!(digest.delivered_to.len(), 1);
         assert!(!digest.envelope.contains(&0));
+    }
+
+    /// Every message of the corpus, whole and cut: its envelope and structure can be read again,
+    /// and each of its sections lies inside it (pitfalls 19, 106).
+    #[test]
+    fn corpus() {
+        let mut seen = 0;
+        for folder in std::fs::read_dir("tests/corpus").unwrap() {
+            let Ok(files) = std::fs::read_dir(folder.unwrap().path()) else { continue };
+            for file in files {
+                let message = std::fs::read(file.unwrap().path()).unwrap();
+                for message in [&message[..], &message[..message.len() / 2]] {
+                    let digest = Digest::of(message);
+                    assert!(Envelope::parse(&digest.envelope).is_some());
+                    let map = MessageMap::decode(&digest.map).unwrap();
+                    assert_eq!(map.root().header(), (0, digest.header_bytes));
+                    for form in [Form::Basic, Form::Extended] {
+                        let mut out = Vec::new();
+                        structure::write(&map, form, &mut out);
+                        assert!(!out.contains(&0) && out.starts_with(b"(") && out.ends_with(b")"));
+                    }
+                    for number in 1..4 {
+                        for numbers in [&[number][..], &[number, 1], &[1, number]] {
+                            for piece in [Piece::Whole, Piece::Header, Piece::Text, Piece::Mime] {
+                                let range = section::locate(&map, numbers, piece);
+                                let end = range.map_or(0, |range| range.end);
+                                assert!(end <= u64::try_from(message.len()).unwrap());
+                            }
+                        }
+                    }
+                    text::body_texts(&map, message).for_each(|text| drop(fold::fold(&text)));
+                }
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 103);
     }
 }

@@ -1,6 +1,7 @@
 //! What is known about mail without a store, a socket or a clock: views, sets of UIDs, search.
 
 pub mod digest;
+pub mod envelope;
 pub mod fold;
 pub mod html;
 pub mod matcher;
