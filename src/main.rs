@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::Mode;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -13,6 +14,7 @@ use sora::config::{Config, Start};
 use sora::{Handle, Server, first_run, logging, net};
 
 fn main() -> ExitCode {
+    rustix::process::umask(Mode::from_raw_mode(0o077)); // mail and password hashes: ours alone
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {

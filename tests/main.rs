@@ -8,6 +8,7 @@
     reason = "test data is small and known"
 )]
 
+mod programs;
 mod roundtrip;
 mod simulation;
 mod support;
