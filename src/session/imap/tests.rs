@@ -1,58 +1,173 @@
-//! Dialogues with a scripted store: what only the session decides. What the store decides too is
-//! in tests/transcripts/imap.
+//! Dialogues with a scripted store: what a model store cannot do, such as failing in the middle
+//! of a body. All else is in tests/transcripts/imap.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::Imap;
+use crate::error::Fault;
+use crate::job::{Change, Fetched, Job, MailboxInfo, MailboxKey, Reply, Seat, Ticket};
+use crate::limits::{BODY_SLICE_BYTES_MAX, OUTPUT_BYTES_MAX, SPOOL_CHUNK_BYTES};
+use crate::mail::{Message, Snapshot, SnapshotHead, UidRuns};
+use crate::model::{
+    AccountId, Address, BlobId, Flags, KeywordMask, Keywords, MailboxId, MailboxName, ModSeq, Uid,
+    UidValidity,
+};
 use crate::session::{Event, Next, Output, Peer, Settings};
 
-pub(super) fn session(remote: bool) -> Imap {
-    let settings = Settings {
-        hostname: "mail.example.com".to_owned(),
-        append_bytes_max: 1_000_000,
-        lmtp_bytes_max: 1_000_000,
-        insecure_auth: false,
-        idle_seconds_max: 1_800,
-        login_seconds_max: 60,
-    };
-    let address = if remote { Ipv4Addr::new(192, 0, 2, 1) } else { Ipv4Addr::LOCALHOST };
-    let peer = Peer { address: Some(IpAddr::V4(address)), tls: false, can_start_tls: remote };
-    Imap::new(Arc::new(settings), peer)
+const KEY: MailboxKey = MailboxKey { account: AccountId(1), mailbox: MailboxId(7) };
+
+/// A session, and all that it said.
+struct Dialogue {
+    imap: Imap,
+    said: String,
+    job: Option<Job>,
+    closed: bool,
+    /// Most bytes that one step left waiting.
+    most: usize,
 }
 
-/// Feeds `input` whole and gives what was answered, until a job is out.
-fn say(imap: &mut Imap, input: &str) -> (String, Option<Next>) {
-    let mut out = Output::new();
-    let mut rest = input.as_bytes();
-    while !rest.is_empty() {
-        let step = imap.step(Event::Input(rest), &mut out);
-        rest = &rest[step.consumed..];
-        match step.next {
-            Next::Read if step.consumed > 0 => {}
-            next => return (text(out), Some(next)),
+impl Dialogue {
+    fn new(remote: bool) -> Self {
+        let settings = Settings {
+            hostname: "mail.example.com".to_owned(),
+            append_bytes_max: 1_000_000,
+            lmtp_bytes_max: 1_000_000,
+            insecure_auth: false,
+            idle_seconds_max: 1_800,
+            login_seconds_max: 60,
+        };
+        let address = if remote { Ipv4Addr::new(192, 0, 2, 1) } else { Ipv4Addr::LOCALHOST };
+        let peer = Peer { address: Some(IpAddr::V4(address)), tls: false, can_start_tls: remote };
+        let imap = Imap::new(Arc::new(settings), peer);
+        Self { imap, said: String::new(), job: None, closed: false, most: 0 }
+    }
+
+    /// Logged in, with `snapshot` selected, and what was said until then forgotten.
+    fn selected(snapshot: &Arc<Snapshot>) -> Self {
+        let mut dialogue = Self::new(false);
+        dialogue.say("a LOGIN me secret\r\n");
+        let address = Address::new("me@example.com").expect("an address");
+        let seat = Seat(Box::new(()));
+        dialogue.reply(Reply::LoggedIn { account: KEY.account, address, seat });
+        dialogue.say("a SELECT INBOX\r\n");
+        let snapshot = Arc::clone(snapshot);
+        dialogue.reply(Reply::MailboxOpened { info: info(&snapshot), snapshot });
+        dialogue.said.clear();
+        dialogue
+    }
+
+    fn say(&mut self, input: &str) {
+        let mut rest = input.as_bytes();
+        while !rest.is_empty() && self.job.is_none() && !self.closed {
+            let consumed = self.step(Event::Input(rest));
+            rest = &rest[consumed..];
+            if consumed == 0 {
+                break;
+            }
         }
     }
-    (text(out), None)
+
+    fn reply(&mut self, reply: Reply) {
+        assert!(self.job.take().is_some(), "no job was out");
+        self.step(Event::Reply(reply));
+    }
+
+    fn step(&mut self, event: Event<'_>) -> usize {
+        let mut event = Some(event);
+        let mut consumed = 0;
+        while let Some(now) = event.take() {
+            let mut out = Output::new();
+            let step = self.imap.step(now, &mut out);
+            consumed += step.consumed;
+            self.most = self.most.max(out.len());
+            self.said.push_str(&String::from_utf8_lossy(&out.into_bytes()));
+            match step.next {
+                Next::Read | Next::StartTls => {}
+                Next::Drain => event = Some(Event::Drained),
+                Next::Run(job) => self.job = Some(*job),
+                Next::Close => self.closed = true,
+            }
+        }
+        consumed
+    }
+
+    #[track_caller]
+    fn check(&mut self, want: &str) {
+        assert_eq!(std::mem::take(&mut self.said), want);
+    }
 }
 
-fn text(out: Output) -> String {
-    String::from_utf8_lossy(&out.into_bytes()).into_owned()
+fn message(uid: u32, size: u32) -> Message {
+    Message {
+        uid: Uid(uid),
+        mod_seq: ModSeq(i64::from(uid)),
+        flags: Flags::SEEN,
+        keywords: KeywordMask(0),
+        internal_seconds: 0,
+        size,
+    }
+}
+
+fn snapshot(messages: impl IntoIterator<Item = Message>) -> Arc<Snapshot> {
+    let messages: Vec<Message> = messages.into_iter().collect();
+    let last = messages.last().map_or(0, |message| message.uid.0);
+    let head = SnapshotHead {
+        mailbox: KEY.mailbox,
+        uid_validity: UidValidity(1),
+        uid_next: last + 1,
+        highest_mod_seq: ModSeq(i64::from(last) + 1),
+        keywords: Keywords::default(),
+    };
+    Arc::new(Snapshot::load(head, messages))
+}
+
+fn info(snapshot: &Snapshot) -> MailboxInfo {
+    MailboxInfo {
+        key: KEY,
+        name: MailboxName::inbox(),
+        special_use: None,
+        subscribed: true,
+        uid_validity: snapshot.head.uid_validity,
+        uid_next: snapshot.head.uid_next,
+        highest_mod_seq: snapshot.head.highest_mod_seq,
+        messages: snapshot.len(),
+        unseen: 0,
+        deleted: 0,
+        bytes: 0,
+    }
+}
+
+/// Of a message whose body is too large to come with it.
+fn fetched(uid: u32, size: u32) -> Fetched {
+    Fetched {
+        message: message(uid, size),
+        keywords: Keywords::default(),
+        blob: BlobId(i64::from(uid)),
+        envelope: None,
+        map: None,
+        header: None,
+        body: None,
+    }
+}
+
+fn batch(messages: Vec<Fetched>) -> Reply {
+    Reply::Messages { messages, next: None, snapshot: None }
 }
 
 /// pitfalls 58, 59
 #[test]
 fn capabilities_tell_whether_a_password_is_welcome() {
-    let mut out = Output::new();
-    let _step = session(true).step(Event::Opened, &mut out);
-    let greeting = text(out);
-    assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev1"), "{greeting}");
-    assert!(greeting.contains("STARTTLS LOGINDISABLED]"), "{greeting}");
-    let (answer, next) = say(&mut session(true), "a LOGIN me secret\r\n");
-    assert_eq!(answer, "a NO [PRIVACYREQUIRED] Use TLS first\r\n");
-    assert!(next.is_none());
-    let (_, next) = say(&mut session(false), "a LOGIN me secret\r\n");
-    assert!(matches!(next, Some(Next::Run(_))));
+    let mut remote = Dialogue::new(true);
+    remote.step(Event::Opened);
+    assert!(remote.said.starts_with("* OK [CAPABILITY IMAP4rev1"), "{}", remote.said);
+    assert!(remote.said.contains("STARTTLS LOGINDISABLED]"), "{}", remote.said);
+    remote.said.clear();
+    remote.say("a LOGIN me secret\r\n");
+    remote.check("a NO [PRIVACYREQUIRED] Use TLS first\r\n");
+    let mut local = Dialogue::new(false);
+    local.say("a LOGIN me secret\r\n");
+    assert!(matches!(local.job, Some(Job::Login { .. })));
 }
 
 /// An idle session costs next to nothing.
@@ -60,4 +175,204 @@ fn capabilities_tell_whether_a_password_is_welcome() {
 fn a_session_is_small() {
     let size = size_of::<Imap>();
     assert!(size < 400, "{size} bytes");
+}
+
+/// pitfall 99: a large body goes out in slices, and its literal has the length it announced.
+#[test]
+fn a_large_body_goes_out_in_slices() {
+    let size = 600_000;
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, size)]));
+    dialogue.say("a FETCH 1 (UID BODY.PEEK[])\r\n");
+    dialogue.reply(batch(vec![fetched(1, size)]));
+    dialogue.check("");
+    let mut sent = 0_u64;
+    while let Some(Job::ReadBody { offset, count, .. }) = &dialogue.job {
+        assert_eq!(*offset, sent, "in order");
+        let slice = (*count).min(200_000); // the store may give fewer than asked
+        assert!(*count <= BODY_SLICE_BYTES_MAX as u64);
+        sent += slice;
+        dialogue.reply(Reply::Bytes(vec![b'x'; slice as usize].into()));
+    }
+    assert_eq!(sent, u64::from(size));
+    assert!(dialogue.most <= OUTPUT_BYTES_MAX + 1_000, "{}", dialogue.most);
+    let body = "x".repeat(size as usize);
+    dialogue.check(&format!(
+        "* 1 FETCH (UID 1 BODY[] {{{size}}}\r\n{body})\r\na OK FETCH completed\r\n"
+    ));
+}
+
+/// Pitfalls 48, 49: a body that cannot be had is no empty one; the others still come.
+#[test]
+fn a_body_that_cannot_be_had_is_left_out() {
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, 300_000), message(2, 2)]));
+    dialogue.say("a FETCH 1:2 BODY.PEEK[]\r\n");
+    let small = Fetched { body: Some((*b"hi").into()), ..fetched(2, 2) };
+    dialogue.reply(batch(vec![fetched(1, 300_000), small]));
+    dialogue.reply(Reply::Failed(Fault::Unavailable));
+    dialogue.check(
+        "* 2 FETCH (BODY[] {2}\r\nhi)\r\na NO [UNAVAILABLE] Not available now, try again later\r\n",
+    );
+}
+
+/// The second item fails: the first was told, and the response ends rightly.
+#[test]
+fn an_item_that_cannot_be_had_is_left_out() {
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, 300_000)]));
+    dialogue.say("a FETCH 1 (ENVELOPE BODY.PEEK[])\r\n");
+    let envelope = Some((*b"(NIL)").into());
+    dialogue.reply(batch(vec![Fetched { envelope, ..fetched(1, 300_000) }]));
+    dialogue.reply(Reply::Failed(Fault::Unavailable));
+    dialogue.check(
+        "* 1 FETCH (ENVELOPE (NIL))\r\na NO [UNAVAILABLE] Not available now, try again later\r\n",
+    );
+}
+
+/// In the middle of a literal there is no honest way on.
+#[test]
+fn a_body_that_breaks_off_closes_the_connection() {
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, 300_000)]));
+    dialogue.say("a FETCH 1 BODY.PEEK[]\r\n");
+    dialogue.reply(batch(vec![fetched(1, 300_000)]));
+    dialogue.reply(Reply::Bytes(b"begun".as_slice().into()));
+    dialogue.reply(Reply::Failed(Fault::Unavailable));
+    assert!(dialogue.closed);
+    dialogue.check("* 1 FETCH (BODY[] {300000}\r\nbegun");
+}
+
+/// Pitfall 62: BYE in any phase but inside a response.
+#[test]
+fn shutdown_says_bye_where_it_can() {
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, 300_000)]));
+    dialogue.say("a FETCH 1 BODY.PEEK[]\r\n");
+    dialogue.reply(batch(vec![fetched(1, 300_000)]));
+    dialogue.reply(Reply::Bytes(b"begun".as_slice().into()));
+    dialogue.said.clear();
+    dialogue.step(Event::Shutdown);
+    assert!(dialogue.closed);
+    dialogue.check("");
+    let mut dialogue = Dialogue::selected(&snapshot([]));
+    dialogue.say("a IDLE\r\n");
+    dialogue.reply(Reply::Current { snapshot: snapshot([]) });
+    dialogue.step(Event::Shutdown);
+    dialogue.check("+ idling\r\n* BYE The server is stopping\r\n");
+}
+
+/// pitfall 142
+#[test]
+fn a_nul_makes_a_literal8_of_binary_only() {
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, 3)]));
+    dialogue.say("a FETCH 1 BODY.PEEK[]\r\n");
+    dialogue.reply(batch(vec![Fetched { body: Some((*b"a\0b").into()), ..fetched(1, 3) }]));
+    dialogue.check("* 1 FETCH (BODY[] {3}\r\na\0b)\r\na OK FETCH completed\r\n");
+}
+
+/// pitfall 107: however many messages, one batch of output is in memory.
+#[test]
+fn many_messages_go_out_in_batches() {
+    let all = snapshot((1..=50_000).map(|uid| message(uid, 1)));
+    let mut dialogue = Dialogue::selected(&all);
+    dialogue.say("a FETCH 1:* (UID FLAGS)\r\n");
+    dialogue.reply(Reply::Current { snapshot: Arc::clone(&all) });
+    assert!(dialogue.most <= OUTPUT_BYTES_MAX + 1_000, "{}", dialogue.most);
+    assert_eq!(dialogue.said.lines().count(), 50_001);
+    assert!(dialogue.said.contains("* 50000 FETCH (UID 50000 FLAGS (\\Seen))\r\na OK"));
+}
+
+/// The same for `* SEARCH`, for EXPUNGE, and for the answer to STORE.
+#[test]
+fn long_answers_go_out_in_batches() {
+    let all = snapshot((1..=50_000).map(|uid| message(uid, 1)));
+    let mut dialogue = Dialogue::selected(&all);
+    dialogue.say("a SEARCH ALL\r\n");
+    let uids = UidRuns::range(Uid(1), Uid(50_000));
+    let found = Reply::Found {
+        uids: uids.clone(),
+        mod_seq: ModSeq(1),
+        next: None,
+        snapshot: Arc::clone(&all),
+    };
+    dialogue.reply(found);
+    assert!(dialogue.said.ends_with(" 49999 50000\r\na OK SEARCH completed\r\n"));
+    dialogue.said.clear();
+    let mut head = all.head.clone();
+    head.highest_mod_seq = ModSeq(60_000);
+    let changed: Vec<Message> =
+        all.iter().map(|message| Message { mod_seq: head.highest_mod_seq, ..message }).collect();
+    let stored = Arc::new(Snapshot::load(head.clone(), changed));
+    dialogue.say("b STORE 1:* +FLAGS (\\Seen)\r\n");
+    let (modified, mod_seq) = (UidRuns::new(), head.highest_mod_seq);
+    dialogue.reply(Reply::Stored { modified, changed: uids, mod_seq, snapshot: stored });
+    assert_eq!(dialogue.said.lines().count(), 50_001);
+    dialogue.said.clear();
+    head.highest_mod_seq = ModSeq(60_001);
+    dialogue.say("c NOOP\r\n");
+    dialogue.reply(Reply::Current { snapshot: Arc::new(Snapshot::load(head, [])) });
+    assert_eq!(dialogue.said.matches("* 1 EXPUNGE\r\n").count(), 50_000);
+    assert!(dialogue.most <= OUTPUT_BYTES_MAX + 1_000, "{}", dialogue.most);
+}
+
+/// A large message is spooled in chunks; a failing spool costs the message, not the connection.
+#[test]
+fn a_large_message_is_spooled() {
+    let empty = snapshot([]);
+    let text = "x".repeat(700_000);
+    let feed = |dialogue: &mut Dialogue, fails: bool| {
+        let mut chunks = Vec::new();
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let piece = &rest[..rest.len().min(100_000)];
+            let consumed = dialogue.step(Event::Input(piece));
+            rest = &rest[consumed..];
+            if let Some(Job::Spool { chunk, .. }) = dialogue.job.take() {
+                chunks.push(chunk.len());
+                dialogue.job = Some(Job::Addresses { account: KEY.account });
+                let bytes = chunks.iter().sum::<usize>() as u64;
+                dialogue.reply(match fails {
+                    true => Reply::Failed(Fault::NoSpace),
+                    false => Reply::Spooled(Ticket { bytes, file: Box::new(()) }),
+                });
+            }
+        }
+        chunks
+    };
+    let mut dialogue = Dialogue::selected(&empty);
+    dialogue.say("a APPEND Box {700000}\r\n");
+    dialogue.check(""); // not before the mailbox is known to be there
+    dialogue.reply(Reply::MailboxStatus(info(&empty)));
+    dialogue.check("+ OK\r\n");
+    let chunks = feed(&mut dialogue, false);
+    assert_eq!(chunks, [SPOOL_CHUNK_BYTES, SPOOL_CHUNK_BYTES, 700_000 - 2 * SPOOL_CHUNK_BYTES]);
+    dialogue.say("\r\n");
+    assert!(matches!(&dialogue.job, Some(Job::Append { body, .. }) if body.len() == 700_000));
+    let mut dialogue = Dialogue::selected(&empty);
+    dialogue.say("a APPEND Box {700000+}\r\n");
+    assert_eq!(feed(&mut dialogue, true).len(), 1);
+    dialogue.say("\r\nb CAPABILITY\r\n");
+    assert!(dialogue.said.starts_with("a NO [UNAVAILABLE] No space"), "{}", dialogue.said);
+    assert!(dialogue.said.ends_with("b OK CAPABILITY completed\r\n"), "{}", dialogue.said);
+}
+
+/// pitfall 73
+#[test]
+fn a_mailbox_deleted_elsewhere_ends_the_session() {
+    let mut dialogue = Dialogue::selected(&snapshot([]));
+    dialogue.say("a IDLE\r\n");
+    dialogue.reply(Reply::Current { snapshot: snapshot([]) });
+    dialogue.said.clear();
+    dialogue.step(Event::Changed(Change { mailbox: KEY, mod_seq: ModSeq(99) }));
+    dialogue.reply(Reply::Refused(crate::error::Refusal::NoSuchMailbox));
+    assert!(dialogue.closed);
+    dialogue.check("* BYE The selected mailbox was deleted\r\n");
+}
+
+/// A `Change` that the view already covers costs no job (an idle mailbox costs no query).
+#[test]
+fn an_old_change_is_no_news() {
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, 1)]));
+    dialogue.say("a IDLE\r\n");
+    dialogue.reply(Reply::Current { snapshot: snapshot([message(1, 1)]) });
+    dialogue.step(Event::Changed(Change { mailbox: KEY, mod_seq: ModSeq(2) }));
+    assert!(dialogue.job.is_none());
+    dialogue.step(Event::Changed(Change { mailbox: KEY, mod_seq: ModSeq(3) }));
+    assert!(matches!(dialogue.job, Some(Job::Refresh { .. })));
 }
