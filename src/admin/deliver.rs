@@ -15,9 +15,9 @@ pub(super) const CHOICES: &[Choice] = &[
 ];
 
 pub(super) const MORE: &str = "\
-FILE is one message as it travels, header first; - is standard input. It is stored as it is, with
-the trace lines of a delivery in front, and is there on the disk when this says so. The same file
-given twice arrives twice.
+FILE is one message, header first; - is standard input. It is stored as it is, with the trace lines
+of a delivery in front; only a text file of Unix, without a single CRLF, gets the line ends that mail
+travels with. It is on the disk when this says so. The same file given twice arrives twice.
 ";
 
 /// Files above which progress is shown.
@@ -139,7 +139,35 @@ fn message(file: &str, bytes_max: u64, input: &mut dyn Read) -> Result<Vec<u8>, 
     };
     match read {
         Ok(_) if message.len() as u64 > bytes_max => Err(Problem::TooLarge(bytes_max)),
-        Ok(_) => Ok(message),
+        Ok(_) => Ok(as_it_travels(message)),
         Err(error) => Err(Problem::Read(error)),
+    }
+}
+
+/// RFC 5322 §2.3: lines end in CRLF. A file that has none is a message in Unix's own form, as
+/// sendmail takes it; one that has some has travelled, and is not ours to mend.
+fn as_it_travels(message: Vec<u8>) -> Vec<u8> {
+    if memchr::memmem::find(&message, b"\r\n").is_some() || !message.contains(&b'\n') {
+        return message;
+    }
+    let lines: Vec<&[u8]> = message.split(|byte| *byte == b'\n').collect();
+    lines.join(&b"\r\n"[..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unix_text_gets_other_line_ends() {
+        let check = |file: &str, want: &str| {
+            assert_eq!(as_it_travels(file.into()), want.as_bytes(), "{file:?}");
+        };
+        check("A: b\n\nc\n", "A: b\r\n\r\nc\r\n");
+        check("A: b\n\nno end", "A: b\r\n\r\nno end");
+        check("A: b\r\n\r\nbare\nlf", "A: b\r\n\r\nbare\nlf");
+        check("one line", "one line");
+        check("\r", "\r");
+        check("", "");
     }
 }
