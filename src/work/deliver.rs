@@ -5,6 +5,7 @@
 //! answer is given before the commit (invariant 5).
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
@@ -109,6 +110,17 @@ impl Courier {
     }
 }
 
+impl Courier {
+    /// A hook that panics is its owner's bug: the message is there, and its sender must hear so.
+    fn tell_hook(&self, arrival: impl FnOnce() -> Arrival) {
+        let Some(hook) = &self.hook else { return };
+        let arrival = arrival();
+        if catch_unwind(AssertUnwindSafe(|| hook.delivered(&arrival))).is_err() {
+            log::error!("deliver: the delivery hook panicked");
+        }
+    }
+}
+
 /// The copies of one message, committed in as few transactions as memory allows.
 struct Round<'a> {
     courier: &'a Courier,
@@ -187,15 +199,13 @@ impl<'a> Round<'a> {
                 let change = Change { mailbox: stored.mailbox, mod_seq: stored.mod_seq };
                 self.courier.changes.publish(change);
                 self.changes.push(change);
-                if let Some(hook) = &self.courier.hook {
-                    hook.delivered(&Arrival {
-                        recipient: recipient.given.clone(),
-                        account: recipient.account,
-                        mailbox: stored.mailbox,
-                        uid,
-                        bytes,
-                    });
-                }
+                self.courier.tell_hook(|| Arrival {
+                    recipient: recipient.given.clone(),
+                    account: recipient.account,
+                    mailbox: stored.mailbox,
+                    uid,
+                    bytes,
+                });
                 Ok(())
             }
             Ok(Delivered::Repeated { first, now }) => {

@@ -93,12 +93,14 @@ impl Work {
                 login::Keeper::Stored(Box::new(stored))
             }
         };
+        let spool = spool::Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max);
+        spool.sweep();
         let runner = run::Runner {
             store: store.clone(),
             snapshots: snapshots::Snapshots::new(store.clone()),
             changes: Arc::clone(&changes),
             logins: login::Logins::new(keeper, directory, settings.connections_per_account_max),
-            spool: spool::Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max),
+            spool,
             courier: deliver::Courier {
                 store: store.clone(),
                 changes: Arc::clone(&changes),

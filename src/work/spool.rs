@@ -42,6 +42,17 @@ impl Spool {
         Self { directory, bytes_max, used: Arc::default(), opened: Arc::default() }
     }
 
+    /// Removes what a process left that died between making a file and taking its name. Only for the
+    /// daemon, before its first message.
+    pub(super) fn sweep(&self) {
+        let Ok(left) = std::fs::read_dir(&self.directory) else { return };
+        for file in left.flatten() {
+            if let Err(error) = std::fs::remove_file(file.path()) {
+                log::warn!("work: spool: {}: {error}", file.path().display());
+            }
+        }
+    }
+
     /// Adds a chunk, to a new file if there is no ticket yet. A failure ends the message.
     pub(super) fn add(&self, ticket: Option<Ticket>, chunk: &[u8]) -> Result<Ticket, Fault> {
         let mut ticket = match ticket {
@@ -125,6 +136,10 @@ mod tests {
     fn what_was_added_is_read_back_and_no_file_stays() {
         let directory = scratch("whole");
         let spool = Spool::new(&directory, 100);
+        spool.sweep(); // nothing there yet
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("1-0"), b"left by the dead").unwrap();
+        spool.sweep();
         let ticket = spool.add(None, b"one ").unwrap();
         let ticket = spool.add(Some(ticket), b"two").unwrap();
         assert_eq!(ticket.bytes, 7);

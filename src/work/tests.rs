@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::deliver::{Arrival, Courier, DeliveryHook};
 use super::login::{Keeper, Logins, StoredPasswords};
@@ -35,7 +35,8 @@ struct Arrivals(Mutex<Vec<Arrival>>);
 
 impl DeliveryHook for Arrivals {
     fn delivered(&self, arrival: &Arrival) {
-        self.0.lock().unwrap().push(arrival.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(arrival.clone());
+        assert!(arrival.recipient != "bob+panic@example.org", "as the test wants");
     }
 }
 
@@ -210,6 +211,7 @@ fn each_recipient_gets_a_copy_with_its_own_trace_lines() {
     assert_eq!(told, want);
     drop(arrivals);
     assert_eq!(room.deliver(&["bob@example.org"], b""), [Ok(())]); // an empty DATA
+    assert_eq!(room.deliver(&["bob+panic@example.org"], b""), [Ok(())]); // the hook's own affair
 }
 
 #[test] // pitfalls 6, 7, 146
