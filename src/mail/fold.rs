@@ -15,6 +15,14 @@ pub fn fold(text: &str) -> String {
 
 /// Appends the folded form of `text`.
 pub fn fold_into(text: &str, out: &mut String) {
+    if text.is_ascii() {
+        let before = out.len();
+        out.push_str(text);
+        if let Some(added) = out.get_mut(before..) {
+            added.make_ascii_uppercase();
+        }
+        return;
+    }
     let mut rest = text;
     while !rest.is_empty() {
         let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());

@@ -6,6 +6,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use super::encoded_word::word_len;
+
 /// One item of an address list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address<'a> {
@@ -174,6 +176,14 @@ impl Scan {
                 b'[' => literal = last_at.is_some(),
                 b']' => literal = false,
                 _ if literal => {}
+                // An encoded word is one piece, a bare comma in it notwithstanding (RFC 2047 §5
+                // forbids those, and mailers write them).
+                b'=' => {
+                    let word = word_len(input.get(index..).unwrap_or_default());
+                    if let Some(rest) = word.checked_sub(2) {
+                        bytes.nth(rest);
+                    }
+                }
                 _ if stop(byte, last_at.is_some()) => return Self { len: index, last_at },
                 b'@' => last_at = Some(index),
                 _ => {}
@@ -306,6 +316,9 @@ mod tests {
         check("Joe <@x,@y:a@b>", "Joe <@x,@y:a@b>");
         check("=?utf-8?q?J=C3=B6?= <a@b>", "=?utf-8?q?J=C3=B6?= <a@b>");
         check("Jö <a@b>", "Jö <a@b>");
+        check("=?x?q?J,_<@:?=, <a@b>", "- <=?x?q?J,_<@:?=@-> | - <a@b>");
+        check("=?x?q?J,?= K <a@b>, c@d", "=?x?q?J,?= K <a@b> | - <c@d>");
+        check("=?x?q?J, K?= <a@b>", "- <=?x?q?J@-> | K?= <a@b>");
         check("a@b <c@d>", "a@b <c@d>");
     }
 

@@ -98,12 +98,22 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
+/// Bytes of the word that `input` begins with, if it has no spaces: 0 if it begins with none.
+pub(super) fn word_len(input: &[u8]) -> usize {
+    match word(input) {
+        Some((word, rest)) if !word.text.iter().any(u8::is_ascii_whitespace) => {
+            input.len().saturating_sub(rest.len())
+        }
+        _ => 0,
+    }
+}
+
 /// One word at the start of `input`, and what follows it.
 ///
-/// Spaces inside are taken too: many a mailer writes them. A word has at most a few hundred bytes,
-/// so looking for its end is bounded, and the walk over a value linear.
+/// Spaces inside are taken too: many a mailer writes them. RFC 2047 §2 allows a word 75 bytes;
+/// looking no further than the bound keeps the walk over a value linear.
 fn word(input: &[u8]) -> Option<(Word<'_>, &[u8])> {
-    const WORD_BYTES_MAX: usize = 4_096;
+    const WORD_BYTES_MAX: usize = 1_024;
     let inside = input.strip_prefix(b"=?")?;
     let inside = inside.get(..WORD_BYTES_MAX).unwrap_or(inside);
     let charset_len = inside.iter().take(100).position(|byte| *byte == b'?')?;

@@ -10,6 +10,11 @@ use memchr::memchr;
 use super::address::{Address, Addresses, Mailbox};
 use super::header::{Header, Repeated, unfold};
 
+/// Bytes of one text field; the rest of it is not told.
+pub const FIELD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one address list; addresses behind that are not told.
+pub const LIST_BYTES_MAX: usize = 1024 * 1024;
+
 /// The envelope of a message of which nothing is known.
 pub const EMPTY: &[u8] = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)";
 
@@ -46,16 +51,27 @@ pub fn write(header: &Header<'_>, out: &mut Vec<u8>) {
 
 /// `nstring` of a field's value; an empty field is there and therefore "".
 fn field(value: Option<&[u8]>, out: &mut Vec<u8>) {
-    nstring(value.map(unfold).as_deref(), out);
+    let value = value.map(unfold);
+    let value = value.as_deref();
+    nstring(value.map(|value| value.get(..FIELD_BYTES_MAX).unwrap_or(value)), out);
 }
 
 /// `"(" 1*address ")"` of every field of that name; writes nothing and is false if there is none.
 fn addresses(header: &Header<'_>, which: Repeated, out: &mut Vec<u8>) -> bool {
     let before = out.len();
     out.push(b'(');
+    let mut in_group = false;
     for value in header.all(which) {
         for item in Addresses::new(&unfold(value)) {
-            address(&item, out);
+            let full = out.len().saturating_sub(before) > LIST_BYTES_MAX;
+            let told = match item {
+                Address::GroupEnd => core::mem::take(&mut in_group),
+                _ => !full,
+            };
+            if told {
+                in_group |= matches!(item, Address::Group(_));
+                address(&item, out);
+            }
         }
     }
     if out.len() == before.saturating_add(1) {
@@ -66,12 +82,17 @@ fn addresses(header: &Header<'_>, which: Repeated, out: &mut Vec<u8>) -> bool {
     true
 }
 
+/// One string of an address, bounded as a field is.
+fn part(value: &[u8], out: &mut Vec<u8>) {
+    string(value.get(..FIELD_BYTES_MAX).unwrap_or(value), out);
+}
+
 /// `address` — RFC 9051 §9. A host of NIL means a group, so an address without `@` has "".
 fn address(address: &Address<'_>, out: &mut Vec<u8>) {
     let Mailbox { name, route, local, domain } = match address {
         Address::Group(name) => {
             out.extend_from_slice(b"(NIL NIL ");
-            string(name, out);
+            part(name, out);
             out.extend_from_slice(b" NIL)");
             return;
         }
@@ -79,13 +100,16 @@ fn address(address: &Address<'_>, out: &mut Vec<u8>) {
         Address::Mailbox(mailbox) => mailbox,
     };
     out.push(b'(');
-    nstring(name.as_deref(), out);
+    for value in [name.as_deref(), *route] {
+        match value {
+            Some(value) => part(value, out),
+            None => out.extend_from_slice(b"NIL"),
+        }
+        out.push(b' ');
+    }
+    part(local, out);
     out.push(b' ');
-    nstring(*route, out);
-    out.push(b' ');
-    string(local, out);
-    out.push(b' ');
-    string(domain.as_deref().unwrap_or_default(), out);
+    part(domain.as_deref().unwrap_or_default(), out);
     out.push(b')');
 }
 
@@ -186,6 +210,21 @@ mod tests {
         check("Subject: gr\u{fc}n\r\n", "(NIL {5}\r\ngr\u{fc}n NIL NIL NIL NIL NIL NIL NIL NIL)");
         check("Subject: a\0b\r\n", "(NIL \"a?b\" NIL NIL NIL NIL NIL NIL NIL NIL)");
         check("Subject: \0\u{fc}\r\n", "(NIL {3}\r\n?\u{fc} NIL NIL NIL NIL NIL NIL NIL NIL)");
+    }
+
+    #[test] // pitfall 106
+    fn long_lists_are_bounded_and_whole() {
+        for many in ["a,".repeat(150_000), "g: ".to_string() + &"a,".repeat(150_000)] {
+            let mut out = Vec::new();
+            write(&Header::of(alloc::format!("To: {many}\r\n").as_bytes()).0, &mut out);
+            assert!(out.len() < LIST_BYTES_MAX + 1_000, "{}", out.len());
+            let groups = memchr::memmem::find_iter(&out, b"(NIL NIL \"g\" NIL)").count();
+            assert_eq!(memchr::memmem::find_iter(&out, b"(NIL NIL NIL NIL)").count(), groups);
+        }
+        let mut out = Vec::new();
+        let long = alloc::format!("Subject: {}\r\n", "x".repeat(FIELD_BYTES_MAX * 3));
+        write(&Header::of(long.as_bytes()).0, &mut out);
+        assert!(out.len() < FIELD_BYTES_MAX + 100);
     }
 
     #[test]
