@@ -16,8 +16,8 @@ pub(super) const CHOICES: &[Choice] = &[
 
 pub(super) const MORE: &str = "\
 FILE is one message, header first; - is standard input. It is stored as it is, with the trace lines
-of a delivery in front; only a text file of Unix, without a single CRLF, gets the line ends that mail
-travels with. It is on the disk when this says so. The same file given twice arrives twice.
+of a delivery in front; only a text file of Unix, without a single CRLF, gets the line ends that
+mail travels with. It is on the disk when this says so. The same file given twice arrives twice.
 ";
 
 /// Files above which progress is shown.
