@@ -1,9 +1,10 @@
 //! APPEND (RFC 9051 §6.3.12): read in two parts, since its message may be too large to hold.
 
-use super::command::{AppendHead, Command, DateTime, Flag, List, Str};
+use super::command::{AppendHead, Command, DateTime, Flag, Str};
 use super::date::date_time;
 use super::flag::{flag, flag_list};
 use super::frame::literal_head;
+use super::lists::List;
 use super::parse::{CommandError, Fault};
 use super::strings::{literal_octets, mailbox, sp, tag};
 use crate::cursor::{Cursor, Error};

@@ -1,10 +1,9 @@
 //! FETCH: what of a message is wanted (RFC 9051 §6.4.5, RFC 3501 §6.4.5, RFC 3516, RFC 7162).
 
 use super::command::{
-    Command, FetchItem, FetchModifier, List, Numbers, PartNumbers, Partial, Section, SectionText,
-    Str,
+    Command, FetchItem, FetchModifier, Numbers, PartNumbers, Partial, Section, SectionText, Str,
 };
-use super::lists::{Least, lone, parenthesized, step_over};
+use super::lists::{Least, List, lone, parenthesized, step_over};
 use super::number::{mod_sequence_valzer, number64, nz_number, nz_number64};
 use super::sequence::set;
 use super::strings::{astring, sp, word};

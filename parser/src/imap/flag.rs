@@ -1,7 +1,7 @@
 //! Flags as clients write them (RFC 9051 §2.3.2, §9).
 
-use super::command::{Flag, List};
-use super::lists::{Least, parenthesized, spaced};
+use super::command::Flag;
+use super::lists::{Least, List, parenthesized, spaced};
 use super::strings::atom;
 use crate::cursor::{Cursor, Error};
 

@@ -1,8 +1,127 @@
 //! Lists: walked once to prove every item right, kept as bytes to be walked again.
 
-use super::command::{Item, List};
 use super::strings::{literal_octets, quoted, sp};
 use crate::cursor::{Cursor, Error};
+use core::fmt;
+
+/// A grammar function that reads one item of a list.
+pub type Item<'a, T> = fn(&mut Cursor<'a>) -> Result<T, Error>;
+
+/// A list whose every item has been parsed once and found right, items separated by one space.
+pub struct List<'a, T> {
+    pub(crate) raw: &'a [u8],
+    pub(crate) item: Item<'a, T>,
+}
+
+// By hand: derived ones would want `T: Clone`, and a list holds no `T`.
+impl<T> Copy for List<'_, T> {}
+impl<T> Clone for List<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<'a, T> List<'a, T> {
+    /// The items, in the client's order.
+    pub const fn iter(&self) -> Items<'a, T> {
+        Items { cursor: Cursor::new(self.raw), item: self.item }
+    }
+
+    /// True if there is no item.
+    pub const fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// The bytes between the parentheses.
+    pub const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+}
+
+impl<T> fmt::Debug for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({})", self.raw.escape_ascii())
+    }
+}
+
+/// Compared by the bytes it was written in.
+impl<T> PartialEq for List<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
+impl<'a, T> IntoIterator for List<'a, T> {
+    type Item = T;
+    type IntoIter = Items<'a, T>;
+    fn into_iter(self) -> Items<'a, T> {
+        self.iter()
+    }
+}
+
+/// Iterator over a [`List`].
+#[derive(Clone)]
+pub struct Items<'a, T> {
+    cursor: Cursor<'a>,
+    item: Item<'a, T>,
+}
+
+impl<T> Items<'_, T> {
+    /// True behind the last item: the end that a right list is walked to.
+    pub(crate) fn is_done(&self) -> bool {
+        self.cursor.is_empty()
+    }
+}
+
+impl<T> fmt::Debug for Items<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.cursor.rest().escape_ascii())
+    }
+}
+
+impl<T> Iterator for Items<'_, T> {
+    type Item = T;
+    fn next(&mut self) -> Option<T> {
+        if self.cursor.is_empty() {
+            return None;
+        }
+        let item = (self.item)(&mut self.cursor).ok()?;
+        self.cursor.eat(b' ');
+        Some(item)
+    }
+}
+
+/// One item kept as its bytes, parsed when asked for: how a search key holds another.
+pub struct Sub<'a, T> {
+    pub(crate) raw: &'a [u8],
+    pub(crate) item: Item<'a, T>,
+}
+
+impl<T> Copy for Sub<'_, T> {}
+impl<T> Clone for Sub<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Sub<'_, T> {
+    /// The item. `None` cannot happen for a `Sub` that the parser made.
+    pub fn parse(&self) -> Option<T> {
+        (self.item)(&mut Cursor::new(self.raw)).ok()
+    }
+}
+
+impl<T> fmt::Debug for Sub<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.raw.escape_ascii())
+    }
+}
+
+impl<T> PartialEq for Sub<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
 
 /// Whether a pair of parentheses may be empty.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! Commands about mailboxes: SELECT, CREATE, STATUS, LIST and their kin (RFC 9051 §6.3).
 
-use super::command::{
-    Command, List, ListCommand, ListReturn, ListSelect, SelectParam, StatusItem, Str,
-};
+use super::command::{Command, ListCommand, ListReturn, ListSelect, SelectParam, StatusItem, Str};
 use super::flag::use_attr;
-use super::lists::{Least, lone, parenthesized};
+use super::lists::{Least, List, lone, parenthesized};
 use super::number::{number64, nz_number};
 use super::sequence::known_set;
 use super::strings::{list_mailbox, mailbox, sp, word};

@@ -39,6 +39,7 @@ pub use append::{append_head, is_append};
 pub use base64::{SaslLine, decode_base64, initial_response, sasl_line};
 pub use command::*;
 pub use frame::{Frame, Framer, Limits};
+pub use lists::{Item, Items, List, Sub};
 pub use parse::{CommandError, Fault, command, idle_done};
 pub use search::SEARCH_DEPTH_MAX;
 pub use sequence::Ranges;

@@ -1,8 +1,8 @@
 //! `command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF`
 //! (RFC 9051 §9): from a whole frame to a [`Tagged`], borrowing from it.
 
-use super::command::{Command, List, Numbers, Str, Tagged};
-use super::lists::{Least, parenthesized, spaced};
+use super::command::{Command, Numbers, Str, Tagged};
+use super::lists::{Least, List, parenthesized, spaced};
 use super::mailbox::{create, list, lone_mailbox, lsub, rename, select, status};
 use super::strings::{astring, atom, end, is_atom_char, nstring, some, sp, tag, word};
 use super::{append, fetch, search, store};

@@ -4,10 +4,10 @@
 //! again, a key steps over its inner ones by counting parentheses. So no input costs more than its
 //! length times that depth, and nothing overflows the stack (pitfall 116).
 
-use super::command::{Command, Flag, Item, List, Numbers, SearchKey, SearchReturn, Str, Sub};
+use super::command::{Command, Flag, Numbers, SearchKey, SearchReturn, Str};
 use super::date::date;
 use super::flag::flag_keyword;
-use super::lists::{Least, parenthesized, spaced, step_over};
+use super::lists::{Item, Least, List, Sub, parenthesized, spaced, step_over};
 use super::number::{mod_sequence_valzer, number64};
 use super::sequence::set;
 use super::strings::{astring, quoted, sp, word};
