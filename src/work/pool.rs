@@ -78,7 +78,8 @@ impl Lane {
     fn threads_max(self) -> usize {
         let cores = available_parallelism().map_or(1, usize::from);
         match self {
-            Self::Auth | Self::Search => cores,
+            Self::Auth => (cores - 1).max(1), // a storm of logins leaves a core to the mail
+            Self::Search => cores,
             Self::Query => (cores * 2).clamp(4, 32),
             Self::Write => WRITE_THREADS_MAX,
             Self::Blob => cores.clamp(2, 4),

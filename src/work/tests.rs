@@ -17,7 +17,7 @@ use crate::job::{
 };
 use crate::mail::search::Query;
 use crate::mail::{Snapshot, UidRuns};
-use crate::model::{AccountId, Address, Flags, MailboxName, Secret, Uid};
+use crate::model::{AccountId, Address, Flags, MailboxName, ModSeq, Secret, Uid};
 use crate::store::{NewAccount, Opening, Store};
 
 /// A store with the account `bob@example.org` (password `secret`), and whoever runs jobs on it.
@@ -492,4 +492,45 @@ fn a_body_too_large_for_a_batch_is_searched_too() {
     let (mailbox, snapshot) = room.open("INBOX");
     let query = Arc::new(Query::Body("needle".into()));
     assert_eq!(room.search(mailbox, &query, snapshot.uids()).0, runs(&[1, 2]));
+}
+
+#[test] // pitfalls 83, 98
+fn many_at_once_see_their_own_changes_and_never_go_back() {
+    let room = Room::new();
+    let (mailbox, _) = room.open("INBOX");
+    let one_client = |client: u32| {
+        let (mut last, mut highest) = (Uid(0), ModSeq(0));
+        for round in 0..25 {
+            let uid = room.append("INBOX", format!("Subject: {client} {round}\r\n\r\n").as_bytes());
+            assert!(uid > last, "UIDs only grow");
+            last = uid;
+            let Reply::Current { snapshot } = room.run(Job::Refresh { mailbox }) else { panic!() };
+            assert!(snapshot.get(uid).is_some(), "a client sees what it was told is there");
+            let flags = FlagSet { flags: Flags::DELETED, keywords: Vec::new() };
+            let (uids, mode) = (runs(&[uid.0]), StoreMode::Add);
+            let store = Job::Store { mailbox, uids, mode, flags, unchanged_since: None };
+            let Reply::Stored { snapshot, mod_seq, .. } = room.run(store) else { panic!() };
+            assert!(snapshot.get(uid).unwrap().flags.contains(Flags::DELETED));
+            assert!(snapshot.head.highest_mod_seq >= mod_seq && mod_seq > highest);
+            highest = snapshot.head.highest_mod_seq;
+            if round % 2 == 0 {
+                let uids = Some(runs(&[uid.0]));
+                let expunge = Job::Expunge { mailbox, uids };
+                let Reply::Expunged { uids, snapshot } = room.run(expunge) else { panic!() };
+                assert_eq!(uids, runs(&[uid.0]));
+                assert!(snapshot.get(uid).is_none());
+                assert!(snapshot.head.highest_mod_seq > highest);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for client in 0..6 {
+            let one_client = &one_client;
+            scope.spawn(move || one_client(client));
+        }
+    });
+    let (_, snapshot) = room.open("INBOX");
+    let fresh = room.runner.store.load_snapshot(mailbox).unwrap();
+    assert_eq!(snapshot.iter().collect::<Vec<_>>(), fresh.iter().collect::<Vec<_>>());
+    assert_eq!((snapshot.len(), &snapshot.head), (6 * 12, &fresh.head));
 }
