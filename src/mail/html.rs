@@ -31,15 +31,19 @@ pub fn text_of(html: &str, out: &mut String) {
 }
 
 fn words(plain: &str, out: &mut String) {
-    let space = |c: char| c.is_ascii_whitespace();
-    let mut rest = plain;
-    while let Some(at) = rest.find(space) {
-        let (word, tail) = rest.split_at(at);
-        out.push_str(word);
+    let space = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
+    if space(plain.as_bytes().first()) {
         gap(out);
-        rest = tail.trim_start_matches(space);
     }
-    out.push_str(rest);
+    for (nth, word) in plain.split_ascii_whitespace().enumerate() {
+        if nth > 0 {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    if space(plain.as_bytes().last()) {
+        gap(out);
+    }
 }
 
 fn gap(out: &mut String) {

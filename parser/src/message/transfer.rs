@@ -158,8 +158,17 @@ impl QuotedPrintable {
             self.plain(plain, out);
             let Some((_, tail)) = tail.split_first() else { return };
             out.append(&mut self.spaces);
-            self.held.push(b'=');
-            rest = tail;
+            rest = match tail {
+                [high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    out.push(hex(*high) << 4 | hex(*low));
+                    tail
+                }
+                [b'\r', b'\n', tail @ ..] | [b'\n', tail @ ..] => tail,
+                tail => {
+                    self.held.push(b'='); // cut short by the end of the slice, or no escape
+                    tail
+                }
+            };
         }
     }
 
