@@ -34,6 +34,9 @@ pub const MESSAGE_IN_MEMORY_BYTES_MAX: usize = 64 * 1024;
 pub const SPOOL_CHUNK_BYTES: usize = 256 * 1024;
 /// Bytes of one slice of a body on its way out.
 pub const BODY_SLICE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of the header of an attached message that are read to pick fields from it; fields beyond are
+/// not found. The message's own header has no such bound.
+pub const PART_HEADER_BYTES_MAX: u64 = 1024 * 1024;
 /// Messages in one batch of a FETCH that reads the store.
 pub const FETCH_BATCH_MESSAGES_MAX: usize = 256;
 /// Wrong commands in one connection before it is closed.

@@ -376,3 +376,59 @@ fn an_old_change_is_no_news() {
     dialogue.step(Event::Changed(Change { mailbox: KEY, mod_seq: ModSeq(3) }));
     assert!(matches!(dialogue.job, Some(Job::Refresh { .. })));
 }
+
+/// A command that waits in the input while news are read is not asked for its literal twice.
+#[test]
+fn news_before_a_command_ask_for_nothing_twice() {
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, 1)]));
+    dialogue.step(Event::Changed(Change { mailbox: KEY, mod_seq: ModSeq(4) }));
+    dialogue.say("a UID SEARCH SUBJECT {1}\r\n");
+    dialogue.check("+ OK\r\n");
+    let whole = "a UID SEARCH SUBJECT {1}\r\nx\r\n";
+    dialogue.say(whole);
+    assert!(matches!(dialogue.job, Some(Job::Refresh { .. })));
+    dialogue.reply(Reply::Current { snapshot: snapshot([message(1, 1), message(3, 1)]) });
+    dialogue.check("* 2 EXISTS\r\n");
+    dialogue.say(whole);
+    dialogue.check("");
+    assert!(matches!(&dialogue.job, Some(Job::Search { among, .. }) if among.len() == 2));
+}
+
+/// pitfall 104: of an attached message too, when its body did not come along.
+#[test]
+fn fields_of_an_attached_message_are_read_and_picked() {
+    let inner = "From: a\r\nSubject: inner\r\n\r\ntext";
+    let text = format!(
+        "Content-Type: multipart/mixed; boundary=x\r\n\r\n\
+         --x\r\n\r\none\r\n--x\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--x--\r\n"
+    );
+    let map = parser::message::MessageMap::parse(text.as_bytes()).encode();
+    let size = u32::try_from(text.len()).expect("small");
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, size)]));
+    dialogue.say("a FETCH 1 BODY.PEEK[2.HEADER.FIELDS (Subject)]\r\n");
+    dialogue.reply(batch(vec![Fetched { map: Some(map.into()), ..fetched(1, size) }]));
+    while let Some(Job::ReadBody { offset, count, .. }) = &dialogue.job {
+        let at = usize::try_from(*offset).expect("small");
+        let end = at + usize::try_from(*count).expect("small").min(10);
+        dialogue.reply(Reply::Bytes(text.as_bytes()[at..end].into()));
+    }
+    dialogue.check(
+        "* 1 FETCH (BODY[2.HEADER.FIELDS (Subject)] {18}\r\nSubject: inner\r\n\r\n)\r\n\
+         a OK FETCH completed\r\n",
+    );
+}
+
+/// pitfall 102
+#[test]
+fn a_part_in_an_unknown_encoding_is_left_out() {
+    let text = "Content-Transfer-Encoding: x-odd\r\n\r\ntext";
+    let map = parser::message::MessageMap::parse(text.as_bytes()).encode();
+    let mut dialogue = Dialogue::selected(&snapshot([message(1, 9)]));
+    dialogue.say("a FETCH 1 (FLAGS BINARY.PEEK[1])\r\n");
+    dialogue.reply(batch(vec![Fetched { map: Some(map.into()), ..fetched(1, 9) }]));
+    let asked =
+        matches!(&dialogue.job, Some(Job::DecodePart { encoding, .. }) if encoding == "x-odd");
+    assert!(asked, "{:?}", dialogue.job);
+    dialogue.reply(Reply::Refused(crate::error::Refusal::UnknownEncoding));
+    dialogue.check("a NO [UNKNOWN-CTE] A part has an encoding unknown here\r\n");
+}

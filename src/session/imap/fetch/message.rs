@@ -19,7 +19,7 @@ use super::plan::{Asked, Plan, Wanted};
 use super::section::{self, Encoded, Place};
 use crate::error::{Fault, Refusal};
 use crate::job::{Fetched, Job, Reply};
-use crate::limits::BODY_SLICE_BYTES_MAX;
+use crate::limits::{BODY_SLICE_BYTES_MAX, PART_HEADER_BYTES_MAX};
 use crate::mail::section::EncodedPart;
 use crate::mail::{Snapshot, UidRuns, structure};
 use crate::model::{AccountId, Uid};
@@ -47,6 +47,15 @@ pub(super) enum Outcome {
     Needs(Job),
     /// The batch is done.
     Empty { next: Option<Uid> },
+}
+
+/// What came of one item.
+enum Item {
+    Told,
+    /// Its bytes must come first.
+    Needs(Transfer, Job),
+    /// The store did not bring what it was asked for.
+    Missing,
 }
 
 /// A literal's bytes stopped coming.
@@ -170,73 +179,23 @@ impl Current {
     /// Items from `at` on, until one needs a job. `Wrote` when the message is done.
     fn write(&mut self, plan: &Plan, account: AccountId, out: &mut Output) -> Outcome {
         if let Transfer::Inside { offset, left } = self.transfer {
-            return self.read(account, offset, left);
+            return Outcome::Needs(self.read(account, offset, left));
         }
         if let Transfer::Gathering { offset, left, .. } = self.transfer {
-            return self.read(account, offset, left);
+            return Outcome::Needs(self.read(account, offset, left));
         }
         while let Some(asked) = plan.asked.get(self.at) {
-            match asked {
-                Asked::Envelope => match self.fetched.envelope.clone() {
-                    Some(envelope) => self.put_text(b"ENVELOPE ", &envelope, out),
-                    None => return self.leave_out(Fault::ServerBug),
-                },
-                Asked::Structure { label, form } => {
-                    if self.map.is_none() {
-                        return self.leave_out(Fault::ServerBug);
-                    }
-                    self.put_label(label.as_bytes(), out);
-                    if let Some(map) = &self.map {
-                        structure::write(map, *form, out.buffer());
-                    }
+            match self.item(asked, account, out) {
+                Item::Told => self.at += 1,
+                Item::Needs(transfer, job) => {
+                    self.transfer = transfer;
+                    return Outcome::Needs(job);
                 }
-                Asked::Section(wanted) => {
-                    match section::place(&self.fetched, self.map.as_ref(), wanted) {
-                        Place::Absent => self.put_text(&wanted.label, b"NIL", out), // pitfall 100
-                        Place::Here { bytes, range } => {
-                            let bytes = bytes.get(range).unwrap_or_default();
-                            self.put_literal(wanted, bytes, out);
-                        }
-                        Place::Made(bytes) => self.put_literal(wanted, &bytes, out),
-                        Place::Stored(range) => {
-                            let (offset, count) = partial(range, wanted);
-                            if count == 0 {
-                                self.put_label(&wanted.label, out);
-                                out.put(b"{0}\r\n");
-                            } else {
-                                self.transfer = Transfer::Asked { offset, count };
-                                return self.read(account, offset, count);
-                            }
-                        }
-                        Place::StoredHeader(range) => {
-                            let (offset, left) = (range.start, range.end - range.start);
-                            self.transfer = Transfer::Gathering { bytes: Vec::new(), offset, left };
-                            return self.read(account, offset, left);
-                        }
-                        Place::Unknown => return self.leave_out(Fault::ServerBug),
-                    }
-                }
-                Asked::Binary(wanted) | Asked::BinarySize(wanted) => {
-                    match section::encoded(self.map.as_ref(), wanted) {
-                        Encoded::Absent if matches!(asked, Asked::Binary(_)) => {
-                            self.put_text(&wanted.label, b"NIL", out);
-                        }
-                        Encoded::Absent => self.put_text(&wanted.label, b"0", out),
-                        Encoded::Unknown => return self.leave_out(Fault::ServerBug),
-                        Encoded::Part(EncodedPart { range, encoding }) => {
-                            self.transfer = Transfer::Decoding;
-                            return Outcome::Needs(Job::DecodePart {
-                                account,
-                                blob: self.fetched.blob,
-                                offset: range.start,
-                                count: range.end - range.start,
-                                encoding,
-                            });
-                        }
-                    }
+                Item::Missing => {
+                    self.at += 1;
+                    return Outcome::Trouble(Trouble::Fault(Fault::ServerBug));
                 }
             }
-            self.at += 1;
         }
         if plan.asked.is_empty() {
             self.open(out);
@@ -245,6 +204,76 @@ impl Current {
             out.put(b")\r\n");
         }
         Outcome::Wrote
+    }
+
+    /// Tells one item, if what it needs is at hand.
+    fn item(&mut self, asked: &Asked, account: AccountId, out: &mut Output) -> Item {
+        match asked {
+            Asked::Envelope => {
+                let Some(envelope) = self.fetched.envelope.clone() else { return Item::Missing };
+                self.put_text(b"ENVELOPE ", &envelope, out);
+                Item::Told
+            }
+            Asked::Structure { label, form } => {
+                if self.map.is_none() {
+                    return Item::Missing;
+                }
+                self.put_label(label.as_bytes(), out);
+                if let Some(map) = &self.map {
+                    structure::write(map, *form, out.buffer());
+                }
+                Item::Told
+            }
+            Asked::Section(wanted) => self.section(wanted, account, out),
+            Asked::Binary(wanted) => self.binary(wanted, b"NIL", account, out),
+            Asked::BinarySize(wanted) => self.binary(wanted, b"0", account, out),
+        }
+    }
+
+    fn section(&mut self, wanted: &Wanted, account: AccountId, out: &mut Output) -> Item {
+        match section::place(&self.fetched, self.map.as_ref(), wanted) {
+            Place::Absent => self.put_text(&wanted.label, b"NIL", out), // pitfall 100
+            Place::Here { bytes, range } => {
+                self.put_literal(wanted, bytes.get(range).unwrap_or_default(), out);
+            }
+            Place::Made(bytes) => self.put_literal(wanted, &bytes, out),
+            Place::Stored(range) => {
+                let (offset, count) = partial(range, wanted);
+                if count > 0 {
+                    let transfer = Transfer::Asked { offset, count };
+                    return Item::Needs(transfer, self.read(account, offset, count));
+                }
+                self.put_literal(wanted, b"", out);
+            }
+            Place::StoredHeader(range) => {
+                let left = (range.end - range.start).min(PART_HEADER_BYTES_MAX);
+                let job = self.read(account, range.start, left);
+                let (bytes, offset) = (Vec::new(), range.start);
+                return Item::Needs(Transfer::Gathering { bytes, offset, left }, job);
+            }
+            Place::Unknown => return Item::Missing,
+        }
+        Item::Told
+    }
+
+    fn binary(
+        &mut self,
+        wanted: &Wanted,
+        absent: &[u8],
+        account: AccountId,
+        out: &mut Output,
+    ) -> Item {
+        match section::encoded(self.map.as_ref(), wanted) {
+            Encoded::Absent => self.put_text(&wanted.label, absent, out),
+            Encoded::Unknown => return Item::Missing,
+            Encoded::Part(EncodedPart { range, encoding }) => {
+                let (offset, count) = (range.start, range.end - range.start);
+                let blob = self.fetched.blob;
+                let job = Job::DecodePart { account, blob, offset, count, encoding };
+                return Item::Needs(Transfer::Decoding, job);
+            }
+        }
+        Item::Told
     }
 
     fn take(
@@ -319,15 +348,9 @@ impl Current {
         }
     }
 
-    fn read(&self, account: AccountId, offset: u64, left: u64) -> Outcome {
+    fn read(&self, account: AccountId, offset: u64, left: u64) -> Job {
         let count = left.min(BODY_SLICE_BYTES_MAX as u64);
-        Outcome::Needs(Job::ReadBody { account, blob: self.fetched.blob, offset, count })
-    }
-
-    /// An item that cannot be told: the others still are.
-    fn leave_out(&mut self, fault: Fault) -> Outcome {
-        self.at += 1;
-        Outcome::Trouble(Trouble::Fault(fault))
+        Job::ReadBody { account, blob: self.fetched.blob, offset, count }
     }
 
     fn open(&mut self, out: &mut Output) {
