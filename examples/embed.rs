@@ -38,8 +38,17 @@ impl DeliveryHook for Notify {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let temporary = || std::env::temp_dir().join(format!("sora-embed-{}", std::process::id()));
+    let folder = std::env::args_os().nth(1).map_or_else(temporary, PathBuf::from);
+    run(folder)?.iter().for_each(|line| println!("{line}"));
+    Ok(())
+}
+
+/// Does it all; returns what there is to tell.
+pub(crate) fn run(data_dir: PathBuf) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut told = Vec::new();
     let (arrivals_in, arrivals) = channel();
-    let mut config = Config { data_dir: data_dir(), ..Config::default() };
+    let mut config = Config { data_dir, ..Config::default() };
     for listener in [&mut config.servers.imap.listener, &mut config.servers.lmtp.listener] {
         listener.start = true;
         listener.addr = Some(Listen::loopback(0));
@@ -60,24 +69,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     lmtp.say("DATA", "354 ")?;
     lmtp.say("Subject: The engine\r\n\r\nIt runs.\r\n.", "250 ")?;
     let arrival = arrivals.recv()?;
-    println!("delivered to {}: UID {}, {} bytes", arrival.recipient, arrival.uid, arrival.bytes);
+    told.push(format!("delivered to {}: UID {}", arrival.recipient, arrival.uid));
 
     let mut imap = Peer::connect(server.address(Service::Imap))?;
     imap.say("a LOGIN ada@example.org 246-810", "a OK")?;
     imap.say("b SELECT INBOX", "b OK")?;
-    for line in imap.say("c FETCH * BODY.PEEK[TEXT]", "c OK")? {
-        println!("read: {line}");
-    }
+    told.extend(imap.say("c FETCH * BODY.PEEK[TEXT]", "c OK")?);
     imap.say("d LOGOUT", "d OK")?;
 
     server.shutdown();
-    println!("stopped");
-    Ok(())
-}
-
-fn data_dir() -> PathBuf {
-    let temporary = || std::env::temp_dir().join(format!("sora-embed-{}", std::process::id()));
-    std::env::args_os().nth(1).map_or_else(temporary, PathBuf::from)
+    Ok(told)
 }
 
 /// The other side of a line protocol.
