@@ -363,6 +363,90 @@ mod tests {
     }
 
     #[test]
+    fn every_key_of_the_original_is_taken() {
+        let text = r#"
+log_output = "stderr"
+[database]
+host="localhost"
+port="5432"
+user="postgres"
+password=""
+name="sora_mail_db"
+tls=false
+log_queries=false
+[s3]
+endpoint="e"
+access_key="a"
+secret_key="s"
+bucket="b"
+trace=false
+encrypt=false
+encryption_key=""
+disable_tls=false
+[local_cache]
+path="/tmp/sora/cache"
+capacity="1gb"
+max_object_size="5mb"
+[uploader]
+path="/tmp/sora/uploads"
+batch_size=20
+concurrency=10
+max_attempts=5
+retry_interval="30s"
+[cleanup]
+grace_period="14d"
+wake_interval="1h"
+max_age_restriction=""
+[servers]
+debug=false
+[servers.imap]
+start=true
+addr=":143"
+append_limit="25mb"
+master_username=""
+master_password=""
+master_sasl_username=""
+master_sasl_password=""
+tls=false
+tls_cert_file=""
+tls_key_file=""
+tls_verify=true
+[servers.lmtp]
+start=true
+addr=":24"
+external_relay=""
+tls=false
+tls_use_starttls=false
+tls_cert_file=""
+tls_key_file=""
+tls_verify=true
+[servers.pop3]
+start=true
+addr=":110"
+tls=false
+tls_cert_file=""
+tls_key_file=""
+tls_verify=true
+[servers.managesieve]
+start=true
+addr=":4190"
+insecure_auth=false
+max_script_size="16kb"
+tls=false
+tls_use_starttls=false
+tls_cert_file=""
+tls_key_file=""
+tls_verify=true
+"#;
+        let draft = Draft::parse(text, Path::new("config.toml")).expect("TOML");
+        let (mut config, warnings) = draft.finish().expect("all keys are known");
+        assert_eq!(warnings.len(), 1);
+        config.servers.imap.listener.start = false;
+        config.servers.lmtp.listener.start = false;
+        assert_eq!(config, Config::default()); // the original's defaults are ours
+    }
+
+    #[test]
     fn tls_on_addr_is_implicit_unless_starttls_is_asked_for() {
         let sockets = |text: &str| {
             let text = format!("[servers.lmtp]\nstart = true\n{text}");
