@@ -110,7 +110,7 @@ pub const READERS_MAX: usize = 16;
 /// KiB of pages that the writer's connection keeps.
 pub const WRITER_CACHE_KIB: usize = 16 * 1024;
 /// KiB of pages that each reading connection keeps.
-pub const READER_CACHE_KIB: usize = 4 * 1024;
+pub const READER_CACHE_KIB: usize = 2 * 1024;
 /// Statements that a connection keeps prepared: more than there are.
 pub const PREPARED_STATEMENTS_MAX: usize = 256;
 /// Pages in the write-ahead log after which they are copied home.

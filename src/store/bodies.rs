@@ -85,9 +85,10 @@ impl Bodies {
             bytes += read as u64;
         }
         file.sync_all()?;
+        crash_point!("body: file written, not named");
         fs::rename(&temporary, self.path(blob))?;
         File::open(&dir)?.sync_all()?;
-        crash_point!("body: file written, not named by a message");
+        crash_point!("body: file named, no message yet");
         Ok((bytes, hash.finalize().into()))
     }
 

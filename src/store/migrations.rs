@@ -14,7 +14,7 @@ pub(super) fn run(db: &mut Db) -> Result<(), Failure> {
     run_steps(db, &STEPS)
 }
 
-fn run_steps(db: &mut Db, steps: &[&str]) -> Result<(), Failure> {
+pub(super) fn run_steps(db: &mut Db, steps: &[&str]) -> Result<(), Failure> {
     db.command("BEGIN IMMEDIATE", DOING)?;
     let done = steps_missing(db, steps).and_then(|missing| {
         missing.iter().try_for_each(|step| {

@@ -153,7 +153,7 @@ pub(in crate::store) struct Db {
 }
 
 impl Db {
-    fn open(file: &Path) -> Result<Self, Failure> {
+    pub(in crate::store) fn open(file: &Path) -> Result<Self, Failure> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;

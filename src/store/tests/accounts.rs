@@ -68,6 +68,16 @@ fn further_addresses_and_a_new_primary() {
     assert_eq!(store.account_by_address(&me).unwrap().unwrap().password_hash, "{X}hash");
 }
 
+#[test] // pitfall 138
+fn two_primaries_are_impossible() {
+    let store = fixture();
+    store.add_address(store.account, new_account("b@example.org"), Rank::Further).unwrap();
+    let both = store.0.engine.write::<_, Failure>("test", engine::Weight::Bytes(0), |tx| {
+        tx.execute("UPDATE credentials SET is_primary = 1", &[])
+    });
+    assert!(both.is_err());
+}
+
 #[test]
 fn nobody_is_nobody() {
     let store = fixture();

@@ -100,6 +100,51 @@ fn a_moved_message_leaves_nothing_to_restore() {
     assert!(retained.messages.is_empty());
 }
 
+#[test] // pitfall 45
+fn a_body_stays_for_its_other_copies() {
+    let store = fixture();
+    store.append_with("INBOX", Flags::DELETED, &[]);
+    let inbox = store.key("INBOX");
+    store.copy(store.transfer("INBOX", &[1], "Archive")).unwrap();
+    store.expunge(inbox, None).unwrap();
+    let wants = Wants { body: true, ..Wants::default() };
+    let copy = store.fetch(store.key("Archive"), &uids(&[1]), wants).unwrap().messages.remove(0);
+    assert!(copy.body.is_some());
+    let refs = store.0.engine.read::<_, Failure>("test", |tx| {
+        tx.query_one("SELECT refs FROM blobs", &[], |row| row.int(0))
+    });
+    assert_eq!(refs.unwrap(), Some(2)); // one of them restorable
+}
+
+#[test] // pitfall 43
+fn age_counts_from_the_first_arrival() {
+    let store = fixture();
+    store.append_many("INBOX", 3);
+    let age = |tx: &mut engine::Tx<'_>| {
+        tx.execute("UPDATE messages SET arrived_at = uid * 1000", &[])?;
+        tx.execute("UPDATE mailboxes SET oldest_arrived = 1000 WHERE mailbox_id = 1", &[])
+    };
+    store.0.engine.write::<_, Failure>("test", engine::Weight::Bytes(0), age).unwrap();
+    store.append("Archive");
+    store.copy(store.transfer("INBOX", &[2], "Archive")).unwrap();
+    store.move_messages(store.transfer("INBOX", &[3], "Trash")).unwrap();
+    let oldest = |mailbox: &str| {
+        let key = store.key(mailbox);
+        let oldest = store.0.engine.read::<_, Failure>("test", |tx| {
+            tx.query_one(
+                "SELECT m.oldest_arrived, MIN(x.arrived_at) FROM mailboxes m
+                 JOIN messages x ON x.account_id = m.account_id AND x.mailbox_id = m.mailbox_id
+                 WHERE m.mailbox_id = $1 GROUP BY m.oldest_arrived",
+                &[engine::Value::Int(key.mailbox.0)],
+                |row| Ok((row.int(0)?, row.int(1)?)),
+            )
+        });
+        oldest.unwrap().unwrap()
+    };
+    assert_eq!(oldest("Archive"), (2_000, 2_000));
+    assert_eq!(oldest("Trash"), (3_000, 3_000));
+}
+
 #[test] // pitfall 88
 fn moves_to_and_fro_at_once_come_to_an_end() {
     let store = fixture();

@@ -76,6 +76,19 @@ fn a_name_used_again_is_another_mailbox() {
     assert_eq!(store.names(), ["ab"]);
 }
 
+#[test] // pitfall 72
+fn deleting_a_mailbox_leaves_its_messages_to_the_cleaner() {
+    let store = fixture();
+    store.append_many("Trash", 3);
+    store.delete("Trash").unwrap();
+    let left = store.0.engine.read::<_, Failure>("test", |tx| {
+        tx.query_one("SELECT COUNT(*) FROM messages", &[], |row| row.int(0))
+    });
+    assert_eq!(left.unwrap(), Some(3));
+    let [account] = store.list_accounts().unwrap().try_into().unwrap();
+    assert_eq!((account.messages, account.mailboxes), (0, 5));
+}
+
 #[test] // pitfall 71
 fn delete_refuses_inbox_and_parents() {
     let store = fixture();

@@ -131,9 +131,13 @@ impl Fixture {
     }
 
     fn append_many(&self, mailbox: &str, count: u32) {
-        for _ in 0..count {
-            self.append(mailbox);
-        }
+        let delivery = || Delivery {
+            message: self.message(mailbox, b"A: b\r\n\r\nc\r\n"),
+            if_missing: IfMissing::Inbox,
+            digest: None,
+        };
+        let answers = self.store.deliver((0..count).map(|_| delivery()).collect());
+        assert!(answers.iter().all(Result::is_ok));
     }
 
     fn info(&self, mailbox: &str) -> MailboxInfo {

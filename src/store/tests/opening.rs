@@ -55,6 +55,22 @@ fn all_is_there_after_closing() {
 }
 
 #[test]
+fn a_migration_that_fails_leaves_the_schema_as_it_was() {
+    let dir = TemporaryDir::new();
+    let mut db = engine::Db::open(&dir.path().join("sora.db")).unwrap();
+    let first = "CREATE TABLE a (b BIGINT); INSERT INTO a VALUES (1);";
+    let steps = [first, "ALTER TABLE a ADD COLUMN c TEXT; INSERT INTO nowhere VALUES (1)"];
+    migrations::run_steps(&mut db, &steps).unwrap_err();
+    assert!(db.tx("test").query("SELECT b FROM a", &[], |_| Ok(())).is_err());
+    migrations::run_steps(&mut db, &[first]).unwrap();
+    migrations::run_steps(&mut db, &[first]).unwrap();
+    migrations::run_steps(&mut db, &[first, "UPDATE a SET b = b + 1"]).unwrap();
+    migrations::run_steps(&mut db, &[first, "UPDATE a SET b = b + 1"]).unwrap();
+    let count = db.tx("test").query_one("SELECT b FROM a", &[], |row| row.int(0));
+    assert_eq!(count.unwrap(), Some(2));
+}
+
+#[test]
 fn a_newer_schema_is_refused() {
     let dir = TemporaryDir::new();
     drop(Store::open(dir.path(), Opening::Daemon).unwrap());
