@@ -71,7 +71,7 @@ impl Courier {
         via: Via<'_>,
         sender: &str,
         recipients: &[Recipient],
-        message: &[u8],
+        mut message: Vec<u8>,
         repeats: Repeats,
     ) -> (Vec<Answer>, Vec<Change>) {
         let Some(queue_id) = queue_id() else {
@@ -86,28 +86,44 @@ impl Courier {
             queue_id: &queue_id,
             waiting: Vec::new(),
             waiting_bytes: 0,
-            answers: vec![Ok(()); recipients.len()],
+            answers: vec![Err(DeliveryProblem::Failed(Fault::ServerBug)); recipients.len()],
             changes: Vec::new(),
         };
-        let journey = Journey::of(message);
+        let journey = Journey::of(&message);
+        let is_a_loop: Vec<bool> =
+            recipients.iter().map(|recipient| journey.is_a_loop(&recipient.given)).collect();
+        let recognised = repeats == Repeats::Recognise && journey.has_received();
         // One hash of the message for all; whether one or many are left at a retry must not matter.
-        let received = digest(&SHA256, message);
-        for (nth, recipient) in recipients.iter().enumerate() {
-            if journey.is_a_loop(&recipient.given) {
-                log::warn!("deliver: {queue_id} to {} goes in circles", shown(&recipient.given));
+        let received = recognised.then(|| digest(&SHA256, &message));
+        let last = is_a_loop.iter().rposition(|is_a_loop| !is_a_loop);
+        for (nth, (recipient, is_a_loop)) in recipients.iter().zip(is_a_loop).enumerate() {
+            let given = &recipient.given;
+            if is_a_loop {
+                log::warn!("deliver: {queue_id} to {} goes in circles", shown(given));
                 round.answer(nth, Err(DeliveryProblem::Refused(Refusal::MailLoop)));
                 continue;
             }
-            let lines = trace.lines(via, sender, &recipient.given);
-            let body = [lines.as_bytes(), message].concat();
-            let recognised = repeats == Repeats::Recognise && journey.has_received();
-            let digest = recognised
-                .then(|| DeliveryDigest::new(sender, &recipient.given, received.as_ref()));
+            let lines = trace.lines(via, sender, given).into_bytes();
+            let body = in_front(lines, &mut message, last == Some(nth));
+            let digest = received
+                .as_ref()
+                .map(|received| DeliveryDigest::new(sender, given, received.as_ref()));
             round.add(nth, recipient, body, digest);
         }
         round.commit();
         (round.answers, round.changes)
     }
+}
+
+/// `lines` and `message` as one; the last copy takes the message itself, so that a large one is in
+/// memory once.
+fn in_front(lines: Vec<u8>, message: &mut Vec<u8>, is_last: bool) -> Vec<u8> {
+    if !is_last {
+        return [lines.as_slice(), message].concat();
+    }
+    let mut body = std::mem::take(message);
+    body.splice(0..0, lines);
+    body
 }
 
 impl Courier {

@@ -185,8 +185,8 @@ pub fn deliver_now(
         hook: None,
     };
     let recipient = Recipient { account: found.account, given: to.to_owned(), detail: None };
-    let (answers, changes) =
-        courier.deliver(trace::Via::Local, sender, &[recipient], message, deliver::Repeats::Keep);
+    let (via, repeats) = (trace::Via::Local, deliver::Repeats::Keep);
+    let (answers, changes) = courier.deliver(via, sender, &[recipient], message.to_vec(), repeats);
     notify::tell(&settings.data_dir, &changes);
     match answers.first() {
         Some(Ok(())) => Ok(()),

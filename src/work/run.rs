@@ -283,7 +283,7 @@ impl Runner {
         };
         let (via, repeats) = (Via::Lmtp(envelope), Repeats::Recognise);
         let (answers, _) =
-            self.courier.deliver(via, &envelope.sender, recipients, &message, repeats);
+            self.courier.deliver(via, &envelope.sender, recipients, message, repeats);
         Reply::Delivered(answers)
     }
 }

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::Fault;
 use crate::job::{Body, Ticket};
 
+/// Room for the trace lines of most deliveries, so that a large message is not copied for them.
+const TRACE_BYTES: usize = 1_024;
+
 /// The directory and its bound. Shared by clones.
 #[derive(Clone, Debug)]
 pub(super) struct Spool {
@@ -107,7 +110,7 @@ pub(super) fn read(body: Body) -> Result<Vec<u8>, Fault> {
 
 fn read_back(spooled: &mut Spooled) -> io::Result<Vec<u8>> {
     let bytes = usize::try_from(spooled.bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let mut all = Vec::with_capacity(bytes);
+    let mut all = Vec::with_capacity(bytes.saturating_add(TRACE_BYTES));
     spooled.file.seek(SeekFrom::Start(0))?;
     spooled.file.read_to_end(&mut all)?;
     if all.len() == bytes { Ok(all) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
