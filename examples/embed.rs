@@ -40,8 +40,8 @@ impl DeliveryHook for Notify {
 fn main() -> Result<(), Box<dyn Error>> {
     let temporary = || std::env::temp_dir().join(format!("sora-embed-{}", std::process::id()));
     let folder = std::env::args_os().nth(1).map_or_else(temporary, PathBuf::from);
-    run(folder)?.iter().for_each(|line| println!("{line}"));
-    Ok(())
+    let told = run(folder)?;
+    Ok(writeln!(std::io::stdout(), "{}", told.join("\n"))?)
 }
 
 /// Does it all; returns what there is to tell.

@@ -50,7 +50,7 @@ fn serve() -> Result<(), String> {
         print(&first_run::banner(&server, first.as_ref(), &program))?;
     } else {
         let serving = server.serving().iter();
-        serving.for_each(|serving| log::info!("net: {:?} at {}", serving.service, serving.at));
+        serving.for_each(|serving| log::info!("net: {} at {}", serving.service, serving.at));
     }
     wait_for_the_end(&mut signals, &server, &stopping);
     server.shutdown();

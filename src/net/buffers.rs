@@ -109,22 +109,32 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// Gives a buffer memory if it has none.
+    /// Gives a buffer its full memory, if it has none or was shrunk.
     pub(super) fn lend_input(&mut self, input: &mut Input) {
-        if input.bytes.is_empty() {
+        if input.bytes.len() < INPUT_BYTES {
             let pooled = self.inputs.pop();
             self.pooled_bytes -= pooled.as_ref().map_or(0, |input| input.bytes.len());
-            *input = pooled.unwrap_or_else(|| Input::with_capacity(INPUT_BYTES));
+            let mut lent = pooled.unwrap_or_else(|| Input::with_capacity(INPUT_BYTES));
+            lent.put_at_start(input.waiting());
+            *input = lent;
         }
     }
 
-    /// Takes a buffer's memory back if nothing waits in it.
+    /// Takes a buffer's memory back. A little that waits for its rest gets just the room it needs: a
+    /// peer that sends half a line and sleeps must not hold more.
     pub(super) fn return_input(&mut self, input: &mut Input) {
-        if !input.bytes.is_empty() && input.is_empty() {
-            let input = std::mem::take(input);
-            if input.bytes.len() == INPUT_BYTES && self.keeps(input.bytes.len()) {
-                self.inputs.push(input);
-            }
+        if input.len() > INPUT_BYTES / 8 || input.bytes.len() < INPUT_BYTES {
+            return;
+        }
+        let mut rest = Input::default();
+        if !input.is_empty() {
+            rest = Input::with_capacity(input.len());
+            rest.put_at_start(input.waiting());
+            input.take(input.len());
+        }
+        let whole = std::mem::replace(input, rest);
+        if whole.bytes.len() == INPUT_BYTES && self.keeps(INPUT_BYTES) {
+            self.inputs.push(whole);
         }
     }
 
@@ -182,15 +192,19 @@ mod tests {
         let mut input = Input::default();
         buffers.return_input(&mut input); // has none to give
         buffers.lend_input(&mut input);
-        input.put(b"x");
+        input.put(b"xy");
         buffers.return_input(&mut input);
-        assert_eq!(input.waiting(), b"x");
-        input.take(1);
-        buffers.return_input(&mut input);
-        assert!(input.bytes.is_empty());
+        assert_eq!((input.waiting(), input.bytes.len()), (&b"xy"[..], 2), "no more than it needs");
         assert_eq!(buffers.inputs.len(), 1);
         buffers.lend_input(&mut input);
+        assert_eq!((input.waiting(), input.bytes.len()), (&b"xy"[..], INPUT_BYTES));
         assert_eq!((buffers.inputs.len(), buffers.pooled_bytes), (0, 0));
+        input.put(&[b'z'; INPUT_BYTES / 8]);
+        buffers.return_input(&mut input);
+        assert_eq!(input.bytes.len(), INPUT_BYTES, "more than a little");
+        input.take(input.len());
+        buffers.return_input(&mut input);
+        assert_eq!((input.bytes.len(), buffers.inputs.len()), (0, 1));
 
         let mut large = Vec::with_capacity(POOLED_BUFFER_BYTES_MAX + 1);
         buffers.return_output(&mut large);

@@ -250,7 +250,9 @@ impl Connection {
             log::debug!("net: a connection failed: {error}");
             return Outcome::Over;
         }
-        turn.buffers.return_input(&mut self.input);
+        if self.state != State::Working {
+            turn.buffers.return_input(&mut self.input); // the reply, and with it the rest, is near
+        }
         turn.buffers.return_output(&mut self.output);
         if let Some(tls) = &mut self.tls {
             turn.buffers.return_input(&mut tls.incoming);
@@ -381,7 +383,7 @@ impl Connection {
             return Ok(Progress::Made);
         }
         self.flush(turn)?;
-        if self.is_ended {
+        if self.is_ended || self.shutdown {
             return Ok(Progress::Over);
         }
         if !self.has_more() {

@@ -101,6 +101,8 @@ pub(super) struct EventLoop {
     /// Listeners with more to accept at once.
     accepting: VecDeque<usize>,
     accept_paused_until: Option<Tick>,
+    /// The last attempt failed, and was logged.
+    accept_fails: bool,
     watchers: HashMap<MailboxKey, Vec<Token>>,
     letters: Letters,
     fired: Vec<u32>,
@@ -134,6 +136,7 @@ impl EventLoop {
             ready: VecDeque::new(),
             accepting: VecDeque::new(),
             accept_paused_until: None,
+            accept_fails: false,
             watchers: HashMap::new(),
             letters: Letters::default(),
             fired: Vec::new(),
@@ -357,11 +360,15 @@ impl EventLoop {
                 Ok(Some(accepted)) => accepted,
                 Ok(None) => return false,
                 Err(error) => {
-                    log::error!("net: cannot accept connections: {error}; pausing");
+                    if !self.accept_fails {
+                        log::error!("net: cannot accept connections for now: {error}");
+                    }
+                    self.accept_fails = true;
                     self.accept_paused_until = Some(self.now.saturating_add(ACCEPT_PAUSE_SECONDS));
                     return false;
                 }
             };
+            self.accept_fails = false;
             let Some(place) = self.shared.admission.admit(peer) else { continue };
             let door = Arc::clone(&listener.door);
             let target = if listener.goes_round { self.next_loop } else { self.index };

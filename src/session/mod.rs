@@ -10,6 +10,7 @@ pub mod imap;
 pub mod lmtp;
 mod output;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -77,6 +78,17 @@ pub enum Service {
     /// For the tests of `net`.
     #[cfg(test)]
     Echo,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Imap => "imap",
+            Self::Lmtp => "lmtp",
+            #[cfg(test)]
+            Self::Echo => "echo",
+        })
+    }
 }
 
 /// A session of any protocol, closed: whoever drives one knows them all. Boxed inside, so that a
