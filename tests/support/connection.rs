@@ -187,6 +187,18 @@ impl Connection {
 
     /// One transaction; a reply for each recipient that was accepted.
     pub(crate) fn deliver(&mut self, to: &[&str], message: &[u8]) -> io::Result<Vec<String>> {
+        let mut replies = Vec::new();
+        self.deliver_into(to, message, &mut replies)?;
+        Ok(replies)
+    }
+
+    /// The same; `replies` has what came before the connection broke.
+    pub(crate) fn deliver_into(
+        &mut self,
+        to: &[&str],
+        message: &[u8],
+        replies: &mut Vec<String>,
+    ) -> io::Result<()> {
         self.ask("MAIL FROM:<sender@example.org>")?;
         let mut accepted = 0;
         for address in to {
@@ -198,7 +210,10 @@ impl Connection {
             return Err(io::Error::other(reply));
         }
         self.send(&dotted(message))?;
-        (0..accepted).map(|_| self.reply()).collect()
+        for _ in 0..accepted {
+            replies.push(self.reply()?);
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connection::PATIENCE;
 use super::home::Home;
@@ -70,18 +70,14 @@ impl Daemon {
     /// Waits until it has died by itself; `None` if it does not.
     pub(crate) fn wait_for_death(&mut self, patience: Duration) -> Option<ExitStatus> {
         // Its stderr ends when it does: no need to look again and again.
+        let end = Instant::now() + patience;
         loop {
-            match self.log.recv_timeout(patience) {
+            match self.log.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(_line) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.child.wait().ok(),
                 Err(RecvTimeoutError::Timeout) => return None,
             }
         }
-    }
-
-    /// True if it has died.
-    pub(crate) fn is_dead(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
     /// SIGTERM, and its end within the grace.

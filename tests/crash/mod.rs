@@ -1,0 +1,122 @@
+//! `kill -9` at every named point, and at random: what was answered 250 or OK is there, once; what
+//! was not is absent or whole; and `sora-admin check` finds nothing (invariant 5).
+//!
+//! The points are found in the source, so none is forgotten. A point that the load below does not
+//! reach fails the test: then the load lacks something.
+
+mod ledger;
+mod load;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::daemon::Daemon;
+use crate::support::home::Home;
+use crate::support::random::Random;
+use ledger::Ledger;
+
+/// A load that runs so long has missed the point.
+const LOAD_SECONDS_MAX: u64 = 30;
+/// Kills at random in `make test`, and in `make soak`.
+const KILLS: usize = 4;
+const KILLS_SOAKING: usize = 60;
+
+#[test]
+#[cfg_attr(not(feature = "crash_points"), ignore = "the points are not compiled in")]
+fn every_named_point() {
+    let points = points();
+    assert!(points.len() >= 5, "crash points found: {points:?}");
+    let wanted = std::env::var("SORA_CRASH_AT").ok();
+    let mut failures = Vec::new();
+    for point in points.iter().filter(|point| wanted.as_ref().is_none_or(|only| only == *point)) {
+        println!("{point}");
+        if let Err(why) = die_at(point) {
+            failures.push(format!("{point}: {why}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn at_random() {
+    let soaking = std::env::var_os("SORA_SOAK").is_some();
+    let mut random = Random::new(std::process::id().into());
+    let home = Home::new("", "");
+    let mut ledger = Ledger::new();
+    let daemon = Daemon::start(&home);
+    load::prepare(&home, &daemon);
+    drop(daemon); // killed, too
+    for kill in 0..if soaking { KILLS_SOAKING } else { KILLS } {
+        let mut daemon = Daemon::start(&home);
+        let running = load::start(&daemon, &ledger, Duration::from_secs(LOAD_SECONDS_MAX));
+        let patience = Duration::from_millis(20 + random.below(400) as u64);
+        let died = daemon.wait_for_death(patience);
+        assert!(died.is_none(), "kill {kill}: it died by itself: {died:?}");
+        daemon.kill();
+        running.finish(&mut ledger);
+        let daemon = Daemon::start(&home);
+        let verified = ledger.verify(&daemon);
+        daemon.stop();
+        assert_eq!(verified, Ok(()), "kill {kill}");
+        home.check();
+    }
+}
+
+/// Loads a daemon until it dies at `point`, and looks at what is left.
+fn die_at(point: &str) -> Result<(), String> {
+    let home = Home::new("", "");
+    match Daemon::start_to_crash(&home, Some(point)) {
+        Ok(daemon) => daemon.stop(),
+        Err(log) if log.contains("unix_wait_status(9)") => {} // a point of the start; what follows must work
+        Err(log) => return Err(format!("it does not start: {log}")),
+    }
+    let daemon = Daemon::start(&home);
+    load::prepare(&home, &daemon);
+    daemon.stop();
+    let mut ledger = Ledger::new();
+    if let Ok(mut daemon) = Daemon::start_to_crash(&home, Some(point)) {
+        let seconds = if is_of_the_start(point) { 0 } else { LOAD_SECONDS_MAX };
+        let running = load::start(&daemon, &ledger, Duration::from_secs(seconds));
+        running.finish(&mut ledger);
+        match daemon.wait_for_death(Duration::from_secs(5)) {
+            Some(status) if status.signal() == Some(9) => {}
+            Some(status) => return Err(format!("it died otherwise: {status}")),
+            None if is_of_the_start(point) => daemon.kill(),
+            None => return Err("the load does not reach it".to_owned()),
+        }
+    }
+    let daemon = Daemon::start(&home);
+    ledger.verify(&daemon)?;
+    // Life goes on.
+    let running = load::start(&daemon, &ledger, Duration::from_millis(200));
+    running.finish(&mut ledger);
+    ledger.verify(&daemon)?;
+    daemon.stop();
+    home.admin(&["check"]).map(drop)
+}
+
+fn is_of_the_start(point: &str) -> bool {
+    point.starts_with("migration:")
+}
+
+/// Every `crash_point!("…")` below `src`.
+fn points() -> Vec<String> {
+    let mut points = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of the source") {
+            let path = entry.expect("an entry of the source").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let named = text.split("crash_point!(\"").skip(1);
+            points.extend(named.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+    points.sort();
+    points.dedup();
+    points
+}
