@@ -6,14 +6,32 @@
 
 use memchr::{memchr, memchr2, memmem};
 
-/// Elements whose content no reader sees.
-const HIDDEN: [&str; 4] = ["script", "style", "head", "template"];
+/// What a tag does to the text around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Element {
+    /// Its content is not shown.
+    Hidden,
+    /// Inside a line: it does not part words.
+    Inline,
+    /// It parts words.
+    Block,
+}
 
-/// Elements inside a line: their tags do not part words.
-const INLINE: [&str; 20] = [
-    "a", "abbr", "b", "big", "cite", "code", "em", "font", "i", "ins", "kbd", "mark", "s", "small",
-    "span", "strong", "sub", "sup", "u", "wbr",
-];
+impl Element {
+    fn named(name: &[u8]) -> Self {
+        let mut lower = [0; 8];
+        let Some(lower) = lower.get_mut(..name.len()) else { return Self::Block };
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        match &*lower {
+            b"script" | b"style" | b"head" | b"template" => Self::Hidden,
+            b"a" | b"abbr" | b"b" | b"big" | b"cite" | b"code" | b"em" | b"font" | b"i"
+            | b"ins" | b"kbd" | b"mark" | b"s" | b"small" | b"span" | b"strong" | b"sub"
+            | b"sup" | b"u" | b"wbr" => Self::Inline,
+            _ => Self::Block,
+        }
+    }
+}
 
 /// Appends the text of `html`; runs of white space are one space.
 pub fn text_of(html: &str, out: &mut String) {
@@ -69,15 +87,12 @@ fn tag<'a>(text: &'a str, out: &mut String) -> &'a str {
     }
     let name_len = named.bytes().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(named.len());
     let name = named.get(..name_len).unwrap_or("");
-    let is = |word: &&str| name.eq_ignore_ascii_case(word);
-    if !INLINE.iter().any(&is) {
+    let element = Element::named(name.as_bytes());
+    if element != Element::Inline {
         gap(out);
     }
     let behind = tag_end(named).and_then(|end| named.get(end..)).unwrap_or("");
-    match HIDDEN.iter().find(|word| is(word)) {
-        Some(hidden) if !closing => behind_element(behind, hidden),
-        _ => behind,
-    }
+    if element == Element::Hidden && !closing { behind_element(behind, name) } else { behind }
 }
 
 /// Where the tag's `>` ends, quoted attributes respected.

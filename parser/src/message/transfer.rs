@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use memchr::memchr;
+use memchr::memchr2;
 
 /// Values of base64 characters; 64 for padding, 255 for what is skipped.
 const VALUES: [u8; 256] = values();
@@ -114,7 +114,8 @@ fn fours<'a>(input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
 pub struct QuotedPrintable {
     /// A `=` and what follows it, as far as it has come: at most 2 bytes behind the `=`.
     held: Vec<u8>,
-    /// Spaces that count only if something follows them on their line (RFC 2045 §6.7 rule 3).
+    /// Spaces, perhaps with a CR, that count only if something follows them on their line (RFC 2045
+    /// §6.7 rule 3).
     spaces: Vec<u8>,
 }
 
@@ -126,74 +127,46 @@ impl QuotedPrintable {
 
     /// Appends what `input` stands for.
     pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        // Behind `floor` all is written as it came: spaces there go if their line ends.
+        let mut floor = out.len();
+        out.append(&mut self.spaces);
         let mut rest = input;
-        while !self.held.is_empty() {
-            let Some((&byte, tail)) = rest.split_first() else { return };
-            rest = tail;
-            self.escape(byte, out);
-        }
-        while !rest.is_empty() {
-            let line_end = memchr(b'\n', rest).map_or(rest.len(), |at| at.saturating_add(1));
-            let (line, tail) = rest.split_at_checked(line_end).unwrap_or((rest, &[]));
-            rest = tail;
-            self.line(line, out);
-        }
-    }
-
-    /// A line, or the rest of one, or its beginning.
-    fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        let mut rest = line;
         loop {
-            if !self.held.is_empty() {
+            while !self.held.is_empty() {
                 let Some((&byte, tail)) = rest.split_first() else { return };
                 rest = tail;
                 self.escape(byte, out);
-                continue;
+                floor = out.len();
             }
-            if rest.is_empty() {
-                return;
-            }
-            let at = memchr(b'=', rest).unwrap_or(rest.len());
+            let Some(at) = memchr2(b'=', b'\n', rest) else { break };
             let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-            self.plain(plain, out);
-            let Some((_, tail)) = tail.split_first() else { return };
-            out.append(&mut self.spaces);
+            out.extend_from_slice(plain);
             rest = match tail {
-                [high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                [b'\n', tail @ ..] => {
+                    let (text, carriage_return) = ending(out, floor);
+                    out.truncate(text);
+                    out.extend_from_slice(if carriage_return { b"\r\n" } else { b"\n" });
+                    tail
+                }
+                [b'=', high, low, tail @ ..]
+                    if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+                {
                     out.push(hex(*high) << 4 | hex(*low));
                     tail
                 }
-                [b'\r', b'\n', tail @ ..] | [b'\n', tail @ ..] => tail,
-                tail => {
+                [b'=', b'\r', b'\n', tail @ ..] | [b'=', b'\n', tail @ ..] => tail,
+                [_, tail @ ..] => {
                     self.held.push(b'='); // cut short by the end of the slice, or no escape
                     tail
                 }
+                [] => &[],
             };
+            floor = out.len();
         }
-    }
-
-    fn plain(&mut self, plain: &[u8], out: &mut Vec<u8>) {
-        let ending = match plain {
-            [.., b'\r', b'\n'] => 2,
-            [.., b'\n'] => 1,
-            _ => 0,
-        };
-        let (text, ending) =
-            plain.split_at_checked(plain.len().saturating_sub(ending)).unwrap_or_default();
-        let kept = text.trim_ascii_end();
-        if !kept.is_empty() {
-            out.append(&mut self.spaces);
-            out.extend_from_slice(kept);
-        }
-        if ending.is_empty() {
-            self.spaces.extend_from_slice(text.get(kept.len()..).unwrap_or_default());
-            return;
-        }
-        if text.is_empty() && ending == b"\n" && self.spaces.ends_with(b"\r") {
-            out.push(b'\r'); // a CRLF that came in two slices
-        }
-        self.spaces.clear();
-        out.extend_from_slice(ending);
+        out.extend_from_slice(rest);
+        let (text, _) = ending(out, floor);
+        self.spaces.extend_from_slice(out.get(text..).unwrap_or_default());
+        out.truncate(text);
     }
 
     /// One byte behind a `=`.
@@ -227,12 +200,29 @@ impl QuotedPrintable {
 
     /// Appends what is left when the text ends.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.spaces.ends_with(b"\r") {
+            out.push(b'\r');
+        }
         self.spaces.clear();
         if self.held.iter().skip(1).any(|byte| !byte.is_ascii_whitespace()) {
             out.append(&mut self.held);
         }
         self.held.clear();
     }
+}
+
+/// Where the spaces and the CR begin that end `out`, at `floor` or behind it, and whether there is
+/// a CR.
+fn ending(out: &[u8], floor: usize) -> (usize, bool) {
+    let line = out.get(floor..).unwrap_or_default();
+    let (mut text, carriage_return) = match line {
+        [text @ .., b'\r'] => (text, true),
+        text => (text, false),
+    };
+    while let [before @ .., b' ' | b'\t'] = text {
+        text = before;
+    }
+    (floor.saturating_add(text.len()), carriage_return)
 }
 
 /// The Q encoding of RFC 2047 §4.2: `_` is a space.
@@ -319,6 +309,7 @@ mod tests {
         quoted_printable(b"a==41", b"a=A");
         quoted_printable(b"end=", b"end");
         quoted_printable(b"a =20\r\n", b"a  \r\n");
+        quoted_printable(b"a \rb\r\r\n \r", b"a \rb\r\r\n\r");
         quoted_printable(b"\r\n\r\n", b"\r\n\r\n");
     }
 }
