@@ -151,7 +151,8 @@ impl Buffers {
     pub(super) fn return_output(&mut self, output: &mut Vec<u8>) {
         if output.is_empty() && output.capacity() > 0 {
             let output = std::mem::take(output);
-            if self.keeps(output.capacity()) {
+            // One that was not lent from here is no use to the next.
+            if output.capacity() >= OUTPUT_BYTES && self.keeps(output.capacity()) {
                 self.outputs.push(output);
             }
         }
@@ -206,8 +207,10 @@ mod tests {
         buffers.return_input(&mut input);
         assert_eq!((input.bytes.len(), buffers.inputs.len()), (0, 1));
 
-        let mut large = Vec::with_capacity(POOLED_BUFFER_BYTES_MAX + 1);
-        buffers.return_output(&mut large);
-        assert_eq!((large.capacity(), buffers.outputs.len()), (0, 0), "too large to keep");
+        for capacity in [OUTPUT_BYTES - 1, POOLED_BUFFER_BYTES_MAX + 1] {
+            let mut odd = Vec::with_capacity(capacity);
+            buffers.return_output(&mut odd);
+            assert_eq!((odd.capacity(), buffers.outputs.len()), (0, 0), "{capacity}");
+        }
     }
 }

@@ -477,6 +477,7 @@ impl Connection {
             }
         }
         let had = plain.len();
+        turn.buffers.lend_output(&mut tls.outgoing); // for what the handshake answers
         tls.advance(plain).map_err(io::Error::other)?;
         self.is_ended |= tls.is_peer_closed();
         Ok(!tls.is_full || plain.len() > had)
