@@ -298,8 +298,10 @@ impl<'a> Builder<'a> {
         mut params: Params<'_>,
     ) -> (Kind, Option<Vec<u8>>) {
         if is_multipart(media) && self.has_room() {
+            let pieces = params.clone();
             let boundary = params.find(|(name, _)| name.eq_ignore_ascii_case(b"boundary"));
             let boundary = boundary.map(|(_, value)| value.trim_ascii_end().to_vec());
+            let boundary = boundary.or_else(|| Some(in_pieces(pieces)));
             let right = |value: &Vec<u8>| (1..=BOUNDARY_BYTES_MAX).contains(&value.len());
             return match boundary.filter(right) {
                 Some(boundary) => (Kind::Multipart, Some(boundary)),
@@ -378,6 +380,20 @@ impl<'a> Builder<'a> {
     fn lower_some(&mut self, value: &[u8]) -> Span {
         if value.is_empty() { Span::NONE } else { self.lower(value) }
     }
+}
+
+/// `boundary*0`, `boundary*1` … in the order they stand (RFC 2231 §3); may be empty.
+fn in_pieces(params: Params<'_>) -> Vec<u8> {
+    let mut boundary = Vec::new();
+    for (name, value) in params.take(PARAMS_PER_FIELD_MAX) {
+        let piece = name.split_at_checked(9).is_some_and(|(name, number)| {
+            name.eq_ignore_ascii_case(b"boundary*") && number.iter().all(u8::is_ascii_digit)
+        });
+        if piece && boundary.len() <= BOUNDARY_BYTES_MAX {
+            boundary.extend_from_slice(&value);
+        }
+    }
+    boundary
 }
 
 fn is_multipart(media: &[u8]) -> bool {

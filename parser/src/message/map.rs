@@ -396,6 +396,14 @@ mod tests {
         );
     }
 
+    #[test] // RFC 2231 §3
+    fn a_boundary_in_pieces() {
+        check(
+            "Content-Type: multipart/mixed; boundary*0=\"a b\"; BOUNDARY*1=c\n\n--a bc\n\n1\n",
+            &["multipart/mixed 7bit \"\" 3", ".text/plain 7bit \"1\\n\" 1"],
+        );
+    }
+
     #[test]
     fn messages_in_messages() {
         check(
