@@ -225,8 +225,8 @@ impl Current {
                 Item::Told
             }
             Asked::Section(wanted) => self.section(wanted, account, out),
-            Asked::Binary(wanted) => self.binary(wanted, b"NIL", account, out),
-            Asked::BinarySize(wanted) => self.binary(wanted, b"0", account, out),
+            Asked::Binary(wanted) => self.binary(asked, wanted, account, out),
+            Asked::BinarySize(wanted) => self.binary(asked, wanted, account, out),
         }
     }
 
@@ -256,24 +256,38 @@ impl Current {
         Item::Told
     }
 
+    /// BINARY and BINARY.SIZE: what was never encoded needs no decoding.
     fn binary(
         &mut self,
+        asked: &Asked,
         wanted: &Wanted,
-        absent: &[u8],
         account: AccountId,
         out: &mut Output,
     ) -> Item {
-        match section::encoded(self.map.as_ref(), wanted) {
-            Encoded::Absent => self.put_text(&wanted.label, absent, out),
+        let wants_size = matches!(asked, Asked::BinarySize(_));
+        let EncodedPart { range, encoding } = match section::encoded(self.map.as_ref(), wanted) {
+            Encoded::Part(part) => part,
             Encoded::Unknown => return Item::Missing,
-            Encoded::Part(EncodedPart { range, encoding }) => {
-                let (offset, count) = (range.start, range.end - range.start);
-                let blob = self.fetched.blob;
-                let job = Job::DecodePart { account, blob, offset, count, encoding };
-                return Item::Needs(Transfer::Decoding, job);
+            Encoded::Absent => {
+                self.put_text(&wanted.label, if wants_size { b"0" } else { b"NIL" }, out);
+                return Item::Told;
+            }
+        };
+        let (offset, count) = (range.start, range.end - range.start);
+        if matches!(encoding.as_str(), "7bit" | "8bit" | "binary") {
+            if wants_size {
+                self.put_label(&wanted.label, out);
+                put_number(count, out);
+                return Item::Told;
+            }
+            if let Place::Here { bytes, range } = section::in_body(&self.fetched, range) {
+                self.put_literal(wanted, bytes.get(range).unwrap_or_default(), out);
+                return Item::Told;
             }
         }
-        Item::Told
+        let blob = self.fetched.blob;
+        let job = Job::DecodePart { account, blob, offset, count, encoding };
+        Item::Needs(Transfer::Decoding, job)
     }
 
     fn take(

@@ -64,7 +64,7 @@ pub(super) fn place(fetched: &Fetched, map: Option<&MessageMap>, wanted: &Wanted
 }
 
 /// A range of the message: from memory if it is there.
-fn in_body(fetched: &Fetched, range: Range<u64>) -> Place {
+pub(super) fn in_body(fetched: &Fetched, range: Range<u64>) -> Place {
     let local = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
     match (&fetched.body, local) {
         (Some(bytes), Some((start, end))) if end <= bytes.len() => {
