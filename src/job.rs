@@ -460,7 +460,8 @@ pub enum Reply {
         modified: UidRuns,
         /// Those that are in fact different now.
         changed: UidRuns,
-        /// The mod-sequence of the change; the mailbox's if nothing changed.
+        /// The mod-sequence of the change, one above the mailbox's until then: so a session sees
+        /// whether others were in between. The mailbox's own if nothing changed.
         mod_seq: ModSeq,
         /// The mailbox after it.
         snapshot: Arc<Snapshot>,
