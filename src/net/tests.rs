@@ -527,3 +527,80 @@ fn tls_that_does_not_read_stops_only_itself() {
     }
     drop(slow);
 }
+
+/// Clients that come, talk, leave in the middle of everything, and are all forgotten: a slot that
+/// leaked would keep its loop from ending before the grace is over.
+#[test]
+fn whatever_clients_do_nothing_is_left_of_them() {
+    let (config, client) = tls(&rustls::version::TLS13);
+    let implicit = ListenPlan {
+        tls: Some(Arc::clone(&config)),
+        is_implicit: true,
+        ..echo_at(Listen::loopback(0))
+    };
+    let starttls = ListenPlan { tls: Some(config), ..echo_at(Listen::loopback(0)) };
+    let mut server = serve(plan(vec![starttls, implicit]));
+    let addresses: Vec<SocketAddr> = server
+        .loops
+        .bound()
+        .iter()
+        .map(|serving| {
+            let Bound::Tcp(address) = serving.at else { panic!("TCP only") };
+            address
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for seed in 0..4_u64 {
+            let (addresses, client) = (&addresses, &client);
+            scope.spawn(move || {
+                let mut random = seed + 1;
+                (0..60).for_each(|_| misbehave(addresses, client, &mut random));
+            });
+        }
+    });
+    let left = server.loops.stop(Duration::from_secs(60));
+    assert!(left > Duration::from_secs(30), "something was left: {left:?}");
+    assert!(server.work.shutdown(left));
+}
+
+/// One client of that kind; errors are what it is for.
+fn misbehave(addresses: &[SocketAddr], tls: &Arc<ClientConfig>, random: &mut u64) {
+    let mut below = |bound: u64| {
+        *random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*random >> 33) % bound
+    };
+    let implicit = below(2) == 0;
+    let socket = TcpStream::connect(addresses[usize::from(implicit)]).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(1 + below(20)))).unwrap();
+    if below(3) == 0 {
+        socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap(); // a reset at the end
+    }
+    let words: [&[u8]; 9] = [
+        b"hello\r\n",
+        b"job 0\r\n",
+        b"job 2\r\n",
+        b"watch 7\r\n",
+        b"big 700000\r\n",
+        b"sink 50000\r\nabc",
+        b"half a li",
+        b"quit\r\n",
+        b"starttls\r\n",
+    ];
+    let mut said: Vec<u8> = Vec::new();
+    (0..below(6)).for_each(|_| said.extend(words[usize::try_from(below(9)).unwrap()]));
+    let mut answer = vec![0; usize::try_from(below(100_000)).unwrap()];
+    if implicit && below(4) > 0 {
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(Arc::clone(tls), name).unwrap();
+        let mut stream = StreamOwned::new(connection, socket);
+        let _any = (stream.write_all(&said), stream.flush(), stream.read(&mut answer));
+    } else {
+        let mut stream = &socket;
+        let _any = (stream.write_all(&said), stream.read(&mut answer));
+        if below(2) == 0 {
+            let _any = socket.shutdown(Shutdown::Write);
+            let _any = stream.read(&mut answer);
+        }
+    }
+}
