@@ -122,7 +122,7 @@ pub const BODY_IN_DATABASE_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a file body's header block that are kept beside its map.
 pub const HEADER_KEPT_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of envelopes, maps, headers and bodies after which a batch of a FETCH ends.
-pub const FETCH_BATCH_BYTES_MAX: usize = 1024 * 1024;
+pub const FETCH_BATCH_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
 /// Rows of the memory of deliveries that one sweep looks at.
 pub const DELIVERIES_SWEPT_MAX: i64 = 2_000;
 /// Identifiers that a process takes from the store at once.

@@ -89,7 +89,7 @@ fn batches_are_bounded_by_bytes() {
         store.store.append(store.message("INBOX", &[b'x'; 100_000])).unwrap();
     }
     let (read, batches) = read_on(&store, UidRuns::range(Uid(1), Uid(20)), ALL);
-    assert_eq!((read.len(), batches), (20, 2));
+    assert_eq!((read.len(), batches), (20, 7));
     assert_eq!(read_on(&store, UidRuns::range(Uid(1), Uid(20)), Wants::default()).1, 1);
 }
 

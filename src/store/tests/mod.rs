@@ -5,6 +5,8 @@
 mod accounts;
 mod bodies;
 mod copy;
+#[cfg(feature = "crash_points")]
+mod crash;
 mod deliver;
 mod expunge;
 mod fetch;

@@ -1,0 +1,135 @@
+//! Dies at every named point of the store, as by `kill -9`, and looks at what is left: each step that
+//! was answered is there, the next one is there wholly or not at all, and the recount is clean.
+
+use std::fmt::Write as _;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::*;
+use crate::job::{StoreMode, Transfer};
+use crate::store::mailboxes as store_mailboxes;
+
+/// Set for the process that is to die: the data directory.
+const DIR: &str = "SORA_TEST_CRASH_DIR";
+
+const STEPS: &[fn(&Store)] = &[
+    |store| {
+        store.create_account(new_account("me@example.org")).unwrap();
+    },
+    |store| {
+        store.append(message(b"small")).unwrap();
+    },
+    |store| {
+        store.append(message(&[b'x'; 200_000])).unwrap();
+    },
+    |store| {
+        let digest = Some(DeliveryDigest::new("you@example.net", "me@example.org", b"d"));
+        let delivery = Delivery { message: message(b"d"), if_missing: IfMissing::Inbox, digest };
+        store.deliver(vec![delivery]).remove(0).unwrap();
+    },
+    |store| {
+        store.copy(transfer(&[1, 2, 3], "Archive")).unwrap();
+    },
+    |store| {
+        let flags = FlagSet { flags: Flags::DELETED, ..FlagSet::default() };
+        let (uids, mode) = (uids(&[1]), StoreMode::Add);
+        let change = FlagChange { uids, mode, flags, unchanged_since: None };
+        store.store_flags(INBOX, change).unwrap();
+    },
+    |store| {
+        store.expunge(INBOX, None).unwrap();
+    },
+    |store| {
+        store.move_messages(transfer(&[2, 3], "Trash")).unwrap();
+    },
+];
+
+const ACCOUNT: AccountId = AccountId(1);
+const INBOX: MailboxKey = MailboxKey { account: ACCOUNT, mailbox: store_mailboxes::INBOX };
+
+fn message(body: &[u8]) -> NewMessage {
+    NewMessage {
+        account: ACCOUNT,
+        mailbox: MailboxName::inbox(),
+        flags: FlagSet::default(),
+        internal_date: None,
+        body: NewBody::Bytes(body.to_vec()),
+        facts: Facts::default(),
+    }
+}
+
+fn transfer(which: &[u32], to: &str) -> Transfer {
+    Transfer { from: INBOX, uids: uids(which), to: name(to) }
+}
+
+/// All that the steps change.
+fn told(store: &Store, dir: &Path) -> String {
+    let mut told = String::new();
+    for info in store.list_mailboxes(ACCOUNT).unwrap() {
+        let MailboxInfo { name, messages, deleted, bytes, uid_next, highest_mod_seq, .. } = info;
+        writeln!(told, "{name} {messages} {deleted} {bytes} {uid_next} {highest_mod_seq}").unwrap();
+    }
+    let dirs = std::fs::read_dir(dir.join("bodies")).unwrap();
+    let files: usize =
+        dirs.map(|dir| std::fs::read_dir(dir.unwrap().path()).unwrap().count()).sum();
+    writeln!(told, "{files} files").unwrap();
+    told
+}
+
+#[test]
+fn child() {
+    let Some(dir) = std::env::var_os(DIR) else { return };
+    let dir = Path::new(&dir);
+    let store = Store::open(dir, Opening::Daemon).unwrap();
+    for (done, step) in (1..).zip(STEPS) {
+        step(&store);
+        std::fs::write(dir.join("answered"), format!("{done}")).unwrap();
+    }
+}
+
+/// Every `crash_point!("…")` below src/store.
+fn points(dir: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            points(&path, found);
+        } else if path.file_name().is_some_and(|name| name != "crash.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let after = text.split("crash_point!(\"").skip(1);
+            found.extend(after.map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+}
+
+#[test]
+fn every_point_leaves_a_whole_store() {
+    let states: Vec<String> = (0..=STEPS.len())
+        .map(|count| {
+            let dir = TemporaryDir::new();
+            let store = Store::open(dir.path(), Opening::Daemon).unwrap();
+            STEPS[..count].iter().for_each(|step| step(&store));
+            told(&store, dir.path())
+        })
+        .collect();
+    let mut all = Vec::new();
+    points(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store"), &mut all);
+    assert!(all.len() >= 9, "{all:?}");
+    for point in all {
+        let dir = TemporaryDir::new();
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::tests::crash::child"])
+            .env(DIR, dir.path())
+            .env("SORA_CRASH_AT", &point)
+            .output()
+            .unwrap();
+        assert_eq!(child.status.signal(), Some(9), "{point}: {child:?}");
+        let answered = std::fs::read_to_string(dir.path().join("answered")).unwrap_or_default();
+        let answered: usize = answered.parse().unwrap_or(0);
+        let store = Store::open(dir.path(), Opening::Daemon).unwrap();
+        assert_eq!(store.check().unwrap(), Vec::<String>::new(), "{point}");
+        let left = told(&store, dir.path());
+        let next = states.get(answered + 1);
+        assert!(left == states[answered] || Some(&left) == next, "{point}: {answered}\n{left}");
+    }
+}
