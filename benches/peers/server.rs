@@ -43,8 +43,9 @@ pub(crate) fn sora(dir: &Path) -> Server {
     let config = dir.join("config.toml");
     let first = !config.exists();
     let text = format!(
-        "data_dir = {data:?}\n[servers.imap]\nstart = true\naddr = \"{imap}\"\ntls_addr = \"{imaps}\"\n\
-         [servers.lmtp]\nstart = true\naddr = \"{lmtp}\"\n[limits]\nconnections_per_account = 100000\n"
+        "data_dir = {data:?}\n[servers]\nmax_connections_per_account = 100000\n\
+         [servers.imap]\nstart = true\naddr = \"{imap}\"\ntls_addr = \"{imaps}\"\n\
+         [servers.lmtp]\nstart = true\naddr = \"{lmtp}\"\n"
     );
     fs::write(&config, text).expect("a scratch directory");
     if first {
