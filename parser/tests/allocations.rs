@@ -48,7 +48,7 @@ fn allocations(frame: &[u8]) -> usize {
         Command::Search { keys, .. } => assert!(keys.iter().count() > 0),
         Command::Store { flags, .. } => assert!(flags.iter().count() > 0),
         Command::Login { user, password } => {
-            assert!(user.bytes().len() + password.bytes().len() > 0)
+            assert!(user.bytes().len() + password.0.bytes().len() > 0)
         }
         _ => {}
     }

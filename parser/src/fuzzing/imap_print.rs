@@ -93,10 +93,10 @@ impl Printer {
                 self.word(&format!("AUTHENTICATE {mechanism}"));
                 if let Some(response) = initial_response {
                     self.word(" ");
-                    self.out.extend_from_slice(response);
+                    self.out.extend_from_slice(response.0);
                 }
             }
-            Command::Login { user, password } => self.strings("LOGIN", &[*user, *password]),
+            Command::Login { user, password } => self.strings("LOGIN", &[*user, password.0]),
             Command::Enable(capabilities) => {
                 self.word("ENABLE ");
                 self.items(*capabilities, Self::word);

@@ -41,6 +41,16 @@ impl fmt::Debug for Str<'_> {
     }
 }
 
+/// What proves who somebody is: read like any other value, and never printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Hidden<T>(pub T);
+
+impl<T> fmt::Debug for Hidden<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// `tag SP command` — RFC 9051 §9 `command`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tagged<'a> {
@@ -77,14 +87,14 @@ pub enum Command<'a> {
         /// Mechanism name in the client's case.
         mechanism: &'a str,
         /// Base64 text, not yet decoded.
-        initial_response: Option<&'a [u8]>,
+        initial_response: Option<Hidden<&'a [u8]>>,
     },
     /// RFC 9051 §6.2.3
     Login {
         /// User name.
         user: Str<'a>,
         /// Password.
-        password: Str<'a>,
+        password: Hidden<Str<'a>>,
     },
     /// RFC 9051 §6.3.1
     Enable(List<'a, &'a str>),

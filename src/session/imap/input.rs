@@ -130,9 +130,9 @@ impl Imap {
             Command::Noop | Command::Check => self.on_noop(tag, rule, out),
             Command::Logout => self.on_logout(tag, rule, out),
             Command::StartTls => self.on_starttls(tag, rule, out),
-            Command::Login { user, password } => self.on_login(tag, rule, user, password, out),
+            Command::Login { user, password } => self.on_login(tag, rule, user, password.0, out),
             Command::Authenticate { mechanism, initial_response } => {
-                self.on_authenticate(tag, mechanism, initial_response, out)
+                self.on_authenticate(tag, mechanism, initial_response.map(|hidden| hidden.0), out)
             }
             Command::Select { mailbox, params } | Command::Examine { mailbox, params } => {
                 self.on_select(tag, rule, mailbox, params, out)
