@@ -8,6 +8,7 @@
     reason = "test data is small and known"
 )]
 
+mod clients;
 mod crash;
 mod daemon;
 mod programs;

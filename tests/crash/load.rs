@@ -157,7 +157,7 @@ fn one_batch(connection: &mut Connection, batch: &mut Batch, n: u32) -> io::Resu
     }
     let set = uids.join(",");
     command(connection, &format!("UID COPY {set} Copied"), &mut batch.copied)?;
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         return command(connection, &format!("UID MOVE {set} Moved"), &mut batch.moved);
     }
     connection.command(&format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)"))?;

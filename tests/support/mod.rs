@@ -9,6 +9,7 @@ pub(crate) mod home;
 pub(crate) mod mail;
 pub(crate) mod messages;
 pub(crate) mod model;
+pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod sessions;

@@ -1,0 +1,150 @@
+//! Programs that deliver: swaks, and Postfix as an instance of its own.
+
+use std::path::{Path, PathBuf};
+
+use super::{Place, USER};
+use crate::support::messages;
+use crate::support::program;
+
+#[test]
+fn swaks_delivers_over_lmtp() {
+    let Some(swaks) = program::find("swaks") else { return };
+    let place = Place::new(0);
+    let server = place.server.lmtp();
+    std::fs::write(place.folder().join("mail"), messages::small(7)).expect("a message");
+    let port = server.port().to_string();
+    let to = format!("{USER},nobody@example.com");
+    let common =
+        ["--protocol", "LMTP", "--server", "127.0.0.1", "--port", &port, "--data", "@mail"];
+    let one = ["--from", "sender@example.org", "--to", USER];
+    program::run(&swaks, place.folder(), &[&common[..], &one].concat()).ok();
+    let two = ["--from", "<>", "--to", &to];
+    let ended = program::run(&swaks, place.folder(), &[&common[..], &two].concat());
+    assert!(ended.text().contains("550 5.1.1"), "{}", ended.text());
+    assert_eq!(place.flags("INBOX").len(), 2, "{}", ended.text());
+    let (body, _) = place.fetch(1);
+    let body = String::from_utf8(body).expect("text");
+    assert!(body.contains("Return-Path: <sender@example.org>\r\n"), "{body}");
+    assert!(body.contains("This is the body of message 7."), "{body}");
+    place.stop();
+}
+
+impl Place {
+    fn fetch(&self, uid: u32) -> (Vec<u8>, usize) {
+        let mut imap = self.imap();
+        imap.must("EXAMINE INBOX").expect("INBOX");
+        imap.fetch_body(uid).expect("its body")
+    }
+}
+
+/// The services that a message passes on its way from sendmail(1) to LMTP.
+const MASTER: &str = "\
+pickup   unix       n - n 60    1 pickup
+cleanup  unix       n - n -     0 cleanup
+qmgr     unix       n - n 300   1 qmgr
+rewrite  unix       - - n -     - trivial-rewrite
+bounce   unix       - - n -     0 bounce
+defer    unix       - - n -     0 bounce
+trace    unix       - - n -     0 bounce
+error    unix       - - n -     - error
+retry    unix       - - n -     - error
+proxymap unix       - - n -     - proxymap
+flush    unix       n - n 1000? 0 flush
+lmtp     unix       - - n -     - lmtp
+scache   unix       - - n -     1 scache
+anvil    unix       - - n -     1 anvil
+postlog  unix-dgram n - n -     1 postlogd
+";
+
+/// An instance; stopped when dropped.
+struct Postfix {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Postfix {
+    fn start(program: &Path, place: &Place) -> Self {
+        let folder = place.folder().join("postfix");
+        for name in ["spool", "data"] {
+            std::fs::create_dir_all(folder.join(name)).expect("its folders");
+        }
+        let main = format!(
+            "compatibility_level = 3.6\nqueue_directory = {0}/spool\ndata_directory = {0}/data\n\
+             command_directory = /usr/sbin\ndaemon_directory = {2}\n\
+             mail_owner = postfix\nsetgid_group = postdrop\nmyhostname = mx.example.net\n\
+             maillog_file = {0}/log\nmaillog_file_prefixes = {0}\ninet_interfaces = loopback-only\n\
+             inet_protocols = ipv4\nmydestination =\nlocal_recipient_maps =\nalias_maps =\n\
+             virtual_mailbox_domains = example.com\nvirtual_mailbox_maps =\n\
+             virtual_transport = lmtp:inet:{1}\nlmtp_destination_recipient_limit = 50\n\
+             default_database_type = hash\nsmtputf8_enable = no\n",
+            folder.display(),
+            place.server.lmtp(),
+            default(program, place, "daemon_directory")
+        );
+        std::fs::write(folder.join("main.cf"), main).expect("main.cf");
+        std::fs::write(folder.join("master.cf"), MASTER).expect("master.cf");
+        let data = folder.join("data").display().to_string();
+        let chown = program::find("chown").expect("coreutils");
+        program::run(&chown, place.folder(), &["postfix", &data]).ok();
+        let postfix = Self { program: program.to_owned(), folder };
+        let ended = postfix.command("start");
+        assert!(ended.is_success, "{}\n{}", ended.text(), postfix.log());
+        postfix
+    }
+
+    fn command(&self, what: &str) -> program::Ended {
+        let folder = self.folder.display().to_string();
+        program::run_daemon(&self.program, &self.folder, &["-c", &folder, what])
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+}
+
+/// What this machine's Postfix was built with.
+fn default(postfix: &Path, place: &Place, name: &str) -> String {
+    let postconf = postfix.with_file_name("postconf");
+    program::run(&postconf, place.folder(), &["-d", "-h", name]).ok().text().trim().to_owned()
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        let _stopped = self.command("stop");
+    }
+}
+
+#[test]
+fn postfix_delivers_over_lmtp() {
+    if !rustix::process::getuid().is_root() {
+        return program::skipped("root, which postfix wants");
+    }
+    let (Some(postfix), Some(sendmail)) = (program::find("postfix"), program::find("sendmail"))
+    else {
+        return;
+    };
+    let place = Place::new(0);
+    let mut watching = place.imap();
+    watching.must("SELECT INBOX").expect("INBOX");
+    let instance = Postfix::start(&postfix, &place);
+    let config = instance.folder.display().to_string();
+    for n in 1..=3 {
+        let args = ["-C", &config, "-f", "sender@example.org", "--", USER];
+        program::run_with(&sendmail, &instance.folder, &args, &[], &messages::small(n)).ok();
+    }
+    watching.send(b"i IDLE\r\n").expect("IDLE");
+    loop {
+        let response = watching.response();
+        let response = response.unwrap_or_else(|why| panic!("{why}\n{}", instance.log()));
+        if response.starts_with(b"* 3 EXISTS") {
+            break;
+        }
+    }
+    drop(instance);
+    let (body, _) = place.fetch(1);
+    let body = String::from_utf8(body).expect("text");
+    assert!(body.contains("by mx.example.net (Postfix"), "{body}");
+    assert_eq!(place.flags("INBOX").len(), 3);
+    drop(watching);
+    place.stop();
+}

@@ -1,0 +1,53 @@
+//! Libraries that webmail and scripts are made of: imaplib, imapclient, imapflow.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use super::{PASSWORD, Place, USER};
+use crate::support::program;
+
+/// Runs a script of tests/clients with the ports as its arguments; it ends with `done`.
+fn script(interpreter: &Path, place: &Place, name: &str, env: &[(&str, &OsStr)]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name);
+    let (imap, lmtp) = (place.server.imap().port(), place.server.lmtp().port());
+    let args = [
+        folder.display().to_string(),
+        imap.to_string(),
+        lmtp.to_string(),
+        USER.to_owned(),
+        PASSWORD.to_owned(),
+    ];
+    let ended = program::run_with(interpreter, place.folder(), &args, env, b"").ok();
+    assert!(ended.text().trim_end().ends_with("done"), "{}", ended.text());
+}
+
+#[test]
+fn python_imaplib() {
+    let Some(python) = program::find("python3") else { return };
+    let place = Place::new(3);
+    script(&python, &place, "imaplib_session.py", &[]);
+    place.stop();
+}
+
+#[test]
+fn python_imapclient() {
+    let python = program::libraries().join("venv/bin/python");
+    if !python.is_file() {
+        return program::skipped("imapclient");
+    }
+    let place = Place::new(3);
+    script(&python, &place, "imapclient_session.py", &[]);
+    place.stop();
+}
+
+#[test]
+fn node_imapflow() {
+    let modules = program::libraries().join("node_modules");
+    if !modules.join("imapflow").is_dir() {
+        return program::skipped("imapflow");
+    }
+    let Some(node) = program::find("node") else { return };
+    let place = Place::new(3);
+    script(&node, &place, "imapflow_session.js", &[("NODE_PATH", modules.as_os_str())]);
+    place.stop();
+}
