@@ -83,6 +83,8 @@ pub const REFUSALS_MAX: usize = 64;
 pub const ACCEPTS_PER_TURN_MAX: usize = 64;
 /// Steps of one connection before others have their turn.
 pub const STEPS_PER_TURN_MAX: usize = 64;
+/// Bytes that one connection reads and writes before others have their turn.
+pub const TURN_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds that a TLS handshake may take.
 pub const TLS_HANDSHAKE_SECONDS_MAX: u32 = 30;
 /// Seconds in which a peer must have taken some of what we wrote (pitfall 107).

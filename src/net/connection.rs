@@ -3,6 +3,8 @@
 //! [`Connection::drive`] does what can be done now and returns; nothing here waits. What a peer does
 //! not read stops its own session and costs its own buffer, nothing more (invariant 4).
 
+mod wire;
+
 use std::io;
 use std::sync::Arc;
 
@@ -16,14 +18,11 @@ use crate::error::Fault;
 use crate::job::{Change, MailboxKey, Reply};
 use crate::limits::{
     LINGER_BYTES_MAX, LINGER_SECONDS_MAX, OUTPUT_BYTES_MAX, PACE_BYTES_MIN, PACE_SECONDS,
-    STEPS_PER_TURN_MAX, TLS_HANDSHAKE_SECONDS_MAX, WRITE_STALL_SECONDS_MAX,
+    STEPS_PER_TURN_MAX, TLS_HANDSHAKE_SECONDS_MAX, TURN_BYTES_MAX, WRITE_STALL_SECONDS_MAX,
 };
 use crate::model::ModSeq;
 use crate::session::{Event, Next, Output, Session, Standing};
 use crate::work::{Mailbag, Work};
-
-/// Plaintext that is encrypted before the socket is asked to take some.
-const ENCRYPT_BYTES: usize = 64 * 1024;
 
 /// What a connection is lent while it is driven.
 #[derive(Debug)]
@@ -112,6 +111,8 @@ pub(super) struct Connection {
     paced_since: Option<Tick>,
     paced_bytes: u32,
     lingered_bytes: usize,
+    /// Bytes that went either way in this turn.
+    turn_bytes: usize,
     /// The socket may have bytes for us.
     is_readable: bool,
     /// The socket has its end for us, too: a short read does not empty it.
@@ -161,6 +162,7 @@ impl Connection {
             paced_since: None,
             paced_bytes: 0,
             lingered_bytes: 0,
+            turn_bytes: 0,
             is_readable: false,
             is_ending: false,
             is_ended: false,
@@ -230,7 +232,11 @@ impl Connection {
 
     /// Does all that can be done now, within the bounds of one turn.
     pub(super) fn drive(&mut self, turn: &mut Turn<'_>) -> Outcome {
+        self.turn_bytes = 0;
         for _ in 0..STEPS_PER_TURN_MAX {
+            if self.turn_bytes > TURN_BYTES_MAX {
+                break;
+            }
             match self.advance(turn) {
                 Ok(Progress::Made) => {}
                 Ok(Progress::None) => return self.rest(turn, Outcome::Waits),
@@ -434,128 +440,6 @@ impl Connection {
         nowhere.take(nowhere.len());
         turn.buffers.return_input(&mut nowhere);
         Ok(Progress::Made)
-    }
-
-    /// There may be more input to be had without waiting.
-    fn has_more(&self) -> bool {
-        self.is_readable || self.tls.as_ref().is_some_and(|tls| tls.is_full)
-    }
-
-    /// Reads once. False if there is no room for more.
-    fn read(&mut self, turn: &mut Turn<'_>) -> io::Result<bool> {
-        let mut input = std::mem::take(&mut self.input);
-        turn.buffers.lend_input(&mut input);
-        let had = input.len();
-        let read = match self.tls.take() {
-            None => self.read_socket(&mut input),
-            Some(mut tls) => {
-                let read = self.read_tls(&mut tls, &mut input, turn);
-                self.tls = Some(tls);
-                read
-            }
-        };
-        let came = input.len().saturating_sub(had);
-        self.is_starved &= came == 0;
-        self.paced_bytes = self.paced_bytes.saturating_add(u32::try_from(came).unwrap_or(u32::MAX));
-        self.input = input;
-        if read.is_err() && self.tls.is_some() {
-            let _alert = self.flush(turn); // the peer may be gone
-        }
-        read
-    }
-
-    fn read_tls(
-        &mut self,
-        tls: &mut Tls,
-        plain: &mut Input,
-        turn: &mut Turn<'_>,
-    ) -> io::Result<bool> {
-        if !tls.is_full {
-            turn.buffers.lend_input(&mut tls.incoming);
-            if !self.read_socket(&mut tls.incoming)? {
-                return Ok(false);
-            }
-        }
-        let had = plain.len();
-        turn.buffers.lend_output(&mut tls.outgoing); // for what the handshake answers
-        tls.advance(plain).map_err(io::Error::other)?;
-        self.is_ended |= tls.is_peer_closed();
-        Ok(!tls.is_full || plain.len() > had)
-    }
-
-    fn read_socket(&mut self, input: &mut Input) -> io::Result<bool> {
-        let space = input.space();
-        let room = space.len();
-        if room == 0 {
-            return Ok(false);
-        }
-        match self.stream.read(space)? {
-            Some(0) => {
-                self.is_readable = false;
-                self.is_ended = true;
-            }
-            Some(count) => {
-                input.filled(count);
-                // A short read has emptied the socket: whatever comes later is a new edge.
-                self.is_readable = count == room || self.is_ending;
-            }
-            None => self.is_readable = false,
-        }
-        Ok(true)
-    }
-
-    /// Bytes that the peer has not taken.
-    fn unsent(&self) -> usize {
-        let encrypted = self.tls.as_ref().map_or(0, |tls| tls.outgoing.len() - tls.sent);
-        self.output.len() - self.sent + encrypted
-    }
-
-    /// Sends what the socket takes. True if nothing is left.
-    fn flush(&mut self, turn: &mut Turn<'_>) -> io::Result<bool> {
-        while !self.is_blocked {
-            let rest = self.output.get(self.sent..).unwrap_or_default();
-            let written = match &mut self.tls {
-                None if rest.is_empty() => break,
-                None => self.stream.write(rest)?,
-                Some(tls) => {
-                    if tls.sent == tls.outgoing.len() {
-                        tls.outgoing.clear();
-                        tls.sent = 0;
-                        if rest.is_empty() || !tls.is_open() {
-                            break;
-                        }
-                        let rest = rest.get(..ENCRYPT_BYTES).unwrap_or(rest);
-                        turn.buffers.lend_output(&mut tls.outgoing);
-                        tls.encrypt(rest).map_err(io::Error::other)?;
-                        self.sent += rest.len();
-                    }
-                    self.stream.write(&tls.outgoing[tls.sent..])?
-                }
-            };
-            match (written, &mut self.tls) {
-                (None, _) => self.is_blocked = true,
-                (Some(count), None) => self.sent += count,
-                (Some(count), Some(tls)) => tls.sent += count,
-            }
-            if written.is_some() {
-                self.taken_at = turn.now;
-            }
-        }
-        let is_empty = self.unsent() == 0;
-        if is_empty {
-            self.output.clear();
-            self.sent = 0;
-        }
-        Ok(is_empty)
-    }
-
-    /// Sends close_notify, once, if there is anybody to take it. True if nothing is left.
-    fn say_goodbye(&mut self, turn: &mut Turn<'_>) -> io::Result<bool> {
-        if let Some(tls) = self.tls.as_mut().filter(|tls| tls.is_open() && !self.said_goodbye) {
-            self.said_goodbye = true;
-            tls.say_goodbye().map_err(io::Error::other)?;
-        }
-        self.flush(turn)
     }
 
     /// When this connection must be looked at even if nothing happens.
