@@ -6,14 +6,17 @@ use crate::support::connection::Connection;
 use crate::support::server::Server;
 use crate::support::{mail, sexp};
 
-const SEED: u64 = 1;
+/// Generated messages in `make test`, and in `make soak`.
 const GENERATED: u32 = 520;
+const GENERATED_SOAKING: u32 = 10_000;
 const LARGE_BYTES: usize = 20 * 1024 * 1024;
 const USER: &str = "round@example.com";
 
 /// Every message, none twice: a repeated one with a Received field is taken for a retry (pitfall 6).
 fn messages() -> Vec<Vec<u8>> {
-    let mut messages: Vec<Vec<u8>> = (0..GENERATED).map(|n| mail::message(SEED, n)).collect();
+    let soaking = std::env::var_os("SORA_SOAK").is_some();
+    let generated = if soaking { GENERATED_SOAKING } else { GENERATED };
+    let mut messages: Vec<Vec<u8>> = (0..generated).map(mail::message).collect();
     messages.push(mail::large(LARGE_BYTES));
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"), &mut messages);
     assert!(messages.len() > GENERATED as usize + 90, "the corpus is missing");

@@ -1,5 +1,5 @@
 //! `kill -9` at every named point, and at random: what was answered 250 or OK is there, once; what
-//! was not is absent or whole; and `sora-admin check` finds nothing (invariant 5).
+//! was not is absent or whole; and `sora-admin check` finds nothing (invariant 5, pitfall 9, pitfall 10).
 //!
 //! The points are found in the source, so none is forgotten. A point that the load below does not
 //! reach fails the test: then the load lacks something.

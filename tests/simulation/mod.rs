@@ -21,7 +21,9 @@ use client::Client;
 use command::Command;
 
 const ACCOUNT: AccountId = AccountId(1);
+/// In `make test`, and in `make soak`.
 const SEEDS: u64 = 256;
+const SEEDS_SOAKING: u64 = 20_000;
 const STEPS: usize = 1_000;
 const CLIENTS: usize = 3;
 
@@ -35,8 +37,9 @@ fn clients_always_know_what_they_were_told() {
         assert_eq!(outcome, Ok(()), "seed {seed}");
         return;
     }
-    let first = number("SIM_FIRST").unwrap_or(0);
-    for seed in first..first + number("SIM_SEEDS").unwrap_or(SEEDS) {
+    let soaking = std::env::var_os("SORA_SOAK").is_some();
+    let seeds = number("SIM_SEEDS").unwrap_or(if soaking { SEEDS_SOAKING } else { SEEDS });
+    for seed in 0..seeds {
         let mut simulation = Simulation::new(seed);
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| simulation.run()));
         let outcome = outcome.unwrap_or_else(|_| Err("panicked, see above".to_owned()));

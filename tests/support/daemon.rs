@@ -46,8 +46,8 @@ impl Daemon {
         while imap.is_none() || lmtp.is_none() {
             match log.recv_timeout(PATIENCE) {
                 Ok(line) => {
-                    imap = imap.or_else(|| address(&line, "Imap at "));
-                    lmtp = lmtp.or_else(|| address(&line, "Lmtp at "));
+                    imap = imap.or_else(|| address(&line, "imap at "));
+                    lmtp = lmtp.or_else(|| address(&line, "lmtp at "));
                     said = said + &line + "\n";
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
@@ -57,7 +57,8 @@ impl Daemon {
                 }
             }
         }
-        let (Some(imap), Some(lmtp)) = (imap, lmtp) else { return Err(said) };
+        let imap = imap.expect("the loop ended");
+        let lmtp = lmtp.expect("the loop ended");
         Ok(Self { child, imap, lmtp, log })
     }
 

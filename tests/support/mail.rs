@@ -2,9 +2,9 @@
 
 use super::random::Random;
 
-/// Message number `n` of `seed`; never empty, no two alike.
-pub(crate) fn message(seed: u64, n: u32) -> Vec<u8> {
-    let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(u64::from(n)));
+/// Message number `n`, which is its seed; never empty, no two alike.
+pub(crate) fn message(n: u32) -> Vec<u8> {
+    let mut random = Random::new(n.into());
     let random = &mut random;
     let mut message = match random.below(16) {
         0 => plain(random, n),
