@@ -122,7 +122,7 @@ impl Client {
     }
 
     /// One response: is it allowed now, and what does it say?
-    pub(super) fn hear(&mut self, response: &str, model: &mut Model) -> Heard {
+    pub(super) fn hear(&mut self, response: &str, model: Option<&mut Model>) -> Heard {
         let line = response.trim_end_matches("\r\n");
         let Some(command) = self.command.clone() else {
             return Err("a response while no command is out".to_owned());
@@ -191,7 +191,7 @@ impl Client {
         Ok(())
     }
 
-    fn expunge(&mut self, number: usize, command: &Command, model: &mut Model) -> Heard {
+    fn expunge(&mut self, number: usize, command: &Command, model: Option<&mut Model>) -> Heard {
         if command.expunges == Expunges::Held {
             return Err("EXPUNGE where RFC 9051 §7.5.1 forbids it".to_owned());
         }
@@ -200,13 +200,13 @@ impl Client {
         }
         let gone = self.messages.remove(number - 1);
         let there = |truth: &Truth| Some(truth.uid) == gone.uid;
-        if model.truth(ACCOUNT, "INBOX").iter().any(there) {
+        if model.is_some_and(|model| model.truth(ACCOUNT, "INBOX").iter().any(there)) {
             return Err(format!("EXPUNGE of UID {:?}, which is still there", gone.uid));
         }
         Ok(())
     }
 
-    fn fetch(&mut self, number: usize, rest: &str, model: &mut Model) -> Heard {
+    fn fetch(&mut self, number: usize, rest: &str, model: Option<&mut Model>) -> Heard {
         if number == 0 || number > self.messages.len() {
             return Err("FETCH of a number the client does not have".to_owned());
         }
@@ -227,7 +227,9 @@ impl Client {
         if self.condstore && rest.contains("FLAGS (") && !rest.contains("MODSEQ (") {
             return Err("no MODSEQ, though CONDSTORE is on".to_owned());
         }
-        if rest.contains("BODY[") {
+        if let Some(model) = model
+            && rest.contains("BODY[")
+        {
             self.check_body(at, rest, model)?;
         }
         Ok(())
@@ -275,6 +277,11 @@ impl Client {
             return Err("a number the client does not have".to_owned());
         }
         Ok(())
+    }
+
+    /// What it knows of each message, to be held against what another client knows.
+    pub(super) fn picture(&self) -> Vec<(Option<u32>, Option<BTreeSet<String>>)> {
+        self.messages.iter().map(|known| (known.uid, known.flags.clone())).collect()
     }
 
     /// All is quiet and the client has asked: what it knows must be so.

@@ -6,6 +6,7 @@
 
 mod client;
 mod command;
+mod live;
 
 use sora::error::Fault;
 use sora::job::{Body, Change, FlagSet, Job, Reply};
@@ -207,7 +208,7 @@ impl Simulation {
         peer.client.unread.extend(bytes);
         while let Some(response) = peer.client.next_response() {
             self.dialogue.push(format!("{at}< {}", response.trim_end().replace("\r\n", "\\r\\n")));
-            let heard = peer.client.hear(&response, &mut self.model);
+            let heard = peer.client.hear(&response, Some(&mut self.model));
             heard.map_err(|why| format!("client {at}: {why}: {response}"))?;
             if peer.client.wants_continuation() && response.starts_with('+') {
                 let bytes = peer.client.next_bytes();
@@ -263,7 +264,7 @@ impl Simulation {
             }
             peer.client.unread.extend(std::mem::take(&mut peer.driver.output));
             while let Some(response) = peer.client.next_response() {
-                let heard = peer.client.hear(&response, &mut self.model);
+                let heard = peer.client.hear(&response, Some(&mut self.model));
                 heard.map_err(|why| format!("set-up: {why}: {response}"))?;
             }
         }
