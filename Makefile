@@ -6,7 +6,7 @@ CARGO   ?= cargo
 # Cargo's own variable, if it is set, says where things are built.
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: all build sora sora-admin run test lint fmt bench fuzz soak install clean
+.PHONY: all build sora sora-admin run test lint fmt bench bench-parts fuzz soak install clean
 
 all: build
 
@@ -35,8 +35,13 @@ fmt:
 	$(CARGO) fmt --all
 
 # Beside Dovecot, if it is installed; as root. make bench ARGS='--quick --only LMTP'
-bench: build
-	$(CARGO) bench --locked -- $(ARGS)
+bench:
+	$(CARGO) bench --locked --bench peers -- $(ARGS)
+
+# The parts by themselves: parsers, message map, store.
+bench-parts:
+	$(CARGO) bench --locked -p sora-parser
+	$(CARGO) bench --locked --bench store
 
 # FUZZ_SECONDS on every target; wants cargo-fuzz and a nightly toolchain. What it learns stays in
 # fuzz/target/corpus; fuzz/corpus holds what is worth replaying, every crash above all.

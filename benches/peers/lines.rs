@@ -57,16 +57,19 @@ pub(crate) fn run(
     bench.large_mailbox("big100k", scale.of(100_000));
     bench.large_mailbox("big10k", scale.of(10_000));
     bench.bodies();
+    let Bench { server, tell, .. } = bench;
+    drop(server);
+    // The second start: the first made keys and tables, and what it freed would hide what a
+    // connection costs.
+    let again = start(&dir);
+    let listening = "exec to listening (second start)";
+    if only.is_none_or(|word| listening.contains(word)) {
+        let cost = Cost { count: 1.0, wall: again.start_seconds, cpu: again.tree().cpu_seconds() };
+        tell(listening, Unit::Seconds, name, cost);
+    }
+    let mut bench = Bench { server: again, scale, only, tell };
     bench.idle_memory(false);
     bench.idle_memory(true);
-    let Bench { server, tell, only, .. } = bench;
-    drop(server);
-    // The second start: the first made keys and tables.
-    let again = start(&dir);
-    if only.is_none_or(|word| "exec to listening".contains(word)) {
-        let cost = Cost { count: 1.0, wall: again.start_seconds, cpu: again.tree().cpu_seconds() };
-        tell("exec to listening (second start)", Unit::Seconds, name, cost);
-    }
 }
 
 struct Bench<'a> {
