@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod contract;
 mod crash;
 mod daemon;
 mod programs;

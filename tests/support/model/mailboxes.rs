@@ -25,6 +25,7 @@ impl Model {
             keywords: Vec::new(),
             messages: Vec::new(),
             expunged: Vec::new(),
+            moved: Vec::new(),
         });
     }
 
@@ -136,8 +137,9 @@ impl Model {
         let (moved, keywords) = (std::mem::take(&mut row.messages), row.keywords.clone());
         let row = self.mailbox(target)?;
         row.keywords = keywords;
+        let mod_seq = row.next_mod_seq();
         for stored in moved {
-            row.add(stored);
+            row.add(stored, mod_seq);
         }
         self.changed(inbox);
         self.changed(target);
@@ -146,7 +148,7 @@ impl Model {
 
     pub(super) fn subscribe(&mut self, account: AccountId, name: MailboxName) -> Reply {
         let subscriptions = &mut self.account(account).subscriptions;
-        if !subscriptions.contains(&name) {
+        if subscriptions.iter().all(|other| other.key() != name.key()) {
             subscriptions.push(name);
         }
         Reply::Done

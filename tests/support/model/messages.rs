@@ -157,7 +157,8 @@ impl Model {
                 row.mask_of(&names).ok_or(Refusal::Limit("too many keywords"))?;
             ready.push(stored);
         }
-        let to: UidRuns = ready.into_iter().map(|stored| row.add(stored)).collect();
+        let mod_seq = if ready.is_empty() { ModSeq(0) } else { row.next_mod_seq() };
+        let to: UidRuns = ready.into_iter().map(|stored| row.add(stored, mod_seq)).collect();
         let uid_validity = UidValidity(row.uid_validity);
         if !to.is_empty() {
             self.changed(target);
@@ -174,7 +175,7 @@ impl Model {
         let (gone, left): (Vec<Stored>, Vec<Stored>) =
             row.messages.drain(..).partition(|stored| from.contains(stored.message.uid));
         row.messages = left;
-        row.expunged.extend(gone);
+        row.moved.extend(gone);
         if !from.is_empty() {
             row.next_mod_seq();
         }
@@ -226,7 +227,9 @@ impl Model {
             internal_seconds: internal_date.seconds(),
             size,
         };
-        let uid = self.mailbox(key).expect("just found").add(Stored { message, blob });
+        let row = self.mailbox(key).expect("just found");
+        let mod_seq = row.next_mod_seq();
+        let uid = row.add(Stored { message, blob }, mod_seq);
         self.changed(key);
         (blob, uid)
     }

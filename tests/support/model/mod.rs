@@ -59,6 +59,8 @@ struct Mailbox {
     messages: Vec<Stored>,
     /// Still readable, as pitfall 80 asks.
     expunged: Vec<Stored>,
+    /// Not readable any more, and remembered for [`Model::bytes_of`] alone.
+    moved: Vec<Stored>,
 }
 
 /// One message in one mailbox.
@@ -113,10 +115,10 @@ impl Mailbox {
         Some(KeywordMask(mask))
     }
 
-    fn add(&mut self, stored: Stored) -> Uid {
+    /// Several that come by one command share its mod-sequence.
+    fn add(&mut self, stored: Stored, mod_seq: ModSeq) -> Uid {
         let uid = Uid(self.uid_next);
         self.uid_next += 1;
-        let mod_seq = self.next_mod_seq();
         let message = Message { uid, mod_seq, ..stored.message };
         self.messages.push(Stored { message, ..stored });
         uid
@@ -167,7 +169,7 @@ impl Model {
         row.messages.iter().map(told).collect()
     }
 
-    /// The bytes of a message, even if it was expunged.
+    /// The bytes of a message, even if it was expunged or moved.
     pub(crate) fn bytes_of(
         &mut self,
         account: AccountId,
@@ -177,7 +179,7 @@ impl Model {
         let name = MailboxName::new(name).ok()?;
         let key = self.find(account, &name).ok()?;
         let row = self.mailbox(key).ok()?;
-        let mut every = row.messages.iter().chain(&row.expunged);
+        let mut every = row.messages.iter().chain(&row.expunged).chain(&row.moved);
         let blob = every.find(|stored| stored.message.uid.0 == uid)?.blob;
         Some(self.body(blob))
     }
@@ -207,7 +209,7 @@ impl Model {
             Job::RenameMailbox { account, from, to } => self.rename(account, &from, &to),
             Job::Subscribe { account, name } => Ok(self.subscribe(account, name)),
             Job::Unsubscribe { account, name } => {
-                self.account(account).subscriptions.retain(|other| *other != name);
+                self.account(account).subscriptions.retain(|other| other.key() != name.key());
                 Ok(Reply::Done)
             }
             Job::Refresh { mailbox } => {
@@ -315,7 +317,7 @@ impl Model {
             key,
             name: row.name.clone(),
             special_use: row.special_use,
-            subscribed: subscriptions.contains(&row.name),
+            subscribed: subscriptions.iter().any(|name| name.key() == row.name.key()),
             uid_validity: UidValidity(row.uid_validity),
             uid_next: row.uid_next,
             highest_mod_seq: ModSeq(row.highest_mod_seq),
