@@ -18,9 +18,9 @@ use ledger::Ledger;
 
 /// A load that runs so long has missed the point.
 const LOAD_SECONDS_MAX: u64 = 30;
-/// Kills at random in `make test`, and in `make soak`.
+/// Kills at random of one store; and stores in `make soak`.
 const KILLS: usize = 4;
-const KILLS_SOAKING: usize = 60;
+const STORES_SOAKING: usize = 25;
 
 #[test]
 #[cfg_attr(not(feature = "crash_points"), ignore = "the points are not compiled in")]
@@ -42,12 +42,18 @@ fn every_named_point() {
 fn at_random() {
     let soaking = std::env::var_os("SORA_SOAK").is_some();
     let mut random = Random::new(std::process::id().into());
+    for _ in 0..if soaking { STORES_SOAKING } else { 1 } {
+        kill_at_random(&mut random);
+    }
+}
+
+fn kill_at_random(random: &mut Random) {
     let home = Home::new("", "");
     let mut ledger = Ledger::new();
     let daemon = Daemon::start(&home);
     load::prepare(&home, &daemon);
     drop(daemon); // killed, too
-    for kill in 0..if soaking { KILLS_SOAKING } else { KILLS } {
+    for kill in 0..KILLS {
         let mut daemon = Daemon::start(&home);
         let running = load::start(&daemon, &ledger, Duration::from_secs(LOAD_SECONDS_MAX));
         let patience = Duration::from_millis(20 + random.below(400) as u64);
