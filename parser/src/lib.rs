@@ -32,5 +32,6 @@ pub mod fuzzing;
 pub mod imap;
 pub mod lmtp;
 pub mod message;
+pub mod sieve;
 
 pub use cursor::{Cursor, Error};
