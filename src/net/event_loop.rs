@@ -30,6 +30,8 @@ const EVENTS: usize = 1024;
 const WAKER: MioToken = MioToken(usize::MAX);
 /// After accepting failed, for want of file descriptors as a rule.
 const ACCEPT_PAUSE_SECONDS: Tick = 1;
+/// The system counts a poll's milliseconds in 31 bits: 24 days.
+const SLEEP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What all loops share.
 #[derive(Debug)]
@@ -172,17 +174,15 @@ impl EventLoop {
         self.stops_at.is_some_and(|at| at <= now || self.connections.used() == 0)
     }
 
-    /// How long the next poll may wait.
+    /// How long the next poll may wait; `None`, until something comes, if there is no timer.
     fn patience(&self) -> Option<Duration> {
         if !self.ready.is_empty() || !self.accepting.is_empty() {
             return Some(Duration::ZERO);
         }
-        let ticks =
-            !self.wheel.is_empty() || self.accept_paused_until.is_some() || self.stops_at.is_some();
-        ticks.then(|| {
-            let next = Duration::from_secs(u64::from(self.now) + 1);
-            next.saturating_sub(clock().duration_since(self.started))
-        })
+        let wakes = [self.wheel.next(), self.accept_paused_until, self.stops_at];
+        let next = wakes.into_iter().flatten().min()?;
+        let elapsed = clock().duration_since(self.started);
+        Some(Duration::from_secs(u64::from(next)).saturating_sub(elapsed).min(SLEEP_MAX))
     }
 
     fn look_at_the_clock(&mut self) {

@@ -18,6 +18,8 @@ pub(super) struct Wheel {
     links: Vec<Link>,
     now: Tick,
     set: usize,
+    /// No timer fires before this.
+    next: Tick,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +39,14 @@ impl Wheel {
             links: Vec::new(),
             now: 0,
             set: 0,
+            next: Tick::MAX,
         }
     }
 
-    /// True if no timer is set.
-    pub(super) fn is_empty(&self) -> bool {
-        self.set == 0
+    /// When [`Wheel::advance`] has something to do; `None` if no timer is set. It may come too early:
+    /// for a timer that was cleared since, and once a turn for one further away than that.
+    pub(super) fn next(&self) -> Option<Tick> {
+        (self.set > 0).then_some(self.next)
     }
 
     /// When the timer of `slot` fires.
@@ -65,6 +69,7 @@ impl Wheel {
         }
         *spoke = slot;
         self.set += 1;
+        self.next = self.next.min(due);
     }
 
     /// Clears the timer of `slot`, if it is set.
@@ -101,6 +106,17 @@ impl Wheel {
         for slot in fired.iter().skip(from) {
             self.clear(*slot);
         }
+        if self.next <= now {
+            self.next = self.first_spoke();
+        }
+    }
+
+    /// When the first spoke that has a timer comes round.
+    fn first_spoke(&self) -> Tick {
+        let turn = 1..=SPOKES;
+        let mut ticks = turn.map(|ahead| self.now.saturating_add(ahead));
+        let first = ticks.find(|tick| self.spokes[(tick % SPOKES) as usize] != NONE);
+        first.unwrap_or(Tick::MAX)
     }
 }
 
@@ -130,7 +146,29 @@ mod tests {
         check(&mut wheel, 516, &[]);
         check(&mut wheel, 517, &[7]);
         check(&mut wheel, 5_000, &[8]); // several turns at once, as after a suspended machine
-        assert!(wheel.is_empty());
+        assert_eq!(wheel.next(), None);
+    }
+
+    #[test]
+    fn nothing_is_to_be_done_before_the_next_timer() {
+        let mut wheel = Wheel::new();
+        assert_eq!(wheel.next(), None);
+        wheel.set(0, 90);
+        wheel.set(1, 60);
+        wheel.set(2, 1_800);
+        assert_eq!(wheel.next(), Some(60));
+        check(&mut wheel, 30, &[]); // woken for something else
+        assert_eq!(wheel.next(), Some(60));
+        wheel.clear(1);
+        check(&mut wheel, 60, &[]); // a cleared one costs a look
+        assert_eq!(wheel.next(), Some(90));
+        check(&mut wheel, 90, &[0]);
+        let mut looks = 0;
+        while let Some(next) = wheel.next() {
+            looks += 1;
+            check(&mut wheel, next, if next == 1_800 { &[2] } else { &[] });
+        }
+        assert_eq!(looks, 4); // one a turn: 264, 776, 1288, 1800
     }
 
     #[test]
@@ -147,6 +185,6 @@ mod tests {
         assert_eq!((wheel.due(0), wheel.due(1), wheel.due(2)), (Some(20), None, Some(10)));
         check(&mut wheel, 10, &[2]);
         check(&mut wheel, 20, &[0]);
-        assert!(wheel.is_empty());
+        assert_eq!(wheel.next(), None);
     }
 }
