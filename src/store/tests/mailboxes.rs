@@ -181,7 +181,9 @@ fn subscriptions_are_names() {
     store.subscribe(store.account, &name("Zebra/Stripes")).unwrap();
     store.subscribe(store.account, &name("zebra/stripes")).unwrap();
     store.delete("Trash").unwrap();
+    store.rename("Sent", "Gone").unwrap(); // RFC 9051 §6.3.6
     assert_eq!(shown(), [&standard[..], &["Zebra/Stripes"]].concat());
+    assert!(!store.info("Gone").subscribed);
     store.unsubscribe(store.account, &name("ZEBRA/stripes")).unwrap();
     store.unsubscribe(store.account, &name("never")).unwrap();
     assert_eq!(shown(), standard);
