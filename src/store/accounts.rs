@@ -99,6 +99,25 @@ impl Store {
         })
     }
 
+    /// Puts the hash `new` in the place of `old`, for every address of the account that has just that
+    /// one. False if none has it any more.
+    pub fn replace_password(
+        &self,
+        account: AccountId,
+        old: &str,
+        new: &str,
+    ) -> Result<bool, Failure> {
+        let (old, new) = (old.to_owned(), new.to_owned());
+        self.0.engine.write("renewing a password hash", Weight::Bytes(256), move |tx| {
+            let changed = tx.execute(
+                "UPDATE credentials SET password_hash = $3
+                 WHERE account_id = $1 AND password_hash = $2",
+                &[Value::Int(account.0), Value::Text(&old), Value::Text(&new)],
+            )?;
+            Ok(changed > 0)
+        })
+    }
+
     /// The account that has this address (no `+detail` here: the caller splits it off).
     pub fn account_by_address(&self, address: &Address) -> Result<Option<AccountFound>, Failure> {
         self.0.engine.read("finding an account", |tx| {

@@ -12,7 +12,7 @@
 //! | operation | call |
 //! |---|---|
 //! | open, close | [`Store::open`], dropping the last clone |
-//! | accounts | [`Store::create_account`], [`Store::add_address`], [`Store::update_password`], [`Store::account_by_address`], [`Store::list_accounts`], [`Store::addresses`] |
+//! | accounts | [`Store::create_account`], [`Store::add_address`], [`Store::update_password`], [`Store::replace_password`], [`Store::account_by_address`], [`Store::list_accounts`], [`Store::addresses`] |
 //! | mailboxes | [`Store::list_mailboxes`], [`Store::mailbox`], [`Store::mailbox_by_key`], [`Store::create_mailbox`], [`Store::delete_mailbox`], [`Store::rename_mailbox`] |
 //! | subscriptions | [`Store::subscribe`], [`Store::unsubscribe`], [`Store::subscriptions`] |
 //! | snapshots | [`Store::open_mailbox`], [`Store::load_snapshot`], [`Store::refresh_snapshot`] |

@@ -15,6 +15,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use super::lru::Lru;
+use super::upkeep::{Chores, Outdated};
 use super::{Done, Lane, clock, password};
 use crate::error::{Fault, Refusal};
 use crate::job::{Job, Reply, Seat};
@@ -72,17 +73,23 @@ pub(super) struct StoredPasswords {
     right: Mutex<Lru<[u8; 32], Instant>>,
     /// A hash that was checked lately: what an unknown user costs (pitfall 55).
     usual: Mutex<String>,
+    /// Where to leave hashes that want another cost.
+    chores: Arc<Chores>,
 }
 
 impl StoredPasswords {
     /// Over the accounts of `directory`.
-    pub(super) fn new(directory: Arc<dyn Directory>) -> Result<Self, password::PasswordError> {
+    pub(super) fn new(
+        directory: Arc<dyn Directory>,
+        chores: Arc<Chores>,
+    ) -> Result<Self, password::PasswordError> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
         Ok(Self {
             directory,
             key: key.map_err(|_| password::PasswordError::NoRandomness)?,
             right: Mutex::new(Lru::new(LOGIN_CACHE_ENTRIES_MAX)),
             usual: Mutex::new(NOBODY.to_owned()),
+            chores,
         })
     }
 
@@ -145,6 +152,10 @@ impl StoredPasswords {
         }
         let mark = self.mark(entry.primary.as_str(), password, &entry.hash);
         self.remember(mark, clock::now());
+        if password::is_outdated(&entry.hash) {
+            let (hash, password) = (entry.hash.clone(), password.clone());
+            self.chores.renew(Outdated { account: entry.account, hash, password });
+        }
         Verdict::Right(entry)
     }
 }
@@ -394,7 +405,7 @@ mod tests {
 
     fn door(seats: u32) -> Door {
         let fake = Arc::new(Fake(Mutex::new(Ok(hash_of("secret")))));
-        let stored = StoredPasswords::new(fake.clone()).unwrap();
+        let stored = StoredPasswords::new(fake.clone(), Arc::default()).unwrap();
         lock(&stored.usual).clone_from(&hash_of("nobody"));
         let logins = Logins::new(Keeper::Stored(Box::new(stored)), fake.clone(), seats);
         Door { fake, logins }
@@ -464,7 +475,7 @@ mod tests {
 
     #[test]
     fn a_right_password_is_remembered_for_a_while_only() {
-        let stored = StoredPasswords::new(door(1).fake).unwrap();
+        let stored = StoredPasswords::new(door(1).fake, Arc::default()).unwrap();
         let (mark, now) = (stored.mark("bob", &Secret::new("x"), "hash"), clock::now());
         stored.remember(mark, now);
         let later = |seconds| now + Duration::from_secs(seconds);
@@ -472,6 +483,23 @@ mod tests {
         assert!(!stored.is_remembered(&mark, later(LOGIN_CACHE_SECONDS)));
         // No two triples run together.
         assert_ne!(mark, stored.mark("bo", &Secret::new("bx"), "hash"));
+    }
+
+    #[test]
+    fn a_bcrypt_hash_of_another_cost_is_left_to_be_renewed() {
+        let check = |hash: &str, password: &str, want: bool| {
+            let (fake, chores) = (Fake(Mutex::new(Ok(hash.to_owned()))), Arc::default());
+            let stored = StoredPasswords::new(Arc::new(fake), Arc::clone(&chores)).unwrap();
+            let _verdict = stored.check("bob@example.org", &Secret::new(password));
+            let left = chores.outdated().map(|left| (left.account, left.hash));
+            assert_eq!(left, want.then(|| (AccountId(7), hash.to_owned())), "{hash} {password}");
+        };
+        let of_cost_4 = bcrypt::hash("secret", 4).unwrap();
+        check(&of_cost_4, "secret", true);
+        check(&format!("{{BLF-CRYPT}}{of_cost_4}"), "secret", true);
+        check(&of_cost_4, "guess", false);
+        check(NOBODY, "nobody", false);
+        check(&hash_of("secret"), "secret", false);
     }
 
     /// Lets everybody in as bob, but for `eve`, and is not well when asked about `ill`.

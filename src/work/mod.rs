@@ -86,10 +86,12 @@ impl Work {
     pub fn start(store: &Store, settings: &Settings, hooks: Hooks) -> Result<Self, StartError> {
         let changes = Arc::new(Changes::default());
         let directory: Arc<dyn login::Directory> = Arc::new(run::StoredAccounts(store.clone()));
+        let chores = Arc::new(upkeep::Chores::default());
         let keeper = match hooks.authenticator {
             Some(authenticator) => login::Keeper::Brought(authenticator),
             None => {
-                let stored = login::StoredPasswords::new(Arc::clone(&directory))?;
+                let (directory, chores) = (Arc::clone(&directory), Arc::clone(&chores));
+                let stored = login::StoredPasswords::new(directory, chores)?;
                 login::Keeper::Stored(Box::new(stored))
             }
         };
@@ -114,7 +116,7 @@ impl Work {
                 log::warn!("notify: what sora-admin does will be seen late: {error}");
             })
             .ok();
-        let upkeep = upkeep::Upkeep::start(store.clone());
+        let upkeep = upkeep::Upkeep::start(store.clone(), chores);
         let upkeep = upkeep.inspect_err(|error| log::error!("upkeep: {error}")).ok();
         let pool = Pool::new(Box::new(runner));
         Ok(Self { pool, changes, _listener: listener, _upkeep: upkeep })

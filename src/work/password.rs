@@ -136,6 +136,13 @@ pub fn is_known_form(stored: &str) -> bool {
         || (scheme == "BLF-CRYPT" && encoded.parse::<bcrypt::HashParts>().is_ok())
 }
 
+/// True if it is a bcrypt hash of another cost than [`BCRYPT_COST`].
+pub(super) fn is_outdated(stored: &str) -> bool {
+    let Some((scheme, encoded)) = split_scheme(stored) else { return false };
+    let parts = encoded.parse::<bcrypt::HashParts>();
+    scheme == "BLF-CRYPT" && parts.is_ok_and(|parts| parts.get_cost() != BCRYPT_COST)
+}
+
 /// `{SCHEME}rest` with the scheme in capitals; a bare `$2…$` is bcrypt.
 fn split_scheme(stored: &str) -> Option<(String, &str)> {
     match stored.strip_prefix('{') {

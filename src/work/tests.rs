@@ -9,6 +9,7 @@ use super::login::{Keeper, Logins, StoredPasswords};
 use super::run::{Runner, StoredAccounts};
 use super::snapshots::Snapshots;
 use super::spool::Spool;
+use super::upkeep::{self, Chores};
 use super::{Changes, Done, Lane, Letters, Mailbag, Run, Settings, password};
 use crate::error::{Fault, Refusal};
 use crate::job::{
@@ -26,6 +27,7 @@ struct Room {
     account: AccountId,
     settings: Settings,
     arrivals: Arc<Arrivals>,
+    chores: Arc<Chores>,
     bag: Arc<Mailbag>,
     _poll: mio::Poll,
 }
@@ -76,8 +78,8 @@ impl Room {
         let poll = mio::Poll::new().unwrap();
         let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
         let (changes, arrivals) = (Arc::new(Changes::default()), Arc::new(Arrivals::default()));
-        let directory = Arc::new(StoredAccounts(store.clone()));
-        let stored = StoredPasswords::new(directory.clone()).unwrap();
+        let (directory, chores) = (Arc::new(StoredAccounts(store.clone())), Arc::default());
+        let stored = StoredPasswords::new(directory.clone(), Arc::clone(&chores)).unwrap();
         let keeper = Keeper::Stored(Box::new(stored));
         let runner = Runner {
             store: store.clone(),
@@ -93,7 +95,7 @@ impl Room {
             },
         };
         let bag = Mailbag::new(waker);
-        Self { runner, account, settings, arrivals, bag, _poll: poll }
+        Self { runner, account, settings, arrivals, chores, bag, _poll: poll }
     }
 
     fn run(&self, job: Job) -> Reply {
@@ -412,6 +414,32 @@ fn login_is_by_the_stored_password() {
     let reply = login("bob@example.org", "secret");
     assert!(matches!(reply, Reply::Refused(Refusal::BadCredentials)), "{reply:?}");
     assert!(matches!(login("bob@example.org", "new"), Reply::LoggedIn { .. }));
+}
+
+#[test]
+fn a_hash_of_another_cost_is_renewed_unless_it_was_changed() {
+    let room = Room::new();
+    let store = &room.runner.store;
+    let bob = Address::new("bob@example.org").unwrap();
+    let stored = || store.account_by_address(&bob).unwrap().unwrap().password_hash;
+    let login = || {
+        let (user, password) = (bob.to_string(), Secret::new("secret"));
+        let reply = room.run(Job::Login { user, password, peer: None, act_as: String::new() });
+        assert!(matches!(reply, Reply::LoggedIn { .. }), "{reply:?}");
+    };
+    assert!(store.update_password(&bob, &bcrypt::hash("secret", 4).unwrap()).unwrap());
+    login();
+    let outdated = room.chores.outdated().unwrap();
+
+    assert!(store.update_password(&bob, "{X}changed").unwrap());
+    upkeep::renew(store, &outdated);
+    assert_eq!(stored(), "{X}changed");
+
+    assert!(store.update_password(&bob, &outdated.hash).unwrap());
+    upkeep::renew(store, &outdated);
+    assert!(stored().starts_with("{BLF-CRYPT}$2a$10$"), "{}", stored());
+    login();
+    assert!(room.chores.outdated().is_none());
 }
 
 #[test]

@@ -66,6 +66,14 @@ fn further_addresses_and_a_new_primary() {
     assert_eq!(found.password_hash, "{Y}other");
     let me = Address::new("me@example.org").unwrap();
     assert_eq!(store.account_by_address(&me).unwrap().unwrap().password_hash, "{X}hash");
+
+    // A hash is renewed wherever it is, and only while it is there.
+    assert!(!store.replace_password(account, "{Z}gone", "{X}new").unwrap());
+    assert!(!store.replace_password(AccountId(99), "{X}hash", "{X}new").unwrap());
+    assert!(store.replace_password(account, "{X}hash", "{X}new").unwrap());
+    let hash = |address| store.account_by_address(&address).unwrap().unwrap().password_hash;
+    let first = Address::new("first@example.org").unwrap();
+    assert_eq!([hash(me), hash(first), hash(alias)], ["{X}new", "{X}new", "{Y}other"]);
 }
 
 #[test] // pitfall 138
