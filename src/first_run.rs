@@ -62,7 +62,9 @@ pub fn prepare(server: &Handle) -> Result<Option<FirstAccount>, FirstRunError> {
     }
     let password = password()?;
     server.create_account(FIRST_ADDRESS, &password).map_err(FirstRunError::Account)?;
-    server.deliver("", FIRST_ADDRESS, welcome().as_bytes()).map_err(FirstRunError::Welcome)?;
+    let fields = server.origination_fields().map_err(|_| FirstRunError::NoRandomness)?;
+    let welcome = welcome(&fields);
+    server.deliver("", FIRST_ADDRESS, welcome.as_bytes()).map_err(FirstRunError::Welcome)?;
     Ok(Some(FirstAccount { password }))
 }
 
@@ -75,9 +77,11 @@ fn password() -> Result<Secret, FirstRunError> {
     Ok(Secret::new(groups.join(&b'-')))
 }
 
-fn welcome() -> String {
+/// `origination_fields` are its Date and Message-ID: with From, what every message must or should
+/// have (RFC 5322 §3.6).
+fn welcome(origination_fields: &str) -> String {
     format!(
-        "From: Sora <sora@localhost>\r\n\
+        "{origination_fields}From: Sora <sora@localhost>\r\n\
          To: {FIRST_ADDRESS}\r\n\
          Subject: Welcome to Sora\r\n\
          MIME-Version: 1.0\r\n\
@@ -176,6 +180,15 @@ mod tests {
             assert_eq!(groups.len(), GROUPS);
             assert!(groups.iter().all(|group| group.len() == GROUP_CHARACTERS), "{text}");
         }
+    }
+
+    #[test] // RFC 5322 §3.6
+    fn the_welcome_message_has_what_every_message_has() {
+        let message = welcome("Date: now\r\nMessage-ID: <a@b>\r\n");
+        let (header, _) = message.split_once("\r\n\r\n").unwrap();
+        let names: Vec<&str> =
+            header.split("\r\n").map(|line| line.split_once(':').unwrap().0).collect();
+        assert_eq!(names[..5], ["Date", "Message-ID", "From", "To", "Subject"]);
     }
 
     #[test]

@@ -254,6 +254,11 @@ impl Handle {
         work::deliver_now(&self.store, &self.settings, sender, to, message)
     }
 
+    /// The Date and Message-ID fields of a message written now, each line with its CRLF.
+    pub(crate) fn origination_fields(&self) -> Result<String, work::StartError> {
+        work::origination_fields(&self.settings.hostname)
+    }
+
     /// Reads every certificate again, for connections to come. The first error is returned; a
     /// certificate that cannot be read stays as it was.
     pub fn reload_certificates(&self) -> Result<(), CertificateError> {

@@ -247,7 +247,7 @@ fn shown(address: &str) -> std::str::EscapeDebug<'_> {
 }
 
 /// A number for the log and the Received line that nothing else has.
-fn queue_id() -> Option<String> {
+pub(super) fn queue_id() -> Option<String> {
     let mut random = [0; 8];
     SystemRandom::new().fill(&mut random).ok()?;
     let mut id = String::with_capacity(16);

@@ -167,6 +167,12 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+/// The Date and Message-ID fields of a message that is written here and now (RFC 5322 §3.6.1, §3.6.4).
+pub fn origination_fields(hostname: &str) -> Result<String, StartError> {
+    let unique = deliver::queue_id().ok_or(password::PasswordError::NoRandomness)?;
+    Ok(trace::origination_fields(clock::today(), &unique, hostname))
+}
+
 /// Delivers one message by the ordinary path but without a server: for `sora-admin deliver` and the
 /// welcome message. A daemon on the same store is told. Never taken for a repetition.
 pub fn deliver_now(

@@ -79,6 +79,13 @@ fn clean(text: &str) -> String {
     text.chars().filter(|c| !unsafe_here(*c)).collect()
 }
 
+/// What every message has, and tells it from all others (RFC 5322 §3.6.1, §3.6.4); each line with its
+/// CRLF.
+pub(super) fn origination_fields(at: Timestamp, unique: &str, hostname: &str) -> String {
+    let host: String = clean(hostname).chars().filter(|c| !c.is_whitespace()).collect();
+    format!("Date: {}\r\nMessage-ID: <{unique}@{host}>\r\n", date_time(at))
+}
+
 /// `date-time` in UTC (RFC 5322 §3.3).
 fn date_time(at: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
@@ -223,6 +230,12 @@ mod tests {
              Sun, 22 Nov 2026 11:30:34 +0000\n",
         );
         assert_eq!(clean(&"é".repeat(400)).len(), ADDRESS_BYTES_MAX);
+    }
+
+    #[test] // RFC 5322 §3.6
+    fn what_is_written_here_has_a_date_and_an_identity() {
+        let fields = origination_fields(Timestamp(0), "4q7", "a\r\n <b");
+        assert_eq!(fields, "Date: Thu, 1 Jan 1970 00:00:00 +0000\r\nMessage-ID: <4q7@ab>\r\n");
     }
 
     #[test]
