@@ -32,9 +32,8 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
     let sender = sender(options)?;
     let (config, store) = open(options)?;
     for recipient in &recipients {
-        let account = recipient.split_detail().0;
-        if store.account_by_address(&account)?.is_none() {
-            return Err(AdminError::NoSuchAddress(account)); // before the first file
+        if !work::is_deliverable(&store, recipient)? {
+            return Err(AdminError::NoSuchAddress(recipient.clone())); // before the first file
         }
     }
     let settings = work::Settings {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::model::{Address, Secret};
+use crate::store::NewAccount;
 use crate::work::password::verify;
 
 /// A folder with a configuration and a store.
@@ -277,6 +278,17 @@ fn files_are_delivered() {
     let list = place.run("list-accounts").unwrap();
     assert!(list.contains("        6         5 "), "{list}");
     place.check("check", Ok("All is well: 5 messages in 1 account.\n"));
+    // Programs that bring their own accounts may have given one a `+`.
+    let (address, password_hash) = (Address::new("own+plus@x").unwrap(), String::new());
+    place.store().create_account(NewAccount { address, password_hash }).unwrap();
+    place.check(
+        &format!("deliver {one} --to own+plus@x"),
+        Ok("Delivered DIR/one.eml to own+plus@x\n"),
+    );
+    place.check(
+        &format!("deliver {one} --to own+other@x"),
+        Err("no account has the address own+other@x; sora-admin list-accounts shows all of them"),
+    );
 }
 
 #[test]

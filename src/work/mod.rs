@@ -173,6 +173,11 @@ pub fn origination_fields(hostname: &str) -> Result<String, StartError> {
     Ok(trace::origination_fields(clock::today(), &unique, hostname))
 }
 
+/// True if mail to `address` has an account to go to, with or without its `+detail`.
+pub fn is_deliverable(store: &Store, address: &Address) -> Result<bool, Failure> {
+    Ok(run::find_account(store, address)?.is_some())
+}
+
 /// Delivers one message by the ordinary path but without a server: for `sora-admin deliver` and the
 /// welcome message. A daemon on the same store is told. Never taken for a repetition.
 pub fn deliver_now(
