@@ -7,29 +7,29 @@
 /// table each (RFC 9051 §7.1, RFC 5530; RFC 3463).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Wrong user or password; the same for both (pitfall 55). [AUTHENTICATIONFAILED]
+    /// Wrong user or password; the same for both (pitfall 55). `[AUTHENTICATIONFAILED]`
     BadCredentials,
-    /// The account has as many connections as it may. [LIMIT]
+    /// The account has as many connections as it may. `[LIMIT]`
     TooManyConnections,
-    /// No such mailbox. [NONEXISTENT], or [TRYCREATE] where a message was to go there.
+    /// No such mailbox. `[NONEXISTENT]`, or `[TRYCREATE]` where a message was to go there.
     NoSuchMailbox,
-    /// The name is taken, perhaps in another case. [ALREADYEXISTS]
+    /// The name is taken, perhaps in another case. `[ALREADYEXISTS]`
     MailboxExists,
-    /// The mailbox has children and cannot go. [HASCHILDREN]
+    /// The mailbox has children and cannot go. `[HASCHILDREN]`
     HasChildren,
-    /// INBOX cannot be deleted, a mailbox cannot move below itself, and the like. [CANNOT]
+    /// INBOX cannot be deleted, a mailbox cannot move below itself, and the like. `[CANNOT]`
     Cannot(&'static str),
-    /// Another mailbox of the account has this special use. [USEATTR] (RFC 6154 §5.3)
+    /// Another mailbox of the account has this special use. `[USEATTR]` (RFC 6154 §5.3)
     SpecialUseTaken,
-    /// A bound of `limits` was met: keywords, mailboxes. [LIMIT]
+    /// A bound of `limits` was met: keywords, mailboxes. `[LIMIT]`
     Limit(&'static str),
-    /// Over quota. [OVERQUOTA]
+    /// Over quota. `[OVERQUOTA]`
     OverQuota,
-    /// The message is larger than allowed. [TOOBIG] / 552 5.3.4
+    /// The message is larger than allowed. `[TOOBIG]` / 552 5.3.4
     TooBig,
-    /// The message is gone and nothing of it is kept. [EXPUNGEISSUE]
+    /// The message is gone and nothing of it is kept. `[EXPUNGEISSUE]`
     MessageGone,
-    /// The part's encoding is not one we can undo. [UNKNOWN-CTE] (RFC 3516 §4.3)
+    /// The part's encoding is not one we can undo. `[UNKNOWN-CTE]` (RFC 3516 §4.3)
     UnknownEncoding,
     /// No account has this address: certainly. 550 5.1.1
     NoSuchRecipient,
@@ -40,10 +40,10 @@ pub enum Refusal {
 /// We could not do it: all the peer may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Overload, database or disk trouble, shutdown: trying again may help. [UNAVAILABLE] / 451 4.3.0
+    /// Overload, database or disk trouble, shutdown: trying again may help. `[UNAVAILABLE]` / 451 4.3.0
     Unavailable,
-    /// Disk or spool is full. [UNAVAILABLE] / 452 4.3.1
+    /// Disk or spool is full. `[UNAVAILABLE]` / 452 4.3.1
     NoSpace,
-    /// A rule of ours is broken: trying again will not help. [SERVERBUG] / 451 4.3.0
+    /// A rule of ours is broken: trying again will not help. `[SERVERBUG]` / 451 4.3.0
     ServerBug,
 }

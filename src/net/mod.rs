@@ -1,6 +1,6 @@
 //! Sockets, TLS, timers: everything between a peer and its session.
 //!
-//! One [`event_loop`] for each core; each drives its own connections and shares nothing with the
+//! One event loop for each core; each drives its own connections and shares nothing with the
 //! others but counters, the certificate and the way to the pool. No loop ever waits for anything but
 //! its poll (invariant 2).
 

@@ -36,7 +36,7 @@ pub enum Event<'a> {
     Drained,
     /// STARTTLS is complete.
     TlsStarted,
-    /// Nothing came for [`Session::patience_seconds`].
+    /// Nothing came for [`Standing::patience_seconds`].
     Timeout,
     /// The server is stopping: say goodbye.
     Shutdown,

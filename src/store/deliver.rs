@@ -56,7 +56,7 @@ pub struct Facts {
     pub map: Vec<u8>,
     /// Bytes of the top header block, its blank line included.
     pub header_bytes: u64,
-    /// [`message_id_hash`] of its Message-ID, then of those it answers and refers to; bounded by the
+    /// [`super::message_id_hash`] of its Message-ID, then of those it answers and refers to; bounded by the
     /// caller (pitfall 17).
     pub message_ids: Vec<i64>,
 }

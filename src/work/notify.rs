@@ -1,6 +1,6 @@
 //! Word from other programs on the same store: `sora-admin` tells the daemon what it changed.
 //!
-//! One datagram on `data_dir/notify.sock` is a version byte and up to [`CHANGES_MAX`] changes of three
+//! One datagram on `data_dir/notify.sock` is a version byte and up to `CHANGES_MAX` changes of three
 //! big-endian numbers each: account, mailbox, mod-sequence. Losing one is harmless (invariant 8), so
 //! nothing is answered and no sender waits.
 

@@ -10,9 +10,9 @@ use crate::model::NameError;
 /// try again (RFC 9051 §6.3.12 TRYCREATE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// [NONEXISTENT]
+    /// `[NONEXISTENT]`
     Plain,
-    /// [TRYCREATE]
+    /// `[TRYCREATE]`
     Target,
 }
 
