@@ -33,5 +33,6 @@ pub mod imap;
 pub mod lmtp;
 pub mod message;
 pub mod sieve;
+pub mod pop3;
 
 pub use cursor::{Cursor, Error};
