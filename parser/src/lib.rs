@@ -34,5 +34,6 @@ pub mod lmtp;
 pub mod message;
 pub mod sieve;
 pub mod pop3;
+pub mod proxy;
 
 pub use cursor::{Cursor, Error};
