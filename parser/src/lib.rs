@@ -32,8 +32,8 @@ pub mod fuzzing;
 pub mod imap;
 pub mod lmtp;
 pub mod message;
-pub mod sieve;
 pub mod pop3;
 pub mod proxy;
+pub mod sieve;
 
 pub use cursor::{Cursor, Error};
