@@ -9,8 +9,8 @@ use super::selection::{self, BULK_ROWS, Forms};
 use super::snapshot::message_at;
 use super::{Error, Failure, Store, keywords};
 use crate::job::{FlagSet, MailboxKey, StoreMode};
-use crate::mail::UidRuns;
-use crate::model::{Flags, KeywordMask, ModSeq};
+use crate::mail::{Message, Snapshot, UidRuns};
+use crate::model::{Flags, KeywordMask, ModSeq, UidValidity};
 
 /// What STORE asks.
 #[derive(Clone, Debug)]
@@ -34,6 +34,46 @@ pub struct FlagsStored {
     pub changed: UidRuns,
     /// The mod-sequence of the change; the mailbox's if nothing changed (pitfall 93).
     pub mod_seq: ModSeq,
+    /// How a snapshot may follow.
+    step: Step,
+}
+
+/// What a STORE made of the mailbox as it was, told without reading it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step {
+    from: ModSeq,
+    uid_validity: UidValidity,
+    masks: Masks,
+    /// The names of keywords may be others now.
+    names_keywords: bool,
+}
+
+impl FlagsStored {
+    /// The mailbox right after the change, if `earlier` is how it was right before: its mod-sequence
+    /// says so, for under the mailbox's lock nothing came between. `None` if it has to be read.
+    pub fn follow(&self, earlier: &Snapshot) -> Option<Snapshot> {
+        let Step { from, uid_validity, masks, names_keywords } = self.step;
+        let head = &earlier.head;
+        if head.highest_mod_seq != from || head.uid_validity != uid_validity || names_keywords {
+            return None;
+        }
+        let first = self.changed.first()?;
+        let was = earlier.iter_from(first).filter(|message| self.changed.contains(message.uid));
+        let changed: Vec<Message> = was
+            .map(|message| Message {
+                mod_seq: self.mod_seq,
+                flags: masks.flags(message.flags),
+                keywords: masks.keywords(message.keywords),
+                ..message
+            })
+            .collect();
+        if changed.len() as u64 != u64::from(self.changed.len()) {
+            return None;
+        }
+        let mut head = head.clone();
+        head.highest_mod_seq = self.mod_seq;
+        Some(earlier.updated(head, &changed, &UidRuns::new()))
+    }
 }
 
 impl Store {
@@ -52,7 +92,7 @@ impl Store {
 }
 
 /// What becomes of a row's flags and keywords: `old & keep | set`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Masks {
     keep_flags: Flags,
     set_flags: Flags,
@@ -116,13 +156,19 @@ fn store(tx: &mut Tx<'_>, mailbox: MailboxKey, change: &FlagChange) -> Result<Fl
         }
         Ok(())
     })?;
+    let step = Step {
+        from: locked.highest_mod_seq,
+        uid_validity: locked.uid_validity,
+        masks,
+        names_keywords: !change.flags.keywords.is_empty(),
+    };
     if changed.is_empty() {
-        return Ok(FlagsStored { modified, changed, mod_seq: locked.highest_mod_seq });
+        return Ok(FlagsStored { modified, changed, mod_seq: locked.highest_mod_seq, step });
     }
     let mod_seq = locked.next_mod_seq();
     write(tx, mailbox, &changed, masks, mod_seq)?;
     row::change(tx, mailbox, mod_seq, difference)?;
-    Ok(FlagsStored { modified, changed, mod_seq })
+    Ok(FlagsStored { modified, changed, mod_seq, step })
 }
 
 fn known_mask(

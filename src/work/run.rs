@@ -203,16 +203,18 @@ impl Runner {
         if !stored.changed.is_empty() {
             self.publish(mailbox, stored.mod_seq);
         }
-        Ok(self.snapshots.current(mailbox)?)
+        Ok(self.snapshots.after(mailbox, &stored)?)
     }
 
     fn store_flags(&self, mailbox: MailboxKey, change: FlagChange) -> Answer {
-        let store::FlagsStored { modified, changed, mod_seq } =
-            self.store.store_flags(mailbox, change)?;
+        let stored = self.store.store_flags(mailbox, change)?;
+        // Before others are told: they then find it made.
+        let snapshot = self.snapshots.after(mailbox, &stored);
+        let store::FlagsStored { modified, changed, mod_seq, .. } = stored;
         if !changed.is_empty() {
             self.publish(mailbox, mod_seq);
         }
-        let snapshot = self.snapshots.current(mailbox)?;
+        let snapshot = snapshot?;
         Ok(Reply::Stored { modified, changed, mod_seq, snapshot })
     }
 

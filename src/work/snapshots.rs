@@ -1,7 +1,7 @@
 //! The mailboxes that sessions look at, each once for the whole process.
 //!
 //! A snapshot given out is at least as new as the question: it was read, or found unchanged by one
-//! indexed query, after it was asked for. One thread at a time brings a mailbox up to date; no lock
+//! indexed query, after it was asked for, or is what the question's own change made of the last one. One thread at a time brings a mailbox up to date; no lock
 //! that others need is held while it reads. All together stay within [`SNAPSHOT_CACHE_BYTES_MAX`];
 //! one that was forgotten lives on for as long as a session holds it.
 
@@ -12,7 +12,7 @@ use crate::job::{MailboxInfo, MailboxKey};
 use crate::limits::SNAPSHOT_CACHE_BYTES_MAX;
 use crate::mail::Snapshot;
 use crate::model::{AccountId, MailboxName};
-use crate::store::{self, Refreshed, Store};
+use crate::store::{self, FlagsStored, Refreshed, Store};
 
 /// Bytes that a kept mailbox costs beside its snapshot.
 const SLOT_BYTES: usize = 256;
@@ -53,6 +53,20 @@ impl Snapshots {
                 self.forget(mailbox);
                 Err(crate::error::Refusal::NoSuchMailbox.into())
             }
+        }
+    }
+
+    /// The mailbox as a STORE left it, or newer.
+    pub(super) fn after(
+        &self,
+        mailbox: MailboxKey,
+        stored: &FlagsStored,
+    ) -> Result<Arc<Snapshot>, store::Error> {
+        let slot = self.slot(mailbox);
+        let latest = lock(&slot.latest).clone();
+        match latest.and_then(|latest| stored.follow(&latest)) {
+            Some(snapshot) => Ok(self.keep(mailbox, &slot, snapshot)),
+            None => self.current(mailbox),
         }
     }
 

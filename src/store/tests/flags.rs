@@ -56,6 +56,32 @@ fn only_what_changes_gets_a_mod_sequence() {
     assert_eq!(snapshot.get(Uid(2)).unwrap().mod_seq, one.mod_seq);
 }
 
+/// The snapshot that follows a STORE is the one that would be read.
+#[test]
+fn a_snapshot_follows_only_from_right_before() {
+    let store = fixture();
+    store.append_with("INBOX", Flags::SEEN, &["a", "b"]);
+    (0..4).for_each(|_| _ = store.append_with("INBOX", Flags::DELETED, &["b"]));
+    let load = || store.load_snapshot(store.key("INBOX")).unwrap();
+    for mode in [StoreMode::Remove, StoreMode::Add, StoreMode::Replace] {
+        let before = load();
+        let stored = store.set("INBOX", &[1, 2, 4, 9], mode, Flags::DELETED, &[]);
+        let (followed, read) = (stored.follow(&before).unwrap(), load());
+        assert_eq!((&followed.head, followed.uids()), (&read.head, read.uids()), "{mode:?}");
+        assert!(followed.iter().eq(read.iter()), "{mode:?}");
+        assert!(stored.follow(&read).is_none(), "{mode:?}");
+    }
+    let before = load();
+    store.append("INBOX");
+    let stored = store.set("INBOX", &[3], StoreMode::Add, Flags::DRAFT, &[]);
+    assert!(stored.follow(&before).is_none(), "something came between");
+    let before = load();
+    let stored = store.set("INBOX", &[3], StoreMode::Add, Flags::NONE, &["new"]);
+    assert!(stored.follow(&before).is_none(), "names are not in it");
+    let stored = store.set("INBOX", &[3], StoreMode::Add, Flags::DRAFT, &[]);
+    assert!(stored.changed.is_empty() && stored.follow(&load()).is_none());
+}
+
 #[test] // pitfall 92
 fn unchanged_since_holds_back() {
     let store = fixture();
