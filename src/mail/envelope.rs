@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use parser::message::envelope::FIELD_BYTES_MAX;
+
 /// The ten fields; `None` and empty lists where the ENVELOPE says NIL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope<'a> {
@@ -65,6 +67,67 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// A field that an ENVELOPE has as it stood, if it stood once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plain {
+    /// Subject
+    Subject,
+    /// In-Reply-To
+    InReplyTo,
+    /// Message-ID
+    MessageId,
+}
+
+/// What an ENVELOPE tells of the fields of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told<'a> {
+    /// There is none.
+    Absent,
+    /// There is one, and this is its unfolded value.
+    Once(Cow<'a, [u8]>),
+    /// Only the header knows.
+    Unclear,
+}
+
+impl Plain {
+    /// By the name of the field, in any case.
+    pub fn named(field: &[u8]) -> Option<Self> {
+        let all = [Self::Subject, Self::InReplyTo, Self::MessageId];
+        let names: [&[u8]; 3] = [b"subject", b"in-reply-to", b"message-id"];
+        let mut named = all.into_iter().zip(names);
+        named.find(|(_, name)| field.eq_ignore_ascii_case(name)).map(|(plain, _)| plain)
+    }
+
+    /// What a rendered ENVELOPE tells of it: see `parser::message::envelope`.
+    pub fn told_by(self, rendered: &[u8]) -> Told<'_> {
+        self.find(rendered).unwrap_or(Told::Unclear)
+    }
+
+    fn find(self, rendered: &[u8]) -> Option<Told<'_>> {
+        let mut reader = Reader { rest: rendered };
+        reader.eat(b"(")?;
+        reader.nstring()?;
+        reader.eat(b" ")?;
+        if self != Self::Subject {
+            reader.nstring()?;
+            for _ in 0..6 {
+                reader.skip_addresses()?;
+            }
+            reader.eat(b" ")?;
+        }
+        if self == Self::MessageId {
+            reader.nstring()?;
+            reader.eat(b" ")?;
+        }
+        let is_quoted = reader.rest.first() == Some(&b'"');
+        Some(match reader.nstring()? {
+            None => Told::Absent,
+            Some(value) if is_quoted && value.len() < FIELD_BYTES_MAX => Told::Once(value),
+            Some(_) => Told::Unclear,
+        })
+    }
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -111,6 +174,22 @@ impl<'a> Reader<'a> {
                 byte => text.push(byte),
             }
         }
+    }
+
+    fn skip_addresses(&mut self) -> Option<()> {
+        self.eat(b" ")?;
+        if self.eat(b"NIL").is_some() {
+            return Some(());
+        }
+        self.eat(b"(")?;
+        while self.eat(b"(").is_some() {
+            self.nstring()?;
+            for _ in 0..3 {
+                self.next_nstring()?;
+            }
+            self.eat(b")")?;
+        }
+        self.eat(b")")
     }
 
     fn next_addresses(&mut self) -> Option<Vec<Address<'a>>> {
@@ -171,6 +250,25 @@ mod tests {
             assert_eq!(Envelope::parse(&rendered[..cut]), None);
         }
         assert_eq!(Envelope::parse(&Digest::of(b"").envelope), Some(Envelope::default()));
+    }
+
+    #[test]
+    fn what_it_tells_of_a_field() {
+        let message =
+            b"Date: (\"{9}\r\n x\r\nSubject: a\r\n \"b\"\r\nFrom: \"(\" <a@b>, \xfc <c@d>\r\n\
+            To: g: x;\r\nIn-Reply-To: <1>\r\nIn-Reply-To: <2>\r\n\r\nMessage-ID: <3>\r\n";
+        let rendered = Digest::of(message).envelope;
+        let told = |field: &[u8]| Plain::named(field).unwrap().told_by(&rendered);
+        assert_eq!(told(b"SUBJECT"), Told::Once(b"a \"b\"".into()));
+        assert_eq!(told(b"In-Reply-To"), Told::Unclear);
+        assert_eq!(told(b"message-id"), Told::Absent);
+        assert_eq!(Plain::named(b"from"), None);
+        for cut in 0..rendered.len() - 1 {
+            assert_eq!(Plain::MessageId.told_by(&rendered[..cut]), Told::Unclear, "{cut}");
+        }
+        let long = format!("Subject: {}\r\n", "x".repeat(FIELD_BYTES_MAX));
+        let rendered = Digest::of(long.as_bytes()).envelope;
+        assert_eq!(Plain::Subject.told_by(&rendered), Told::Unclear);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use memchr::memmem::Finder;
 use parser::message::header::{Fields, find};
 use parser::message::{DateTime, MessageMap};
 
+use super::envelope::{Plain, Told};
 use super::fold::{fold, fold_into};
 use super::search::Query;
 use super::{Message, UidRuns, text};
@@ -32,6 +33,8 @@ pub struct Facts<'a> {
     pub message: Message,
     /// The snapshot's keywords.
     pub keywords: &'a Keywords,
+    /// The rendered ENVELOPE: for some fields as good as the header.
+    pub envelope: Option<&'a [u8]>,
     /// The top header block, or the whole message: the walk stops at the blank line.
     pub header: Option<&'a [u8]>,
     /// If it is at hand; made from the body otherwise.
@@ -60,6 +63,19 @@ impl Query {
         }
     }
 
+    /// True if the ENVELOPE alone settles it for most messages.
+    pub fn asks_envelope(&self) -> bool {
+        match self {
+            Self::Header { field, .. } => Plain::named(field.trim().as_bytes()).is_some(),
+            Self::Not(query) => query.asks_envelope(),
+            Self::And(queries) => queries.iter().any(Self::asks_envelope),
+            Self::Or(queries) => queries
+                .iter()
+                .all(|query| query.needs() == Needs::default() || query.asks_envelope()),
+            _ => false,
+        }
+    }
+
     /// True if the message matches. For many messages prepare a [`Matcher`].
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         Matcher::new(self).matches(facts)
@@ -81,7 +97,7 @@ enum Test {
     Flags(Flags),
     Keyword(Keyword),
     Uids(UidRuns),
-    Header { field: Vec<u8>, value: Word },
+    Header { field: Vec<u8>, plain: Option<Plain>, value: Word },
     Body(Word),
     Text(Word),
     InternalBefore(i64),
@@ -123,7 +139,8 @@ impl Test {
             Query::Keyword(keyword) => Self::Keyword(keyword.clone()),
             Query::Uids(uids) => Self::Uids(uids.clone()),
             Query::Header { field, value } => {
-                Self::Header { field: field.trim().as_bytes().to_vec(), value: Word::new(value) }
+                let field = field.trim().as_bytes().to_vec();
+                Self::Header { plain: Plain::named(&field), field, value: Word::new(value) }
             }
             Query::Body(value) => Self::Body(Word::new(value)),
             Query::Text(value) => Self::Text(Word::new(value)),
@@ -203,7 +220,10 @@ impl Asked<'_> {
             Test::ModSeq(mod_seq) => message.mod_seq.0 >= *mod_seq,
             Test::SentBefore(before) => self.sent_day()?.is_some_and(|day| day < *before),
             Test::SentSince(since) => self.sent_day()?.is_some_and(|day| day >= *since),
-            Test::Header { field, value } => self.header_has(field, value)?,
+            Test::Header { field, plain, value } => match self.header() {
+                Some(header) => header_has(header, field, value),
+                None => self.envelope_has((*plain)?, value)?,
+            },
             Test::Body(word) => self.body_has(word)?,
             Test::Text(word) => return self.text_has(word),
             Test::Not(test) => !self.ask(test)?,
@@ -239,15 +259,13 @@ impl Asked<'_> {
         }))
     }
 
-    /// True if any field of that name has the word in its decoded value; any value has the empty
-    /// word (pitfall 112).
-    fn header_has(&self, name: &[u8], word: &Word) -> Option<bool> {
-        let mut fields = Fields::new(self.header()?).filter(|field| field.is(name));
-        Some(if word.is_empty() {
-            fields.next().is_some()
-        } else {
-            fields.any(|field| word.is_in(&fold(&text::decode_header(field.value))))
-        })
+    /// What the header would say, if the ENVELOPE is enough to know it.
+    fn envelope_has(&self, field: Plain, word: &Word) -> Option<bool> {
+        match field.told_by(self.facts.envelope?) {
+            Told::Absent => Some(false),
+            Told::Once(value) => Some(value_has(&value, word)),
+            Told::Unclear => None,
+        }
     }
 
     fn body_has(&self, word: &Word) -> Option<bool> {
@@ -283,6 +301,38 @@ impl Asked<'_> {
     }
 }
 
+/// True if any field of that name has the word in its decoded value; any value has the empty word
+/// (pitfall 112).
+fn header_has(header: &[u8], name: &[u8], word: &Word) -> bool {
+    let mut fields = Fields::new(header).filter(|field| field.is(name));
+    fields.any(|field| word.is_empty() || value_has(field.value, word))
+}
+
+/// Bytes of a field's value that are folded on the stack.
+const PLAIN_VALUE_BYTES: usize = 512;
+
+/// True if the decoded value has the word.
+fn value_has(value: &[u8], word: &Word) -> bool {
+    let mut folded = [0; PLAIN_VALUE_BYTES];
+    match fold_plain(value, &mut folded) {
+        Some(folded) => word.0.find(folded).is_some(),
+        None => word.is_in(&fold(&text::decode_header(value))),
+    }
+}
+
+/// The value decoded and folded where that is no more than ASCII in capitals: it is on one line,
+/// has nothing that an encoded word has, and fits.
+fn fold_plain<'a>(value: &[u8], folded: &'a mut [u8]) -> Option<&'a [u8]> {
+    let value = value.trim_ascii();
+    let folded = folded.get_mut(..value.len())?;
+    let mut plain = true;
+    for (to, from) in folded.iter_mut().zip(value) {
+        *to = from.to_ascii_uppercase();
+        plain &= from.is_ascii() & !matches!(from, b'\r' | b'\n' | b'=');
+    }
+    plain.then_some(folded)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,12 +362,15 @@ mod tests {
         Keywords::new(vec![Keyword::new("$Junk"), Keyword::new("Work")])
     }
 
+    fn bare(keywords: &Keywords) -> Facts<'_> {
+        let message = message();
+        Facts { message, keywords, envelope: None, header: None, map: None, body: None }
+    }
+
     #[track_caller]
     fn check(query: Query, want: bool) {
         let keywords = keywords();
-        let body = Some(MAIL.as_bytes());
-        let facts =
-            Facts { message: message(), keywords: &keywords, header: None, map: None, body };
+        let facts = Facts { body: Some(MAIL.as_bytes()), ..bare(&keywords) };
         assert_eq!(query.matches(&facts), want, "{query:?}");
         assert_eq!(Query::Not(Box::new(query)).matches(&facts), !want); // pitfall 112
     }
@@ -380,6 +433,47 @@ mod tests {
         check(header("", ""), false);
     }
 
+    /// What the ENVELOPE decides is what the header says; where it cannot, it says nothing.
+    #[test] // pitfall 112
+    fn the_envelope_never_disagrees_with_the_header() {
+        let keywords = keywords();
+        let subjects = [
+            "",
+            "Subject:\r\n",
+            "Subject: a Word?\r\n",
+            "Subject:  a\r\n word \r\n",
+            "Subject: =?utf-8?q?W=C3=B6rd?= x\r\n",
+            "Subject: a=b\r\n",
+            "Subject: w\u{f6}rd\r\n",
+            "Subject: a\0word\r\n",
+            "Subject: a\rword\r\n",
+            "Subject: x\r\nSUBJECT: word\r\n",
+            "Subject: \"wo\\rd\"\r\n",
+            "Subject : word\r\n",
+            "X: y\r\n\r\nSubject: word\r\n",
+        ];
+        let mut decided = 0;
+        for mail in subjects {
+            let envelope = crate::mail::Digest::of(mail.as_bytes()).envelope;
+            for word in ["", "WORD", "W\u{f6}RD", "a w", "?", "=", "wo\\rd\"", "x", "a word?"] {
+                let query = header("subject", word);
+                let by_header = Facts { header: Some(mail.as_bytes()), ..bare(&keywords) };
+                let by_envelope = Facts { envelope: Some(&envelope), ..bare(&keywords) };
+                let matcher = Matcher::new(&query);
+                let Some(found) = matcher.decide(&by_envelope) else { continue };
+                assert_eq!(Some(found), matcher.decide(&by_header), "{mail:?} {word:?}");
+                decided += 1;
+            }
+        }
+        assert_eq!(decided, 10 * 9); // all but 8 bits, a NUL, and a field that stands twice
+        let asks = |query: &Query| query.asks_envelope();
+        let (subject, from) = (header("Subject", "x"), header("From", "x"));
+        assert!(asks(&subject) && asks(&header("Message-ID", "")) && !asks(&from));
+        assert!(asks(&Query::And(vec![from.clone(), subject.clone()])));
+        assert!(asks(&Query::Or(vec![Query::All, Query::Not(Box::new(subject.clone()))])));
+        assert!(!asks(&Query::Or(vec![subject, from])));
+    }
+
     #[test] // pitfall 112
     fn bodies_and_texts() {
         check(Query::Body("o wörld".into()), true);
@@ -397,8 +491,7 @@ mod tests {
     #[test]
     fn undecided_until_it_has_what_it_needs() {
         let keywords = keywords();
-        let bare =
-            Facts { message: message(), keywords: &keywords, header: None, map: None, body: None };
+        let bare = bare(&keywords);
         let body = || Query::Body("x".into());
         let decide = |query: &Query| Matcher::new(query).decide(&bare);
         assert_eq!(decide(&body()), None);

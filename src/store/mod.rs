@@ -38,6 +38,7 @@ mod mailboxes;
 mod migrations;
 mod rename;
 mod row;
+mod scan;
 mod selection;
 mod snapshot;
 mod subscriptions;
@@ -56,6 +57,7 @@ pub use expunge::Expunged;
 pub use failure::{Error, Failure};
 pub use fetch::Batch;
 pub use flags::{FlagChange, FlagsStored};
+pub use scan::Scan;
 pub use snapshot::{Opened, Refreshed};
 pub use threads::message_id_hash;
 

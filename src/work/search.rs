@@ -1,8 +1,9 @@
 //! SEARCH, a slice at a time: about [`SEARCH_SLICE_MILLISECONDS`] of work, then the session asks
 //! again, so that no search keeps others waiting.
 //!
-//! What the snapshot tells is asked first; only messages that it leaves open are read, their headers
-//! before their bodies where that may settle it.
+//! What the snapshot tells is asked first; only messages that it leaves open are read. What the
+//! database holds is looked at where it lies; of what lies elsewhere the headers are read before the
+//! bodies where that may settle it.
 
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,14 @@ use crate::mail::matcher::{Facts, Matcher};
 use crate::mail::search::Query;
 use crate::mail::{Message, Snapshot, UidRuns};
 use crate::model::{ModSeq, Uid};
+use crate::store::Scan;
 
 /// Messages looked at between two glances at the clock.
 const WINDOW_MESSAGES: usize = 4_096;
 /// Of them, messages to be read.
-const WINDOW_READ: usize = 64;
+const WINDOW_READ: usize = 512;
+/// Messages looked at in the database between two glances at the clock.
+const SCANNED: u32 = 8;
 
 /// Only the headers: most of a message is never read for `FROM x`.
 const HEADERS: Wants = Wants { envelope: false, map: false, header: true, body: false };
@@ -44,6 +48,7 @@ pub(super) fn run(
         snapshot: &snapshot,
         matcher: Matcher::new(query),
         deadline,
+        scans: scans(query),
         stages: stages(query),
         found: UidRuns::new(),
         mod_seq: ModSeq(0),
@@ -51,6 +56,17 @@ pub(super) fn run(
     let next = slice.look(among, from)?;
     let Slice { found: uids, mod_seq, .. } = slice;
     Ok(Reply::Found { uids, mod_seq, next, snapshot })
+}
+
+/// What is looked at in the database, in turn, until it is clear whether a message matches. Bodies
+/// lie on pages of their own; an ENVELOPE is a fraction of that.
+fn scans(query: &Query) -> &'static [Scan] {
+    let needs = query.needs();
+    match (needs.header || needs.body, query.asks_envelope()) {
+        (false, _) => &[],
+        (true, false) => &[Scan::Bodies],
+        (true, true) => &[Scan::Envelopes, Scan::Bodies],
+    }
 }
 
 /// What is read of a message, in turn, until it is clear whether it matches.
@@ -73,6 +89,7 @@ struct Slice<'a> {
     snapshot: &'a Snapshot,
     matcher: Matcher,
     deadline: Instant,
+    scans: &'static [Scan],
     stages: &'static [Wants],
     found: UidRuns,
     mod_seq: ModSeq,
@@ -88,7 +105,13 @@ impl Slice<'_> {
         let mut messages = snapshot.iter_from(from).filter(|message| among.contains(message.uid));
         let mut window = Window::new();
         loop {
-            let next = self.fill(&mut window, &mut messages);
+            let mut next = self.fill(&mut window, &mut messages);
+            for what in self.scans {
+                if let Some(cut) = self.scan(&mut window, *what)? {
+                    window.retain(|(message, _)| message.uid < cut);
+                    next = Some(cut);
+                }
+            }
             for wants in self.stages {
                 if let Some(cut) = self.read(&mut window, *wants)? {
                     window.retain(|(message, _)| message.uid < cut);
@@ -129,13 +152,38 @@ impl Slice<'_> {
 
     fn facts(&self, message: Message) -> Facts<'_> {
         let keywords = &self.snapshot.head.keywords;
-        Facts { message, keywords, header: None, map: None, body: None }
+        Facts { message, keywords, envelope: None, header: None, map: None, body: None }
+    }
+
+    /// Decides what is open and in the database. If the time is over before all of that is: the
+    /// first that was not looked at.
+    fn scan(&self, window: &mut Window, what: Scan) -> Result<Option<Uid>, Trouble> {
+        let open = open(window);
+        if open.is_empty() {
+            return Ok(None);
+        }
+        let mut entries = window.iter_mut();
+        let (mut cut, mut scanned) = (None, 0_u32);
+        self.runner.store.scan(self.mailbox, &open, what, |uid, bytes| {
+            if let Some((message, known)) = entries.find(|(message, _)| message.uid == uid) {
+                let facts = self.facts(*message);
+                *known = self.matcher.decide(&match what {
+                    Scan::Envelopes => Facts { envelope: Some(bytes), ..facts },
+                    Scan::Bodies => Facts { body: Some(bytes), ..facts },
+                });
+            }
+            scanned += 1;
+            if scanned % SCANNED == 0 && self.is_over() {
+                cut = uid.0.checked_add(1).map(Uid);
+            }
+            cut.is_none()
+        })?;
+        Ok(cut)
     }
 
     /// Reads what is still open. If the time is over before all is read: the first not read.
     fn read(&self, window: &mut Window, wants: Wants) -> Result<Option<Uid>, Trouble> {
-        let open = window.iter().filter(|(_, known)| known.is_none());
-        let mut open: UidRuns = open.map(|(message, _)| message.uid).collect();
+        let mut open = open(window);
         let mut entries = window.iter_mut();
         while !open.is_empty() {
             let batch = self.runner.store.fetch(self.mailbox, &open, wants)?;
@@ -183,6 +231,13 @@ impl Slice<'_> {
             self.mod_seq = self.mod_seq.max(message.mod_seq);
         }
     }
+}
+
+fn open(window: &Window) -> UidRuns {
+    let mut open = UidRuns::new();
+    let undecided = window.iter().filter(|(_, known)| known.is_none());
+    undecided.for_each(|(message, _)| open.push(message.uid));
+    open
 }
 
 #[cfg(test)]

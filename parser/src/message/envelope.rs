@@ -1,7 +1,9 @@
 //! ENVELOPE (RFC 9051 §7.5.2) written from a header, valid for IMAP4rev1 and IMAP4rev2 alike.
 //!
 //! Encoded words stay as they are, what is missing is NIL and never invented (pitfall 105). Text
-//! with 8-bit bytes goes into a literal, which both revisions can read.
+//! with 8-bit bytes goes into a literal, which both revisions can read. A Subject, Message-ID or
+//! In-Reply-To that is quoted, and shorter than [`FIELD_BYTES_MAX`], is all there is of that field:
+//! whoever searches need not look at the header.
 
 use alloc::vec::Vec;
 
@@ -23,7 +25,7 @@ pub fn write(header: &Header<'_>, out: &mut Vec<u8>) {
     out.push(b'(');
     field(header.date, out);
     out.push(b' ');
-    field(header.subject, out);
+    field_once(header.subject, header.not_once.subject, out);
     out.push(b' ');
     let from = out.len();
     if !addresses(header, Repeated::From, out) {
@@ -43,9 +45,9 @@ pub fn write(header: &Header<'_>, out: &mut Vec<u8>) {
         }
     }
     out.push(b' ');
-    field(header.in_reply_to, out);
+    field_once(header.in_reply_to, header.not_once.in_reply_to, out);
     out.push(b' ');
-    field(header.message_id, out);
+    field_once(header.message_id, header.not_once.message_id, out);
     out.push(b')');
 }
 
@@ -54,6 +56,16 @@ fn field(value: Option<&[u8]>, out: &mut Vec<u8>) {
     let value = value.map(unfold);
     let value = value.as_deref();
     nstring(value.map(|value| value.get(..FIELD_BYTES_MAX).unwrap_or(value)), out);
+}
+
+/// As `field`, in a literal if the field stands again or its text is not told byte by byte.
+fn field_once(value: Option<&[u8]>, stands_again: bool, out: &mut Vec<u8>) {
+    match value.map(unfold) {
+        Some(value) if stands_again || memchr(0, &value).is_some() => {
+            literal(value.get(..FIELD_BYTES_MAX).unwrap_or(&value), out);
+        }
+        _ => field(value, out),
+    }
 }
 
 /// `"(" 1*address ")"` of every field of that name; writes nothing and is false if there is none.
@@ -208,7 +220,16 @@ mod tests {
              (NIL \"@r\" \"s\" \"t\")) NIL NIL NIL NIL)",
         );
         check("Subject: gr\u{fc}n\r\n", "(NIL {5}\r\ngr\u{fc}n NIL NIL NIL NIL NIL NIL NIL NIL)");
-        check("Subject: a\0b\r\n", "(NIL \"a?b\" NIL NIL NIL NIL NIL NIL NIL NIL)");
+        check("Subject: a\0b\r\n", "(NIL {3}\r\na?b NIL NIL NIL NIL NIL NIL NIL NIL)");
+        check("Date: a\0b\r\n", "(\"a?b\" NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
+        check(
+            "Subject: a\r\nsubject: b\r\nIn-Reply-To: c\r\nMessage-ID: <d>\r\nMessage-ID: e\r\n",
+            "(NIL {1}\r\na NIL NIL NIL NIL NIL NIL \"c\" {3}\r\n<d>)",
+        );
+        check(
+            "Subject: a\r\nIn-Reply-To: c\r\nIn-Reply-To: c\r\n\r\nSubject: b\r\n",
+            "(NIL \"a\" NIL NIL NIL NIL NIL NIL {1}\r\nc NIL)",
+        );
         check("Subject: \0\u{fc}\r\n", "(NIL {3}\r\n?\u{fc} NIL NIL NIL NIL NIL NIL NIL NIL)");
     }
 

@@ -157,6 +157,17 @@ pub enum Repeated {
     DeliveredTo,
 }
 
+/// Fields that stand more than once, against RFC 5322 §3.6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotOnce {
+    /// Subject
+    pub subject: bool,
+    /// Message-ID
+    pub message_id: bool,
+    /// In-Reply-To
+    pub in_reply_to: bool,
+}
+
 /// What one walk over a header finds: the raw value of each field that the server reads itself.
 ///
 /// Of a field that may stand once only the first counts (RFC 5322 §3.6).
@@ -190,6 +201,8 @@ pub struct Header<'a> {
     pub location: Option<&'a [u8]>,
     /// How many Received fields.
     pub received: u32,
+    /// Of Subject, Message-ID and In-Reply-To, those that stand more than once.
+    pub not_once: NotOnce,
     /// Address fields and Delivered-To, in the order they stand.
     pub repeated: Vec<(Repeated, &'a [u8])>,
 }
@@ -244,8 +257,18 @@ impl<'a> Header<'a> {
             (16, b'c') => (b"content-location", &mut self.location),
             _ => return,
         };
-        if slot.is_none() && field.is(name) {
+        if !field.is(name) {
+            return;
+        }
+        if slot.is_none() {
             *slot = Some(field.value);
+            return;
+        }
+        match name {
+            b"subject" => self.not_once.subject = true,
+            b"message-id" => self.not_once.message_id = true,
+            b"in-reply-to" => self.not_once.in_reply_to = true,
+            _ => {}
         }
     }
 

@@ -1,0 +1,105 @@
+//! Reading for a search: bytes that are looked at once and not kept are lent, not copied.
+
+use super::engine::{Row, Value};
+use super::{Failure, Store};
+use crate::job::MailboxKey;
+use crate::mail::UidRuns;
+use crate::model::Uid;
+
+/// Above this many runs, one statement for all costs less than one for each.
+const RANGES_MAX: usize = 16;
+
+/// What of a message a scan lends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// The rendered ENVELOPE.
+    Envelopes,
+    /// The whole message, if it is in the database.
+    Bodies,
+}
+
+/// CROSS JOIN keeps SQLite from starting anywhere but at the left.
+macro_rules! select {
+    ($column:literal, $table:literal, $from:literal, $between:literal) => {
+        concat!(
+            "SELECT m.uid, b.",
+            $column,
+            " FROM ",
+            $from,
+            " CROSS JOIN ",
+            $table,
+            " b ON b.account_id = m.account_id AND b.blob_id = m.blob_id
+              WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN ",
+            $between,
+            " ORDER BY m.uid"
+        )
+    };
+}
+
+impl Scan {
+    /// For one run, `$3` to `$4`.
+    fn of_run(self) -> &'static str {
+        match self {
+            Self::Envelopes => select!("envelope", "blob_map", "messages m", "$3 AND $4"),
+            Self::Bodies => select!("bytes", "bodies", "messages m", "$3 AND $4"),
+        }
+    }
+
+    /// For many, `$3`.
+    fn of_runs(self) -> &'static str {
+        match self {
+            Self::Envelopes => select!(
+                "envelope",
+                "blob_map",
+                "({ranges $3}) r CROSS JOIN messages m",
+                "r.first AND r.last"
+            ),
+            Self::Bodies => select!(
+                "bytes",
+                "bodies",
+                "({ranges $3}) r CROSS JOIN messages m",
+                "r.first AND r.last"
+            ),
+        }
+    }
+}
+
+impl Store {
+    /// Lends `each` what it asks for of those of `uids` that are there and have it in the database,
+    /// ascending, until it says false. What it is not shown, large or expunged meanwhile,
+    /// [`Store::fetch`] reads.
+    pub fn scan(
+        &self,
+        mailbox: MailboxKey,
+        uids: &UidRuns,
+        what: Scan,
+        mut each: impl FnMut(Uid, &[u8]) -> bool,
+    ) -> Result<(), Failure> {
+        let (account, number) = (Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0));
+        let ranges: Vec<(i64, i64)> =
+            uids.ranges().map(|(first, last)| (first.0.into(), last.0.into())).collect();
+        let mut show = |row: &Row<'_>| Ok(each(Uid(row.uint(0)?), row.bytes(1)?));
+        self.0.engine.read("searching", |tx| {
+            if ranges.len() > RANGES_MAX {
+                return tx.query_while(
+                    what.of_runs(),
+                    &[account, number, Value::Ranges(&ranges)],
+                    show,
+                );
+            }
+            let mut stopped = false;
+            for (first, last) in &ranges {
+                let values = [account, number, Value::Int(*first), Value::Int(*last)];
+                tx.query_while(what.of_run(), &values, |row| {
+                    let more = show(row)?;
+                    stopped = !more;
+                    Ok(more)
+                })?;
+                if stopped {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+}
