@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::{Events, Poll, Token as MioToken, Waker};
 
@@ -19,7 +19,7 @@ use super::connection::{Connection, Outcome, Turn};
 use super::listener::{Door, Listener};
 use super::slab::{Slab, Token};
 use super::stream::Stream;
-use super::timers::{Tick, Wheel};
+use super::timers::{Clock, Tick, Wheel};
 use crate::job::{Change, MailboxKey};
 use crate::limits::ACCEPTS_PER_TURN_MAX;
 use crate::work::{Letters, Mailbag, Work};
@@ -40,6 +40,7 @@ pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
     /// Every loop's way in, in order.
     pub(super) inlets: Vec<Inlet>,
+    pub(super) clock: Clock,
 }
 
 /// The way into a loop from other threads.
@@ -76,6 +77,11 @@ impl Inlet {
 
     fn tell(&self, note: Note) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        self.wake();
+    }
+
+    /// Lets the loop look at its notes, and at the clock.
+    pub(super) fn wake(&self) {
         if let Err(error) = self.waker.wake() {
             log::error!("net: a loop cannot be woken: {error}");
         }
@@ -92,7 +98,6 @@ pub(super) struct EventLoop {
     index: usize,
     shared: Arc<Shared>,
     poll: Poll,
-    started: Instant,
     now: Tick,
     listeners: Vec<Listener>,
     connections: Slab<Connection>,
@@ -129,7 +134,6 @@ impl EventLoop {
             index,
             shared,
             poll,
-            started: clock(),
             now: 0,
             listeners,
             connections: Slab::new(),
@@ -181,12 +185,12 @@ impl EventLoop {
         }
         let wakes = [self.wheel.next(), self.accept_paused_until, self.stops_at];
         let next = wakes.into_iter().flatten().min()?;
-        let elapsed = clock().duration_since(self.started);
-        Some(Duration::from_secs(u64::from(next)).saturating_sub(elapsed).min(SLEEP_MAX))
+        let left = Duration::from_secs(u64::from(next)).saturating_sub(self.shared.clock.elapsed());
+        Some(left.min(SLEEP_MAX))
     }
 
     fn look_at_the_clock(&mut self) {
-        let seconds = clock().duration_since(self.started).as_secs();
+        let seconds = self.shared.clock.elapsed().as_secs();
         let now = Tick::try_from(seconds).unwrap_or(Tick::MAX);
         if now == self.now {
             return;
@@ -448,9 +452,4 @@ fn listener_index(token: MioToken) -> Option<usize> {
 fn mio_token(token: Token) -> MioToken {
     const { assert!(usize::BITS == 64) }
     MioToken(token.to_bits() as usize)
-}
-
-#[expect(clippy::disallowed_methods, reason = "timers are the loop's")]
-fn clock() -> Instant {
-    Instant::now()
 }

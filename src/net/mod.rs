@@ -33,6 +33,7 @@ use crate::work::Work;
 use admission::Admission;
 use event_loop::{EventLoop, Inlet, Shared};
 use listener::{Door, Listener, Listening};
+use timers::Clock;
 
 pub use certificates::{Certificate, CertificateError};
 pub use listener::Bound;
@@ -142,7 +143,7 @@ pub fn start(plan: Plan, work: Arc<Work>) -> Result<Loops, NetError> {
         (0..loops).map(|_| Poll::new()).collect::<Result<_, _>>().map_err(NetError::Loop)?;
     let inlets = polls.iter().map(Inlet::new).collect::<Result<_, _>>().map_err(NetError::Loop)?;
     let admission = Admission::new(plan.connections_max, plan.connections_by_address_max);
-    let shared = Arc::new(Shared { work, admission, inlets });
+    let shared = Arc::new(Shared { work, admission, inlets, clock: Clock::new() });
     let mut running = Loops { bound: Vec::new(), shared, threads: Vec::new() };
     let mut listeners: Vec<Vec<Listener>> = polls.iter().map(|_| Vec::new()).collect();
     for listen in plan.listeners {

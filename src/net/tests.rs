@@ -1,5 +1,6 @@
 //! The loops over real sockets, driving the echo session.
 
+mod clock;
 mod tls;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -4,8 +4,45 @@
 //! fires, the loop looks at the connection and sets it again. So a timer may fire early, never late
 //! by more than a tick.
 
-/// Seconds since the loop started.
+use std::time::{Duration, Instant};
+
+/// Seconds since the loops started.
 pub(super) type Tick = u32;
+
+/// The loops' clock. Tests move it on.
+#[derive(Debug)]
+pub(super) struct Clock {
+    started: Instant,
+    #[cfg(test)]
+    skipped_seconds: std::sync::atomic::AtomicU32,
+}
+
+#[expect(clippy::disallowed_methods, reason = "timers are the loops'")]
+impl Clock {
+    pub(super) fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            #[cfg(test)]
+            skipped_seconds: std::sync::atomic::AtomicU32::new(0),
+        }
+    }
+
+    /// Since the loops started.
+    pub(super) fn elapsed(&self) -> Duration {
+        let elapsed = self.started.elapsed();
+        #[cfg(test)]
+        let elapsed = {
+            let skipped = self.skipped_seconds.load(std::sync::atomic::Ordering::SeqCst);
+            elapsed + Duration::from_secs(u64::from(skipped))
+        };
+        elapsed
+    }
+
+    #[cfg(test)]
+    pub(super) fn skip(&self, seconds: Tick) {
+        self.skipped_seconds.fetch_add(seconds, std::sync::atomic::Ordering::SeqCst);
+    }
+}
 
 /// Spokes of the wheel. A timer further away stays on its spoke and is looked at once a turn.
 const SPOKES: u32 = 512;
