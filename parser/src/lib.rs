@@ -31,6 +31,7 @@ pub mod cursor;
 pub mod fuzzing;
 pub mod imap;
 pub mod lmtp;
+pub mod managesieve;
 pub mod message;
 pub mod pop3;
 pub mod proxy;

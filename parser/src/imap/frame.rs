@@ -66,6 +66,17 @@ pub struct Framer {
     /// Bytes, from the start of the input, known to hold no end of the line at hand.
     scanned: usize,
     state: State,
+    literals: Literals,
+}
+
+/// Whether a client sends a literal that was refused.
+#[derive(Clone, Copy, Debug, Default)]
+enum Literals {
+    /// Not if it is synchronizing: then it waits for `+` (RFC 9051 §4.3).
+    #[default]
+    Awaited,
+    /// Always: there is nothing to wait for.
+    Unasked,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,12 +97,17 @@ enum State {
 impl Framer {
     /// One that stands at the start of a command.
     pub const fn new() -> Self {
-        Self { line_start: 0, scanned: 0, state: State::Line }
+        Self { line_start: 0, scanned: 0, state: State::Line, literals: Literals::Awaited }
+    }
+
+    /// Likewise, for a protocol whose literals all come unasked (RFC 5804 §4).
+    pub(crate) const fn unasked() -> Self {
+        Self { literals: Literals::Unasked, ..Self::new() }
     }
 
     /// Forgets the command at hand: the next input starts a new line.
     pub const fn reset(&mut self) {
-        *self = Self::new();
+        *self = Self { literals: self.literals, ..Self::new() };
     }
 
     /// True at the start of a command, with nothing left to skip.
@@ -123,7 +139,7 @@ impl Framer {
             return false;
         };
         let Some(end) = literal_end(head_bytes, literal) else { return false };
-        *self = Self { line_start: end, scanned: end, state: State::Line };
+        *self = Self { line_start: end, scanned: end, state: State::Line, ..*self };
         true
     }
 
@@ -185,7 +201,7 @@ impl Framer {
     /// A client that waits for `+` will not send the literal after our refusal; others will.
     const fn skip_literal(&mut self, literal: Literal) {
         self.reset();
-        if !literal.synchronizing {
+        if !literal.synchronizing || matches!(self.literals, Literals::Unasked) {
             self.state = State::SkipLiteral { bytes_left: literal.size };
         }
     }

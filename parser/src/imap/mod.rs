@@ -31,7 +31,7 @@ mod parse;
 mod search;
 mod sequence;
 mod store;
-mod strings;
+pub(crate) mod strings;
 pub mod utf7;
 pub mod write;
 

@@ -96,12 +96,12 @@ fn some_text<'a>(
 }
 
 /// `SP` — RFC 9051 §9 note 2: exactly one.
-pub(super) fn sp(cursor: &mut Cursor<'_>) -> Result<(), Error> {
+pub(crate) fn sp(cursor: &mut Cursor<'_>) -> Result<(), Error> {
     cursor.expect(b' ', "SP")
 }
 
 /// `CRLF`, or the bare LF that ended the frame, or nothing more; spaces before it are forgiven.
-pub(super) fn end(cursor: &mut Cursor<'_>) -> Result<(), Error> {
+pub(crate) fn end(cursor: &mut Cursor<'_>) -> Result<(), Error> {
     cursor.take_while(|byte| byte == b' ');
     let before = *cursor;
     cursor.eat(b'\r');
@@ -171,7 +171,7 @@ pub(super) fn nstring<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Str<'a>>, Er
 }
 
 /// `string = quoted / literal` — RFC 9051 §9.
-pub(super) fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
+pub(crate) fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     match cursor.peek() {
         Some(b'"') => quoted(cursor),
         Some(b'{') => literal(cursor).map(Str::Plain),

@@ -1,0 +1,19 @@
+//! ManageSieve (RFC 5804): framing, commands, script names, and the words of responses.
+//!
+//! No session speaks it yet. The rule: a literal is measured against its limit before a byte of it
+//! is waited for (pitfall 126), a name that is not one is refused before anything looks it up
+//! (pitfall 127), and whatever a text holds, it is written so that a client reads it back as it
+//! was (pitfall 125).
+//!
+//! Strings are those of IMAP, and so is the code that reads and writes them. Two things differ: no
+//! `+` is ever sent for a literal, and a number has 32 bits.
+
+mod command;
+mod frame;
+mod name;
+pub mod write;
+
+pub use crate::imap::{Hidden, Limits, SaslLine, Str, initial_response, sasl_line};
+pub use command::{Command, CommandError, command, sasl_response};
+pub use frame::{Frame, Framer};
+pub use name::{NAME_CHARS_MAX, NameError, ScriptName};
