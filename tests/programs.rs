@@ -135,5 +135,6 @@ fn check_prints_the_settings_and_no_secret() {
     shell.check("./sora", 1, "", advice);
     let example = shell.type_in("./sora -example", "");
     shell.write("config.toml", &example.out);
-    assert_eq!(shell.type_in("./sora -check", "").code, Some(0));
+    shell.check("./sora -check", 1, "", "sora: config.toml: no server is started; write start = true in [servers.imap] or [servers.lmtp]\n");
+    assert_eq!(shell.type_in("./sora -check -imap", "").code, Some(0));
 }

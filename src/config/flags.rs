@@ -44,13 +44,15 @@ impl Config {
         }
         draft.unused.extend(asked.unused);
         draft.check_files();
+        let starts = draft.config.listeners().iter().any(|(_, listener)| listener.start);
+        let nothing = ConfigError::NothingToStart { file: draft.file.clone() };
         if asked.check {
-            return draft.show().map(Start::Show);
+            let shown = draft.show()?;
+            return if starts { Ok(Start::Show(shown)) } else { Err(nothing) };
         }
-        let file = draft.file.clone();
         let (config, warnings) = draft.finish()?;
-        if config.listeners().iter().all(|(_, listener)| !listener.start) {
-            return Err(ConfigError::NothingToStart { file });
+        if !starts {
+            return Err(nothing);
         }
         Ok(Start::Serve { config: Box::new(config), warnings })
     }
@@ -291,6 +293,8 @@ mod tests {
     fn nothing_to_start_is_an_error_of_the_daemon() {
         let advice = "no server is started; write start = true in [servers.imap] or [servers.lmtp]";
         check("", &[], &format!("FILE: {advice}"));
+        check("", &["-check"], &format!("FILE: {advice}")); // what it takes must start
+        check("", &["-check", "-imap=x"], "-imap: expected true or false"); // told first
         check("", &["-imap"], "imap true :143 lmtp false []");
     }
 
