@@ -70,6 +70,10 @@ impl Draft {
                     self.read_section(lines, &path, below);
                 }
                 (None, _) if keys::is_unused(section, name.get_ref()) => self.unused.push(path),
+                (None, _) if keys::is_section(&path) => {
+                    let wrong = Wrong::Clash("is a section; write its name once, as [name]");
+                    self.problems.push(Problem { place: lines.place(section, name), wrong });
+                }
                 (None, DeValue::Table(_) | DeValue::Array(_)) => {
                     let wrong = Wrong::UnknownSection(keys::nearest_section(&path));
                     let mut place = lines.place(&path, name);
@@ -320,7 +324,15 @@ mod tests {
         );
         check(
             "servers = 5",
-            "config.toml:1: servers: no such key; config.toml.example has them all",
+            "config.toml:1: servers: is a section; write its name once, as [name]",
+        );
+        check(
+            "[[servers]]\nstart = true",
+            "config.toml:1: servers: is a section; write its name once, as [name]",
+        );
+        check(
+            "[[servers.imap]]\nstart = true",
+            "config.toml:1: [servers] imap: is a section; write its name once, as [name]",
         );
     }
 
