@@ -35,7 +35,8 @@ pub(super) struct Trace<'a> {
 impl Trace<'_> {
     /// The lines for one recipient, each with its CRLF.
     pub(super) fn lines(&self, via: Via<'_>, sender: &str, recipient: &str) -> String {
-        let (sender, recipient, us) = (clean(sender), clean(recipient), clean(self.hostname));
+        let sender = if is_quoted(sender) { clean(sender) } else { mailbox(sender) };
+        let (recipient, us) = (mailbox(recipient), clean(self.hostname));
         let (from, with) = match via {
             Via::Lmtp(envelope) => (from(envelope), protocol(envelope)),
             Via::Local => (String::new(), "local"),
@@ -50,8 +51,7 @@ impl Trace<'_> {
 
 /// `From-domain` with the peer's address as `TCP-info` (RFC 5321 §4.4), and a fold.
 fn from(envelope: &Envelope) -> String {
-    let helo = clean(&envelope.helo);
-    let helo = if helo.is_empty() { "unknown".to_owned() } else { helo };
+    let helo = host(&envelope.helo, envelope.utf8);
     match envelope.peer.map(|peer| peer.to_canonical()) {
         Some(std::net::IpAddr::V4(peer)) => format!("from {helo} ([{peer}])\r\n\t"),
         Some(std::net::IpAddr::V6(peer)) => format!("from {helo} ([IPv6:{peer}])\r\n\t"),
@@ -69,20 +69,71 @@ fn protocol(envelope: &Envelope) -> &'static str {
     }
 }
 
-/// Printable, bounded, and without what would end the angle brackets or the line. A space stays: a
-/// quoted local part may have one (RFC 5321 §4.1.2).
+/// Printable, bounded, and on one line. A space stays: a quoted local part may have one (RFC 5321
+/// §4.1.2).
 fn clean(text: &str) -> String {
     let fits = text.floor_char_boundary(ADDRESS_BYTES_MAX);
     let text = text.get(..fits).unwrap_or_default();
-    let unsafe_here =
-        |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "<>".contains(c);
-    text.chars().filter(|c| !unsafe_here(*c)).collect()
+    text.chars().filter(|c| !c.is_control() && (!c.is_whitespace() || *c == ' ')).collect()
+}
+
+/// A `Domain` or `address-literal`: whatever else a peer calls itself by, such as a parenthesis that
+/// begins a comment and never ends it, is a question mark.
+fn host(name: &str, utf8: bool) -> String {
+    let right = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    let right = |c: char| right(c) || (utf8 && !c.is_ascii());
+    let name = clean(name);
+    let name: String = name.chars().map(|c| if right(c) { c } else { '?' }).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+/// An address whose local part has no quotes any more, as a `Mailbox`: with quotes again where its
+/// characters need them (RFC 5321 §4.1.2).
+fn mailbox(address: &str) -> String {
+    let address = clean(address);
+    let (local, domain) =
+        address.rsplit_once('@').map_or((address.as_str(), None), |(l, d)| (l, Some(d)));
+    let atext =
+        |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let mut out = String::with_capacity(address.len());
+    if local.chars().all(atext) {
+        out.push_str(local);
+    } else {
+        out.push('"');
+        for c in local.chars() {
+            if matches!(c, '"' | '\\') {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+        out.push('"');
+    }
+    if let Some(domain) = domain {
+        out.push('@');
+        out.extend(domain.chars().filter(|c| !"<>() \"".contains(*c)));
+    }
+    out
+}
+
+/// A `Quoted-string` stands before the last `@`, and ends there: it may stay as it is.
+fn is_quoted(address: &str) -> bool {
+    let Some((local, domain)) = address.rsplit_once('@') else { return false };
+    let inside = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let mut escaped = false;
+    let whole = inside.is_some_and(|inside| {
+        inside.chars().all(|c| {
+            let is_bare_quote = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            !is_bare_quote
+        })
+    });
+    whole && !escaped && !domain.contains(['<', '>', '(', ')', ' ', '"'])
 }
 
 /// What every message has, and tells it from all others (RFC 5322 §3.6.1, §3.6.4); each line with its
 /// CRLF.
 pub(super) fn origination_fields(at: Timestamp, unique: &str, hostname: &str) -> String {
-    let host: String = clean(hostname).chars().filter(|c| !c.is_whitespace()).collect();
+    let host: String = clean(hostname).chars().filter(|c| !" <>".contains(*c)).collect();
     format!("Date: {}\r\nMessage-ID: <{unique}@{host}>\r\n", date_time(at))
 }
 
@@ -149,6 +200,7 @@ impl<'a> Journey<'a> {
 
     /// For this recipient it has been here, or it has been everywhere (pitfall 14).
     pub(super) fn is_a_loop(&self, recipient: &str) -> bool {
+        let recipient = mailbox(recipient); // as it is written there
         let same = |to: &&[u8]| to.eq_ignore_ascii_case(recipient.as_bytes());
         self.received > RECEIVED_FIELDS_MAX || self.delivered_to.iter().any(same)
     }
@@ -225,8 +277,8 @@ mod tests {
         check(
             &envelope,
             "b\r\n\r\n",
-            "Return-Path: <aX-Evil: yes>\nDelivered-To: b\n\
-             Received: from hBcc: all\n\tby mail.example.org (Sora) with LMTP id 4Q7\n\tfor <b>; \
+            "Return-Path: <\"a>X-Evil: yes\">\nDelivered-To: b\n\
+             Received: from hBcc:?all\n\tby mail.example.org (Sora) with LMTP id 4Q7\n\tfor <b>; \
              Sun, 22 Nov 2026 11:30:34 +0000\n",
         );
         assert_eq!(clean(&"é".repeat(400)).len(), ADDRESS_BYTES_MAX);
@@ -236,6 +288,43 @@ mod tests {
     fn what_is_written_here_has_a_date_and_an_identity() {
         let fields = origination_fields(Timestamp(0), "4q7", "a\r\n <b");
         assert_eq!(fields, "Date: Thu, 1 Jan 1970 00:00:00 +0000\r\nMessage-ID: <4q7@ab>\r\n");
+    }
+
+    #[test] // RFC 5321 §4.4
+    fn a_name_from_outside_opens_no_comment() {
+        let check = |helo, utf8, want| assert_eq!(host(helo, utf8), want, "{helo}");
+        check("mx_1.example.com", false, "mx_1.example.com");
+        check("[IPv6:2001:db8::1]", false, "[IPv6:2001:db8::1]");
+        check("mx(", false, "mx?");
+        check("a;b<c>\"d\\\t", false, "a?b?c??d?");
+        check("bücher.example", false, "b?cher.example");
+        check("bücher.example", true, "bücher.example");
+        check("\u{7}", false, "unknown");
+    }
+
+    #[test] // RFC 5321 §4.1.2
+    fn addresses_have_quotes_where_they_need_them() {
+        let check = |address, want| assert_eq!(mailbox(address), want);
+        check("", "");
+        check("Postmaster", "Postmaster");
+        check("ann.o'hara+x@example.com", "ann.o'hara+x@example.com");
+        check("bøb@example.org", "bøb@example.org");
+        check("user+a>b@example.org", "\"user+a>b\"@example.org");
+        check("two words@example.org", "\"two words\"@example.org");
+        check("a\"\\@b@example.org", "\"a\\\"\\\\@b\"@example.org");
+        check("a@b>c", "a@bc");
+        for (address, want) in [
+            ("\"a>b\"@x", true),
+            ("\"a\\\"b\"@x", true),
+            ("\"a\"b\"@x", false),
+            ("\"a\\\"@x", false),
+            ("\"a\"@x>", false),
+            ("a@x", false),
+        ] {
+            assert_eq!(is_quoted(address), want, "{address}");
+        }
+        let seen = b"Delivered-To: \"user+a>b\"@example.org\r\n\r\n";
+        assert!(Journey::of(seen).is_a_loop("user+a>b@example.org"));
     }
 
     #[test]
