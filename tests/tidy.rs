@@ -75,6 +75,29 @@ fn every_cited_rfc_has_a_row() {
 }
 
 #[test]
+fn pages_name_files_that_are_there() {
+    let pages = ["README.md", "ARCHITECTURE.md"].map(PathBuf::from).into_iter();
+    let docs = ["decisions", "operations", "rfc", "storage", "testing"];
+    let mut wrong = BTreeSet::new();
+    for page in pages.chain(docs.map(|page| format!("docs/{page}.md").into())) {
+        for name in read(&page).split('`').skip(1).step_by(2).filter(|name| is_ours(name)) {
+            if !Path::new(root()).join(name).exists() {
+                wrong.insert(format!("{} names {name}", page.display()));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// Looks like one file or folder of this tree.
+fn is_ours(name: &str) -> bool {
+    const FOLDERS: [&str; 8] =
+        ["src", "parser", "tests", "docs", "benches", "examples", "fuzz", "migrations"];
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b));
+    plain && name.split_once('/').is_some_and(|(first, _)| FOLDERS.contains(&first))
+}
+
+#[test]
 fn no_excuses() {
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("#[ig", "nore]")];
     let mut wrong = BTreeSet::new();
