@@ -95,8 +95,8 @@ fn welcome(origination_fields: &str) -> String {
          \r\n\
          \x20   sora-admin create-account --email user@example.com\r\n\
          \r\n\
-         To serve more than this machine, copy config.toml.example to config.toml and say where\r\n\
-         to listen. sora-admin help and sora -help list the rest.\r\n"
+         To serve more than this machine, copy config.toml.example to config.toml and say there\r\n\
+         which servers start and where they listen. sora-admin help and sora -help list the rest.\r\n"
     )
 }
 

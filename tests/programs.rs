@@ -138,3 +138,27 @@ fn check_prints_the_settings_and_no_secret() {
     shell.check("./sora -check", 1, "", "sora: config.toml: no server is started; write start = true in [servers.imap] or [servers.lmtp]\n");
     assert_eq!(shell.type_in("./sora -check -imap", "").code, Some(0));
 }
+
+#[test]
+fn our_own_readme_gets_one_started() {
+    let shell = Shell::new();
+    shell.write("config.toml.example", include_str!("../config.toml.example"));
+    let readme = include_str!("../README.md");
+    let (_, lines) = readme.split_once("\nmake build ").expect("the lines behind it");
+    let (lines, _) = lines.split_once("```").expect("their end");
+    for line in lines.lines().skip(1) {
+        let line = line.split("  #").next().unwrap_or_default().trim_end();
+        let line = match line {
+            "./sora -config config.toml" => "./sora -config config.toml -check", // it would serve
+            line => line,
+        };
+        if line.starts_with("./sora") {
+            let left = shell.type_in(line, "");
+            assert_eq!((left.code, left.err.as_str()), (Some(0), ""), "{line}");
+        } else {
+            let typed = ["-c", line];
+            let done = Command::new("sh").args(typed).current_dir(&shell.folder).status();
+            assert!(done.expect("sh").success(), "{line}");
+        }
+    }
+}
