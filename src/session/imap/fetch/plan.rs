@@ -119,7 +119,10 @@ impl Plan {
         let of_header = matches!(wanted.text, What::Header | What::Fields { .. });
         match (wanted.part.is_empty(), of_header) {
             (true, true) => self.wants.header = true,
-            (true, false) if matches!(wanted.text, What::Whole) => self.wants.body = true,
+            // BINARY finds even the whole message by the map.
+            (true, false) if matches!(wanted.text, What::Whole) && !wanted.is_binary() => {
+                self.wants.body = true;
+            }
             _ => (self.wants.map, self.wants.body) = (true, true),
         }
         self.marks_seen |= !peek;
