@@ -1,5 +1,6 @@
 //! What one FETCH asks for, worked out once: what each message costs is only what is written.
 
+use parser::imap::write::{self, Charset};
 use parser::imap::{FetchItem, List, PartNumbers, Partial, Section, SectionText};
 
 use super::super::lines::Items;
@@ -157,7 +158,7 @@ impl Wanted {
         let mut inside = word.as_bytes().to_vec();
         if let Some(list) = list {
             inside.extend_from_slice(b" (");
-            inside.extend_from_slice(list.raw());
+            put_names(list, &mut inside);
             inside.push(b')');
         }
         let part: Box<[u32]> = section.part.iter().collect();
@@ -169,6 +170,20 @@ impl Wanted {
         let part: Box<[u32]> = part.iter().collect();
         let label = label(word, &part, b"", partial);
         Self { label, part, text: What::Whole, partial }
+    }
+}
+
+/// The names in the client's own words, except that a server's literals are never `{n+}`
+/// (RFC 7888 §3).
+fn put_names(list: List<'_, parser::imap::Str<'_>>, out: &mut Vec<u8>) {
+    if !list.raw().contains(&b'\n') {
+        return out.extend_from_slice(list.raw());
+    }
+    for (at, name) in list.iter().enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        write::astring(out, &name.bytes(), Charset::Ascii);
     }
 }
 
