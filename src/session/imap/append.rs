@@ -199,17 +199,30 @@ impl Imap {
                 self.framer.refuse_literal();
                 let next =
                     self.bad(Some(&append.ending.tag), format_args!("One message a command"), out);
-                Step { consumed: 0, next }
+                self.go_on_skipping(next, input)
             }
             imap::Frame::TooLong => {
                 let next = self.bad(Some(&append.ending.tag), format_args!("Too long"), out);
-                Step { consumed: 0, next }
+                self.go_on_skipping(next, input)
             }
             imap::Frame::Skip { bytes } => {
                 self.doing = Doing::Append(append);
                 read(bytes)
             }
         }
+    }
+
+    /// A refused line is passed over at once: to have consumed nothing means to wait for more.
+    fn go_on_skipping(&mut self, next: Next, input: &[u8]) -> Step {
+        let limits = self.limits();
+        let consumed = match next {
+            Next::Read => match self.framer.next(input, &limits) {
+                imap::Frame::Skip { bytes } => bytes,
+                _ => 0,
+            },
+            _ => 0,
+        };
+        Step { consumed, next }
     }
 
     fn append_received(&mut self, append: Append, out: &mut Output) -> Next {

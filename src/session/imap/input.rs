@@ -79,7 +79,9 @@ impl Imap {
             && imap::is_append(head)
             && let Some(step) = self.on_append_head(head, out)
         {
-            return Some(step);
+            // What was refused is still to be skipped.
+            let goes_on = step.consumed == 0 && matches!(step.next, Next::Read);
+            return (!goes_on).then_some(step);
         }
         if self.framer.accept_literal() {
             if literal.synchronizing && !self.has_fresh_news {
