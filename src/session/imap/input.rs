@@ -38,7 +38,8 @@ impl Imap {
                     return Step { consumed: bytes, next: self.on_frame(frame, out) };
                 }
                 Frame::TooLong => {
-                    let next = self.bad(imap::tag_of(input), format_args!("Too long"), out);
+                    let tag = self.tag_at_hand(input);
+                    let next = self.bad(tag.as_deref(), format_args!("Too long"), out);
                     if !matches!(next, Next::Read) {
                         return Step { consumed: 0, next };
                     }
@@ -91,9 +92,17 @@ impl Imap {
         }
         // Pitfalls 61, 63: nothing of it is kept, and the connection stays in step.
         self.framer.refuse_literal();
-        let next =
-            self.bad(imap::tag_of(head), format_args!("[TOOBIG] The literal is too large"), out);
+        let tag = self.tag_at_hand(head);
+        let next = self.bad(tag.as_deref(), format_args!("[TOOBIG] The literal is too large"), out);
         (!matches!(next, Next::Read)).then_some(Step { consumed: 0, next })
+    }
+
+    /// The tag that a line belongs to: what continues a command has none of its own.
+    fn tag_at_hand(&self, line: &[u8]) -> Option<Box<str>> {
+        match &self.doing {
+            Doing::Idle { tag } | Doing::Sasl { tag } => Some(tag.clone()),
+            _ => imap::tag_of(line).map(Box::from),
+        }
     }
 
     /// Pitfall 61: a stranger may not make us keep much.
