@@ -1,12 +1,18 @@
 //! `check`: proves the store's counters and references by counting again (invariant 10).
 
-use super::options::Options;
+use super::options::{Choice, Options};
 use super::{AdminError, Streams, counted, open};
+
+pub(super) const CHOICES: &[Choice] =
+    &[Choice { name: "bodies", value: "", what: "also read every message and compare its hash" }];
 
 pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
     options.no_words()?;
     let (_, store) = open(options)?;
-    let differences = store.check()?;
+    let mut differences = store.check()?;
+    if options.has("bodies") {
+        differences.extend(store.check_bodies()?);
+    }
     for difference in &differences {
         writeln!(streams.out, "{difference}")?;
     }

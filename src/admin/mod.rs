@@ -97,10 +97,10 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "check",
-        usage: "",
+        usage: "[--bodies]",
         what: "count everything again; exit 1 if anything differs",
         more: "",
-        choices: &[],
+        choices: check::CHOICES,
         run: check::run,
     },
 ];

@@ -98,6 +98,7 @@ fn accounts_are_made_and_changed() {
             user@example.com          6         0        0b\n"),
     );
     place.check("check", Ok("All is well: 0 messages in 1 account.\n"));
+    place.check("check --bodies", Ok("All is well: 0 messages in 1 account.\n"));
 }
 
 #[test] // pitfall 136
@@ -200,6 +201,7 @@ fn an_address_has_one_account() {
         Err("no account has the address d@x; sora-admin list-accounts shows all of them"),
     );
     place.check("check", Ok("All is well: 0 messages in 1 account.\n"));
+    place.check("check --bodies", Ok("All is well: 0 messages in 1 account.\n"));
 }
 
 #[test] // pitfall 138
@@ -213,6 +215,7 @@ fn of_two_at_the_same_time_one_wins() {
     });
     assert_eq!(won, 1);
     place.check("check", Ok("All is well: 0 messages in 1 account.\n"));
+    place.check("check --bodies", Ok("All is well: 0 messages in 1 account.\n"));
 }
 
 #[test]

@@ -52,6 +52,31 @@ fn check_finds_a_lost_file() {
 }
 
 #[test]
+fn check_finds_changed_bytes() {
+    let store = fixture();
+    let small = BlobId(store.append("INBOX").email_id.0);
+    let large = store.store.append(store.message("INBOX", &[b'x'; 1_200_000])).unwrap();
+    let large = BlobId(large.email_id.0);
+    assert_eq!(store.check_bodies().unwrap(), Vec::<String>::new());
+    let file = store.0.bodies.path(large);
+    let whole = std::fs::read(&file).unwrap();
+    let mut other = whole.clone();
+    other[1_199_999] = b'y';
+    std::fs::write(&file, &other).unwrap();
+    let spoil = "UPDATE blobs SET hash = zeroblob(32) WHERE blob_id = $1";
+    let spoilt = move |tx: &mut super::super::engine::Tx<'_>| {
+        tx.execute(spoil, &[super::super::engine::Value::Int(small.0)]).map(drop)
+    };
+    store.0.engine.write("spoiling", super::super::engine::Weight::Bytes(64), spoilt).unwrap();
+    assert_eq!(store.check().unwrap(), Vec::<String>::new()); // counts alone are right
+    let wrong = |blob| format!("body {blob} has other bytes than were stored");
+    assert_eq!(store.check_bodies().unwrap(), [wrong(small), wrong(large)]);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(store.check_bodies().unwrap(), [wrong(small)]); // for `check` to say
+    std::fs::write(&file, whole).unwrap();
+}
+
+#[test]
 fn a_placed_body_becomes_a_message() {
     let store = fixture();
     let body = vec![b'y'; 500_000];
