@@ -1,5 +1,6 @@
 //! IMAP: frames, commands, and the words of responses.
 
+use super::cuts;
 use super::imap_print::print;
 use crate::imap::write::{self, Charset};
 use crate::imap::{self, Frame, Framer, Limits, SequenceSet, utf7};
@@ -46,14 +47,7 @@ pub fn imap_stream(input: &[u8]) {
     };
     let limits = Limits { line_bytes_max: line.into(), frame_bytes_max: usize::from(frame) * 2 };
     let whole = events(stream, &[], limits);
-    let mut random = u32::from(seed) << 8 | 1;
-    let cuts: Vec<usize> = (0..stream.len())
-        .filter(|_| {
-            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (random >> 24) as u8 <= density
-        })
-        .collect();
-    assert_eq!(events(stream, &cuts, limits), whole);
+    assert_eq!(events(stream, &cuts(stream.len(), seed, density), limits), whole);
 }
 
 /// What a session would do with the stream; skipped bytes are summed, for only their sum is promised.

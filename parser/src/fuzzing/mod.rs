@@ -15,13 +15,29 @@
 
 mod imap;
 mod imap_print;
+mod managesieve;
 mod message;
+mod pop3;
+mod proxy;
 
 pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
+pub use managesieve::{managesieve_command, managesieve_stream, managesieve_write};
 pub use message::{
     lmtp_command, lmtp_dots, message_address, message_date, message_header, message_map,
     message_transfer, message_words,
 };
+pub use pop3::{pop3_command, pop3_dots, pop3_stream};
+pub use proxy::proxy_header;
+
+/// Places to cut a stream of `len` bytes: none to all of them, by `density`.
+fn cuts(len: usize, seed: u8, density: u8) -> alloc::vec::Vec<usize> {
+    let mut random = u32::from(seed) << 8 | 1;
+    let mut next = || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 24) as u8
+    };
+    (0..len).filter(|_| next() <= density).collect()
+}
 
 #[cfg(test)]
 mod tests {
@@ -65,5 +81,12 @@ mod tests {
         replay("message_transfer", super::message_transfer);
         replay("lmtp_command", super::lmtp_command);
         replay("lmtp_dots", super::lmtp_dots);
+        replay("pop3_command", super::pop3_command);
+        replay("pop3_stream", super::pop3_stream);
+        replay("pop3_dots", super::pop3_dots);
+        replay("managesieve_command", super::managesieve_command);
+        replay("managesieve_stream", super::managesieve_stream);
+        replay("managesieve_write", super::managesieve_write);
+        replay("proxy_header", super::proxy_header);
     }
 }

@@ -1,0 +1,140 @@
+//! POP3: lines, commands, and the dots of RETR and TOP.
+
+use super::cuts;
+use crate::lmtp::DotStream;
+use crate::pop3::{self, Command, DotWriter, Line, Lines};
+use alloc::format;
+use alloc::vec::Vec;
+
+/// What parses prints and parses to the same; its line's end means nothing.
+pub fn pop3_command(input: &[u8]) {
+    let line = input.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+    let line = &line[..end];
+    let parsed = pop3::command(line);
+    assert_eq!(pop3::command(&[line, b"\r\n"].concat()), parsed);
+    let Ok(command) = parsed else { return };
+    let printed = print(&command);
+    assert_eq!(pop3::command(&printed), parsed, "printed as {}", printed.escape_ascii());
+}
+
+fn print(command: &Command<'_>) -> Vec<u8> {
+    let words = |keyword: &str, words: &[&[u8]]| {
+        let mut line = keyword.as_bytes().to_vec();
+        for word in words {
+            line.push(b' ');
+            line.extend_from_slice(word);
+        }
+        line
+    };
+    let numbers = |keyword: &str, number: Option<_>| match number {
+        Some(number) => format!("{keyword} {number}").into_bytes(),
+        None => keyword.as_bytes().to_vec(),
+    };
+    match *command {
+        Command::User(name) => words("user", &[name.as_bytes()]),
+        Command::Pass(password) => words("Pass", &[password.0]),
+        Command::Apop { name, digest } => words("APOP", &[name.as_bytes(), digest.as_bytes()]),
+        Command::Auth { mechanism, initial: None } => words("AUTH", &[mechanism.as_bytes()]),
+        Command::Auth { mechanism, initial: Some(initial) } => {
+            words("AUTH", &[mechanism.as_bytes(), initial.0])
+        }
+        Command::AuthList => words("AUTH", &[]),
+        Command::Capa => words("CAPA", &[]),
+        Command::Stls => words("STLS", &[]),
+        Command::Utf8 => words("UTF8", &[]),
+        Command::Lang(None) => words("LANG", &[]),
+        Command::Lang(Some(language)) => words("LANG", &[language.as_bytes()]),
+        Command::Stat => words("STAT", &[]),
+        Command::List(message) => numbers("LIST", message),
+        Command::Retr(message) => numbers("RETR", Some(message)),
+        Command::Dele(message) => numbers("DELE", Some(message)),
+        Command::Noop => words("NOOP", &[]),
+        Command::Rset => words("RSET", &[]),
+        Command::Top { message, lines } => format!("TOP {message} {lines}").into_bytes(),
+        Command::Uidl(message) => numbers("UIDL", message),
+        Command::Quit => words("QUIT", &[]),
+    }
+}
+
+/// The stream cut anywhere gives the same lines as the stream in one piece.
+///
+/// The first bytes choose the limit and the cuts.
+pub fn pop3_stream(input: &[u8]) {
+    let Some((&[limit, seed, density], stream)) = input.split_first_chunk::<3>() else { return };
+    let whole = lines(stream, &[], limit.into());
+    assert_eq!(lines(stream, &cuts(stream.len(), seed, density), limit.into()), whole);
+}
+
+/// The lines, an empty one for each that was too long, and how many bytes were skipped.
+fn lines<'a>(stream: &'a [u8], cuts: &[usize], line_bytes_max: usize) -> (Vec<&'a [u8]>, usize) {
+    let (mut found, mut skipped) = (Vec::new(), 0);
+    let (mut finder, mut consumed, mut calls) = (Lines::new(), 0, 0);
+    for &end in cuts.iter().chain([&stream.len()]) {
+        loop {
+            calls += 1;
+            assert!(calls <= 4 * (stream.len() + cuts.len() + 1), "more calls than bytes");
+            let rest = &stream[consumed..end];
+            match finder.next(rest, line_bytes_max) {
+                Line::Incomplete => break,
+                Line::TooLong => found.push(&stream[..0]),
+                Line::Skip { bytes } => {
+                    assert!(bytes > 0 && bytes <= rest.len());
+                    (consumed, skipped) = (consumed + bytes, skipped + bytes);
+                }
+                Line::Complete { bytes } => {
+                    let line = &rest[..bytes];
+                    assert!(line.ends_with(b"\n") && bytes <= line_bytes_max);
+                    let _ = pop3::command(line);
+                    found.push(line);
+                    consumed += bytes;
+                }
+            }
+        }
+    }
+    (found, skipped)
+}
+
+/// Splits change nothing; a reader by the letter and one that takes a bare LF for the end of a line
+/// both see the answer end where it does; and TOP is a beginning of RETR.
+///
+/// The first bytes choose RETR or the lines of TOP, and the split.
+pub fn pop3_dots(input: &[u8]) {
+    let Some((&[mode, at], message)) = input.split_first_chunk::<2>() else { return };
+    let new =
+        || mode.checked_sub(1).map_or(DotWriter::retr(), |lines| DotWriter::top(lines.into()));
+    let (mut writer, mut whole) = (new(), Vec::new());
+    writer.feed(message, &mut whole);
+    let wants_more = writer.wants_more();
+    writer.finish(&mut whole);
+
+    let (left, right) = message.split_at(usize::from(at).min(message.len()));
+    let (mut writer, mut parts) = (new(), Vec::new());
+    writer.feed(left, &mut parts);
+    writer.feed(right, &mut parts);
+    assert_eq!(writer.wants_more(), wants_more);
+    writer.finish(&mut parts);
+    assert_eq!(parts, whole);
+
+    let mut exact = Vec::new();
+    let fed = DotStream::new().feed(&whole, &mut exact);
+    assert_eq!((fed.consumed, fed.ended), (whole.len(), true));
+
+    let mut lenient = Vec::new();
+    let mut lines = whole.split_inclusive(|byte| *byte == b'\n');
+    let ended = lines.find(|line| {
+        let is_end = matches!(*line, b".\r\n" | b".\n");
+        if !is_end {
+            lenient.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+        }
+        is_end
+    });
+    assert!(ended.is_some() && lines.next().is_none());
+
+    // What was sent is the message's beginning, all of it for RETR; then a CRLF if one was missing.
+    let same = lenient.iter().zip(message).take_while(|(sent, had)| sent == had).count();
+    assert!(!wants_more || same == message.len());
+    let added = &lenient[same..];
+    assert!(matches!(added, b"" | b"\n" | b"\r\n"), "{}", added.escape_ascii());
+    assert_eq!(added.is_empty(), same == 0 || lenient[..same].ends_with(b"\r\n"));
+}
