@@ -298,7 +298,8 @@ pub enum Job {
         uids: UidRuns,
         /// What of them.
         wants: Wants,
-        /// Set `\Seen` first on those that lack it (BODY[] without PEEK in a read-write mailbox).
+        /// Set `\Seen` on those that lack it (BODY[] without PEEK in a read-write mailbox), unless
+        /// nothing can be written: mail is read all the same.
         /// `Messages.snapshot` then has it.
         mark_seen: bool,
     },
@@ -449,7 +450,7 @@ pub enum Reply {
         messages: Vec<Fetched>,
         /// Ask again from here on; `None` when all were read.
         next: Option<Uid>,
-        /// The mailbox, if `mark_seen` changed it.
+        /// The mailbox, if `mark_seen` changed it and that was written.
         snapshot: Option<Arc<Snapshot>>,
     },
     /// Bytes of a body or part.

@@ -174,7 +174,8 @@ impl Runner {
     }
 
     /// Reads first and marks then, so that nothing is marked that was not read; what is told of the
-    /// messages is how they are after it.
+    /// messages is how they are after it. Mail can be read where nothing can be written, on a full
+    /// disk above all: then it stays unseen.
     fn fetch(&self, mailbox: MailboxKey, uids: &UidRuns, wants: Wants, mark_seen: bool) -> Answer {
         let store::Batch { mut messages, next } = self.store.fetch(mailbox, uids, wants)?;
         let unseen = |fetched: &&crate::job::Fetched| !fetched.message.flags.contains(Flags::SEEN);
@@ -186,7 +187,14 @@ impl Runner {
         if unseen.is_empty() {
             return Ok(Reply::Messages { messages, next, snapshot: None });
         }
-        let snapshot = self.mark_seen(mailbox, unseen)?;
+        let snapshot = match self.mark_seen(mailbox, unseen) {
+            Ok(snapshot) => snapshot,
+            Err(Trouble::Store(store::Error::Failed(failure))) => {
+                log::warn!("work: fetch: read, and not marked as seen: {failure}");
+                return Ok(Reply::Messages { messages, next, snapshot: None });
+            }
+            Err(trouble) => return Err(trouble),
+        };
         for fetched in &mut messages {
             if let Some(message) = snapshot.get(fetched.message.uid) {
                 fetched.message = message;

@@ -312,6 +312,25 @@ fn fetching_marks_what_was_read_and_marks_it_once() {
 }
 
 #[test]
+fn mail_can_be_read_where_nothing_can_be_written() {
+    let room = Room::new();
+    room.append("INBOX", b"Subject: x\r\n\r\n");
+    let (mailbox, _) = room.open("INBOX");
+    let disk = rusqlite::Connection::open(room.settings.data_dir.join("sora.db")).unwrap();
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON messages BEGIN SELECT RAISE(FAIL, ''); END";
+    disk.execute_batch(full).unwrap();
+    let wants = Wants { body: true, ..Wants::default() };
+    match room.run(Job::Fetch { mailbox, uids: runs(&[1]), wants, mark_seen: true }) {
+        Reply::Messages { messages, snapshot: None, .. } => {
+            assert_eq!(messages.len(), 1);
+            assert!(!messages[0].message.flags.contains(Flags::SEEN)); // nor is it said to be
+        }
+        other => panic!("{other:?}"),
+    }
+    disk.execute_batch("DROP TRIGGER full").unwrap();
+}
+
+#[test]
 fn changes_are_told_to_watchers_and_are_in_the_snapshot_of_the_reply() {
     let room = Room::new();
     for _ in 0..4 {
