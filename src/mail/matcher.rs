@@ -12,7 +12,7 @@ use parser::message::header::{Fields, find};
 use parser::message::{DateTime, MessageMap};
 
 use super::envelope::{Plain, Told};
-use super::fold::{fold, fold_into};
+use super::fold::fold;
 use super::search::Query;
 use super::{Message, UidRuns, text};
 use crate::model::{Flags, Keyword, Keywords};
@@ -277,11 +277,7 @@ impl Asked<'_> {
     }
 
     fn text_has(&self, word: &Word) -> Option<bool> {
-        let in_header = self.header().map(|header| {
-            let mut folded = String::with_capacity(header.len());
-            fold_into(&text::header_text(header), &mut folded);
-            word.is_in(&folded)
-        });
+        let in_header = self.header().map(|header| word.is_in(&fold(&text::header_text(header))));
         if in_header == Some(true) {
             return in_header;
         }

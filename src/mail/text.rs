@@ -56,7 +56,8 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 /// `bytes` in a charset as text. Where none is named, or us-ascii, or one we do not know: UTF-8 if
 /// it is that, else windows-1252.
 pub fn decode_charset<'a>(charset: &[u8], bytes: &'a [u8]) -> Cow<'a, str> {
-    let known = Encoding::for_label(charset).filter(|_| !charset.eq_ignore_ascii_case(b"us-ascii"));
+    let named = !charset.is_empty() && !charset.eq_ignore_ascii_case(b"us-ascii");
+    let known = if named { Encoding::for_label(charset) } else { None };
     match (known, std::str::from_utf8(bytes)) {
         (Some(encoding), _) => encoding.decode_without_bom_handling(bytes).0,
         (None, Ok(text)) => Cow::Borrowed(text),
@@ -66,11 +67,17 @@ pub fn decode_charset<'a>(charset: &[u8], bytes: &'a [u8]) -> Cow<'a, str> {
 
 /// A header value, still folded, as its reader sees it: encoded words decoded (RFC 2047).
 pub fn decode_header(value: &[u8]) -> String {
+    let mut text = String::with_capacity(value.len());
+    decode_header_into(value, &mut text);
+    text
+}
+
+fn decode_header_into(value: &[u8], text: &mut String) {
     let value = unfold(value);
     if memchr2(b'=', b'?', &value).is_none() {
-        return decode_charset(b"", &value).into_owned();
+        text.push_str(&decode_charset(b"", &value));
+        return;
     }
-    let mut text = String::with_capacity(value.len());
     // Words of one charset that follow each other are one: some mailers cut characters in two.
     let mut charset: &[u8] = b"";
     let mut bytes = Vec::new();
@@ -90,7 +97,6 @@ pub fn decode_header(value: &[u8]) -> String {
         }
     }
     text.push_str(&decode_charset(charset, &bytes));
-    text
 }
 
 /// A parameter's value by its plain name, whichever form of RFC 2231 it was sent in.
@@ -159,7 +165,7 @@ fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A part's own text, for search; `None` for what is no text. HTML gives the words it shows.
-pub fn part_text(part: PartRef<'_>, message: &[u8]) -> Option<String> {
+pub fn part_text<'m>(part: PartRef<'_>, message: &'m [u8]) -> Option<Cow<'m, str>> {
     let (media, subtype) = part.media_type();
     if part.kind() != Kind::Leaf || media != b"text" {
         return None;
@@ -167,24 +173,28 @@ pub fn part_text(part: PartRef<'_>, message: &[u8]) -> Option<String> {
     let encoded = slice(message, part.body());
     let encoding = String::from_utf8_lossy(part.encoding());
     let plain = undo_encoding(&encoding, encoded).unwrap_or(Cow::Borrowed(encoded));
-    let text = decode_charset(part.param("charset").unwrap_or_default(), &plain);
+    let charset = part.param("charset").unwrap_or_default();
+    let text = match plain {
+        Cow::Borrowed(plain) => decode_charset(charset, plain),
+        Cow::Owned(plain) => Cow::Owned(decode_charset(charset, &plain).into_owned()),
+    };
     if subtype != b"html" {
-        return Some(text.into_owned());
+        return Some(text);
     }
     let mut words = String::with_capacity(text.len() / 2);
     html::text_of(&text, &mut words);
-    Some(words)
+    Some(Cow::Owned(words))
 }
 
 /// What a search in BODY looks at: every text part, and the headers of messages in the message.
 pub fn body_texts<'a>(
     map: &'a MessageMap,
     message: &'a [u8],
-) -> impl Iterator<Item = String> + use<'a> {
+) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
     map.parts().filter_map(move |part| part_text(part, message)).chain(
         map.parts()
             .filter(|part| part.parent().is_some_and(|parent| parent.kind() == Kind::Message))
-            .map(move |part| header_text(slice(message, part.header()))),
+            .map(move |part| Cow::Owned(header_text(slice(message, part.header())))),
     )
 }
 
@@ -198,13 +208,16 @@ pub fn mime_texts<'a>(
         .map(move |part| header_text(slice(message, part.header())))
 }
 
-/// A whole header as text: one decoded field a line.
+/// Bytes of an ordinary header.
+const HEADER_BYTES: usize = 4 * 1024;
+
+/// A whole header as text: one decoded field a line. The walk stops at the blank line.
 pub fn header_text(header: &[u8]) -> String {
-    let mut text = String::with_capacity(header.len());
+    let mut text = String::with_capacity(header.len().min(HEADER_BYTES));
     for field in Fields::new(header) {
         text.push_str(&decode_charset(b"", field.name));
         text.push_str(": ");
-        text.push_str(&decode_header(field.value));
+        decode_header_into(field.value, &mut text);
         text.push('\n');
     }
     text
@@ -284,7 +297,7 @@ mod tests {
             Content-Type: image/gif\n\nnot text\n--b\nContent-Type: message/rfc822\n\n\
             Subject: =?utf-8?q?inn=C3=A9r?=\n\ndeep\n--b--\n";
         let map = MessageMap::parse(message);
-        let texts: Vec<String> = body_texts(&map, message).collect();
+        let texts: Vec<_> = body_texts(&map, message).collect();
         assert_eq!(texts, ["plain", "grün", "deep", "Subject: innér\n"]);
         assert_eq!(mime_texts(&map, message).count(), 4);
     }
