@@ -3,6 +3,7 @@
 //! What a peer sent may stand in a record, so control characters are written escaped: nobody can
 //! forge a line.
 
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
@@ -48,8 +49,9 @@ fn line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
 
 /// What syslog takes (RFC 3164 §4.1, without the parts that the system adds).
 fn datagram(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
-    let (text, process) = (printable(&record.args().to_string()), std::process::id());
-    write!(out, "<{}>sora[{process}]: {}: {text}", priority(record.level()), room(record))
+    let (text, process) = (record.args().to_string(), std::process::id());
+    let (text, priority) = (printable(&text), priority(record.level()));
+    write!(out, "<{priority}>sora[{process}]: {}: {text}", room(record))
 }
 
 /// The module's room: `sora::net::tls` is `net`.
@@ -71,12 +73,15 @@ fn priority(level: Level) -> u8 {
 }
 
 /// `text` with control characters escaped.
-fn printable(text: &str) -> String {
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// The system's log daemon. A record that it does not take at once is lost: the log never blocks
