@@ -3,13 +3,14 @@
 use parser::imap::{Set, Str};
 
 use super::super::{Next, Output};
-use super::codes::Missing;
+use super::codes::{self, Missing};
 use super::doing::{End, Ending, What};
 use super::expunge::READ_ONLY;
 use super::sets::{numbers_of, set_text};
 use super::table::Rule;
 use super::tell::Tell;
 use super::{Imap, State};
+use crate::error::Refusal;
 use crate::job::{Access, Job, Reply, Transfer};
 
 /// What becomes of the originals.
@@ -74,6 +75,9 @@ impl Imap {
                 Originals::Go => out.line(format_args!("* {code} Moved")),
                 Originals::Stay => ending = ending.saying(format!("{code} Copied")),
             }
+        } else if !ending.rule.by_uid {
+            // Numbers mean messages that the client sees: an OK would say that they were copied.
+            ending = ending.saying(codes::refusal(Refusal::MessageGone, Missing::Target));
         }
         self.tell(Tell::news(snapshot), End::Tagged(ending), out)
     }
