@@ -19,6 +19,7 @@ mod managesieve;
 mod message;
 mod pop3;
 mod proxy;
+mod sieve;
 
 pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
 pub use managesieve::{managesieve_command, managesieve_stream, managesieve_write};
@@ -28,6 +29,7 @@ pub use message::{
 };
 pub use pop3::{pop3_command, pop3_dots, pop3_stream};
 pub use proxy::proxy_header;
+pub use sieve::sieve_script;
 
 /// Places to cut a stream of `len` bytes: none to all of them, by `density`.
 fn cuts(len: usize, seed: u8, density: u8) -> alloc::vec::Vec<usize> {
@@ -88,5 +90,6 @@ mod tests {
         replay("managesieve_stream", super::managesieve_stream);
         replay("managesieve_write", super::managesieve_write);
         replay("proxy_header", super::proxy_header);
+        replay("sieve_script", super::sieve_script);
     }
 }

@@ -403,7 +403,7 @@ mod tests {
              ! line 3, column 31: expected a command \
              ! line 4, column 5: expected \";\" or a block",
         );
-        check("if (true {}", "if; ! line 1, column 10: expected \",\" or \")\"");
+        check("if (true {}", "if (true) { } ! line 1, column 10: expected \",\" or \")\"");
         check(
             "if true { keep;",
             "if true { keep; } ! line 1, column 16: expected a command or \"}\"",

@@ -5,10 +5,21 @@
 //! need, and no message is looked at here.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::fmt;
 
+mod build;
+mod check;
 pub mod grammar;
 mod lexer;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod text;
+pub mod tree;
+
+pub use spec::CAPABILITIES;
+pub use tree::Script;
 
 /// Bytes of a script at most.
 pub const SCRIPT_BYTES_MAX: usize = 1 << 20;
@@ -72,3 +83,35 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// Reads and checks a script that may require what is `offered`, of [`CAPABILITIES`].
+///
+/// # Errors
+/// Every mistake, up to [`ERRORS_MAX`], in the order of their places; never an empty list.
+pub fn compile(script: &[u8], offered: &[&str]) -> Result<Script, Vec<Error>> {
+    let script = readable(script).map_err(|error| alloc::vec![error])?;
+    let (nodes, mut errors) = grammar::parse(script);
+    let mut checker = check::Checker::new(offered);
+    let commands = checker.commands(&nodes, check::Whole::Script);
+    errors.append(&mut checker.errors);
+    if errors.is_empty() {
+        return Ok(Script { commands, required: checker.required, used: checker.used });
+    }
+    errors.sort_by_key(|error| error.at);
+    errors.dedup_by_key(|error| error.at);
+    errors.truncate(ERRORS_MAX);
+    Err(errors)
+}
+
+/// RFC 5228 §2.1: a script is UTF-8, and no NUL is in it (§8.1).
+fn readable(script: &[u8]) -> Result<&str, Error> {
+    if script.len() > SCRIPT_BYTES_MAX {
+        return Err(Error { at: Position::START, expected: "a script of at most 1 MB".into() });
+    }
+    let place = |end| Position::START.after(script.get(..end).unwrap_or_default());
+    if let Some(nul) = memchr::memchr(0, script) {
+        return Err(Error { at: place(nul), expected: "no NUL".into() });
+    }
+    core::str::from_utf8(script)
+        .map_err(|error| Error { at: place(error.valid_up_to()), expected: "UTF-8".into() })
+}
