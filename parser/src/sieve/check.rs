@@ -169,7 +169,10 @@ impl<'o> Checker<'o> {
                 }
                 None => None,
             };
-            call.tags.push((tag, argument.at, value));
+            // One of a group, so that a flood of tags costs no more than its length.
+            if call.of(tag.group).is_none() {
+                call.tags.push((tag, argument.at, value));
+            }
         }
         call.slots = self.slots(node, spec, &positional);
         self.shape(node, spec);

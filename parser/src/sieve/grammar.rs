@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::lexer::{Kind, Lexer, Token};
-use super::{DEPTH_MAX, Error, LIST_ITEMS_MAX, NODES_MAX, Position, STRINGS_MAX};
+use super::{ARGUMENTS_MAX, DEPTH_MAX, Error, LIST_ITEMS_MAX, NODES_MAX, Position};
 
 /// A command or a test: a name, its arguments, the tests behind it and, for a command, its block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub enum Value<'a> {
 pub fn parse(script: &str) -> (Vec<Node<'_>>, Vec<Error>) {
     let mut lexer = Lexer::new(script);
     let token = lexer.token();
-    let mut parser = Parser { lexer, token, nodes: 0, strings: 0 };
+    let mut parser = Parser { lexer, token, nodes: 0, arguments: 0 };
     let mut commands = Vec::new();
     loop {
         commands.append(&mut parser.commands(0));
@@ -74,7 +74,7 @@ struct Parser<'a> {
     lexer: Lexer<'a>,
     token: Token<'a>,
     nodes: usize,
-    strings: usize,
+    arguments: usize,
 }
 
 /// The command is not to be read further; its mistake is noted.
@@ -257,8 +257,18 @@ impl<'a> Parser<'a> {
             Kind::Mark(b'[') => return Ok(Some(Argument { at, value: self.string_list()? })),
             _ => return Ok(None),
         };
+        self.count()?;
         self.bump();
         Ok(Some(Argument { at, value }))
+    }
+
+    /// One more string, number or tag.
+    fn count(&mut self) -> Result<(), Broken> {
+        self.arguments = self.arguments.saturating_add(1);
+        if self.arguments > ARGUMENTS_MAX {
+            return Err(self.give_up("fewer arguments"));
+        }
+        Ok(())
     }
 
     /// `string = quoted-string / multi-line` — RFC 5228 §8.2.
@@ -267,10 +277,7 @@ impl<'a> Parser<'a> {
             self.refuse("a string");
             return Err(Broken);
         }
-        self.strings = self.strings.saturating_add(1);
-        if self.strings > STRINGS_MAX {
-            return Err(self.give_up("fewer strings"));
-        }
+        self.count()?;
         let Kind::Text(text) = self.bump().kind else { return Err(Broken) };
         Ok(text)
     }
@@ -418,6 +425,8 @@ mod tests {
         assert!(format!("{}", errors[0]).ends_with("expected fewer levels of blocks and tests"));
         let (_, errors) = parse(&"a;".repeat(NODES_MAX + 1));
         assert!(format!("{}", errors[0]).ends_with("expected fewer commands and tests"));
+        let (_, errors) = parse(&format!("a {};", "1 ".repeat(ARGUMENTS_MAX + 1)));
+        assert!(format!("{}", errors[0]).ends_with("expected fewer arguments"));
         let list = format!("a [\"\"{}];", ",\"\"".repeat(LIST_ITEMS_MAX));
         assert!(format!("{}", parse(&list).1[0]).ends_with("expected fewer strings in this list"));
     }

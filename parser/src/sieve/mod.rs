@@ -3,6 +3,16 @@
 //! The rule here: one pass, linear and bounded, reports every mistake with its line, its column
 //! and what was expected there. Nothing runs scripts yet: the tree is what an interpreter will
 //! need, and no message is looked at here.
+//!
+//! ```
+//! use parser::sieve::{CAPABILITIES, compile};
+//!
+//! let script = compile(b"require \"fileinto\"; fileinto \"Lists\";", CAPABILITIES).unwrap();
+//! assert_eq!(script.used, ["fileinto"]);
+//!
+//! let mistakes = compile(b"keep;\nfileinto;", CAPABILITIES).unwrap_err();
+//! assert_eq!(mistakes[1].to_string(), "line 2, column 9: expected a string with a mailbox name");
+//! ```
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -27,8 +37,8 @@ pub const SCRIPT_BYTES_MAX: usize = 1 << 20;
 pub const DEPTH_MAX: usize = 32;
 /// Commands and tests of a script at most.
 pub const NODES_MAX: usize = 8192;
-/// Strings of a script at most.
-pub const STRINGS_MAX: usize = 32_768;
+/// Strings, numbers and tags of a script at most.
+pub const ARGUMENTS_MAX: usize = 32_768;
 /// Strings in one list at most.
 pub const LIST_ITEMS_MAX: usize = 4096;
 /// Mistakes reported at most; a script with more has bigger troubles.
