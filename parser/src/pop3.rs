@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU32;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 pub use crate::imap::{Hidden, SaslLine, initial_response, sasl_line};
 
@@ -164,7 +164,9 @@ fn user(rest: &[u8]) -> Result<Command<'_>, CommandError> {
 fn pass(rest: &[u8]) -> Result<Command<'_>, CommandError> {
     match rest.strip_prefix(b" ") {
         None | Some([]) => Err(CommandError::Missing("a password")),
-        Some(password) if memchr(0, password).is_some() => Err(CommandError::Syntax("a password")),
+        Some(password) if memchr2(0, b'\r', password).is_some() => {
+            Err(CommandError::Syntax("a password"))
+        }
         Some(password) => Ok(Command::Pass(Hidden(password))),
     }
 }
@@ -226,7 +228,11 @@ impl<'a> Params<'a> {
     fn auth(&mut self) -> Result<Command<'a>, CommandError> {
         let mechanism = self.optional_text("a mechanism")?;
         let Some(mechanism) = mechanism else { return Ok(Command::AuthList) };
-        Ok(Command::Auth { mechanism, initial: self.next().map(Hidden) })
+        let initial = self.next();
+        if initial.is_some_and(|text| !text.iter().all(u8::is_ascii_graphic)) {
+            return Err(CommandError::Syntax("base64"));
+        }
+        Ok(Command::Auth { mechanism, initial: initial.map(Hidden) })
     }
 
     /// `APOP name digest` — RFC 1939 §7: the digest has 16 octets, "in hexadecimal format".
@@ -520,6 +526,7 @@ mod tests {
         wrong("PASS", "a password is missing");
         wrong("PASS ", "a password is missing");
         wrong("PASS a\0b", "expected a password");
+        wrong("PASS a\r\r\n", "expected a password");
         assert_eq!(command(b"PASS \xe9"), Ok(Command::Pass(Hidden(b"\xe9"))));
         assert_eq!(command(b"USER \xe9"), Err(CommandError::Syntax("a name")));
         let digest = "c4c9334bac560ecc979e58001b3e22fb";
@@ -539,6 +546,7 @@ mod tests {
         check("AUTH", Ok(Command::AuthList));
         check("AUTH ", Ok(Command::AuthList));
         wrong("AUTH PLAIN a b", "too many arguments");
+        wrong("AUTH PLAIN =\r x", "expected base64");
         wrong("AUTH \u{1}", "expected a mechanism");
         let mut room = [0; 16];
         assert_eq!(initial_response(b"=", &mut room), Ok(&b""[..]));

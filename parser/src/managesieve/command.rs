@@ -145,7 +145,8 @@ fn authenticate<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, CommandError
         }
         _ => None, // an escape has no place in it
     };
-    let is_name = |name: &Cow<'_, str>| name.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_name = |name: &Cow<'_, str>| name.bytes().all(is_char);
     let mechanism = mechanism.filter(|name| !name.is_empty() && is_name(name));
     let mechanism = mechanism.ok_or(before.error("auth-type"))?;
     Ok(Command::Authenticate { mechanism, initial: optional(cursor)?.map(Hidden) })
@@ -306,6 +307,7 @@ mod tests {
         wrong("AUTHENTICATE PLAIN", "expected string at byte 13");
         wrong("AUTHENTICATE \"\"", "expected auth-type at byte 12");
         wrong("AUTHENTICATE \"A B\"", "expected auth-type at byte 12");
+        wrong("AUTHENTICATE {3+}\r\n\"AB", "expected auth-type at byte 12");
         wrong(&format!("AUTHENTICATE \"{}\"", "A".repeat(65)), "expected auth-type at byte 12");
         assert_eq!(sasl_response(b"\"AHQ=\"\r\n"), Ok(Hidden(Str::Plain(b"AHQ="))));
         assert_eq!(sasl_response(b"{1+}\r\n*\r\n"), Ok(Hidden(Str::Plain(b"*"))));
