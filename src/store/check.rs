@@ -29,6 +29,24 @@ const RULES: &[Rule] = &[
               WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = c.account_id)",
     },
     Rule {
+        words: "a subscription belongs to account {}, which is not there",
+        sql: "SELECT s.account_id FROM subscriptions s
+              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = s.account_id)",
+    },
+    Rule {
+        words: "account {} gives out mailbox {} next and has a mailbox {}",
+        sql: "SELECT a.account_id, a.next_mailbox_id, MAX(m.mailbox_id) FROM accounts a
+              JOIN mailboxes m ON m.account_id = a.account_id
+              GROUP BY a.account_id, a.next_mailbox_id
+              HAVING MAX(m.mailbox_id) >= a.next_mailbox_id",
+    },
+    Rule {
+        words: "account {} has mailboxes with a UIDVALIDITY above the last given out",
+        sql: "SELECT a.account_id FROM accounts a
+              WHERE a.last_uid_validity < (SELECT MAX(m.uid_validity) FROM mailboxes m
+                                           WHERE m.account_id = a.account_id)",
+    },
+    Rule {
         words: "account {} has no INBOX",
         sql: "SELECT a.account_id FROM accounts a
               WHERE NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.account_id = a.account_id
@@ -101,12 +119,13 @@ const RULES: &[Rule] = &[
               WHERE flags < 0 OR flags > 31 OR keywords < 0",
     },
     Rule {
-        words: "mailbox {}/{} has messages with a keyword {} that has no name",
-        sql: "SELECT DISTINCT m.account_id, m.mailbox_id, b.bit FROM messages m
-              JOIN (SELECT DISTINCT bit FROM keywords UNION SELECT 0 UNION SELECT 62) b
-                ON (m.keywords >> b.bit) & 1 = 1
-              WHERE NOT EXISTS (SELECT 1 FROM keywords k WHERE k.account_id = m.account_id
-                                AND k.mailbox_id = m.mailbox_id AND k.bit = b.bit)",
+        words: "mailbox {}/{} has messages with keywords {} that have no name",
+        sql: "SELECT DISTINCT m.account_id, m.mailbox_id, m.keywords & ~COALESCE(k.named, 0)
+              FROM messages m
+              LEFT JOIN (SELECT account_id, mailbox_id, SUM(1 << bit) AS named
+                         FROM keywords GROUP BY account_id, mailbox_id) k
+                     ON k.account_id = m.account_id AND k.mailbox_id = m.mailbox_id
+              WHERE m.keywords & ~COALESCE(k.named, 0) <> 0",
     },
     Rule {
         words: "message {}/{}/{} has no body {}, or one of another size",

@@ -203,7 +203,8 @@ fn mailboxes_are_limited() {
                   SELECT n FROM c)))
              WHERE mailbox_id = 1",
             &[],
-        )
+        )?;
+        tx.execute("UPDATE accounts SET next_mailbox_id = 20000", &[])
     };
     store.0.engine.write::<_, Failure>("test", engine::Weight::Bulk, fill).unwrap();
     assert!(matches!(refused(store.create("one more")), Refusal::Limit(_)));

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bodies;
+mod check;
 mod copy;
 #[cfg(feature = "crash_points")]
 mod crash;
