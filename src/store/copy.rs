@@ -231,6 +231,9 @@ fn map_masks(
         return Ok(Vec::new());
     }
     let names = keywords::load(tx, from)?;
+    // All of them at once first, so that none is given the bit of another.
+    let all = KeywordMask(chosen.masks.iter().fold(0, |all, mask| all | mask));
+    keywords::mask_of(tx, to, names.names_in(all))?;
     let mut mapped = Vec::with_capacity(chosen.masks.len());
     for mask in chosen.masks.iter().copied().map(KeywordMask) {
         mapped.push((mask, keywords::mask_of(tx, to, names.names_in(mask))?));

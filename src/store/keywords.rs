@@ -40,34 +40,39 @@ pub(super) fn mask_of<'k>(
     mailbox: MailboxKey,
     wanted: impl IntoIterator<Item = &'k Keyword>,
 ) -> Result<KeywordMask, Error> {
-    let mut wanted = wanted.into_iter().peekable();
-    if wanted.peek().is_none() {
+    let wanted: Vec<&Keyword> = wanted.into_iter().collect();
+    if wanted.is_empty() {
         return Ok(KeywordMask(0));
     }
     let mut known = names(tx, mailbox)?;
+    // What is known comes first: a bit given here is in no message yet, and must not be freed.
+    let bit_of = |known: &[Option<Keyword>], keyword: &Keyword| {
+        known.iter().position(|name| name.as_ref() == Some(keyword))
+    };
     let mut mask = 0;
-    for keyword in wanted {
-        let found = known.iter().position(|name| name.as_ref() == Some(keyword));
-        let bit = match found {
-            Some(bit) => bit,
-            None => add(tx, mailbox, &mut known, keyword)?,
-        };
+    for bit in wanted.iter().filter_map(|keyword| bit_of(&known, keyword)) {
         mask |= 1 << bit;
+    }
+    for keyword in wanted {
+        if bit_of(&known, keyword).is_none() {
+            mask |= 1 << add(tx, mailbox, &mut known, keyword, mask)?;
+        }
     }
     Ok(KeywordMask(mask))
 }
 
-/// Gives `keyword` the lowest free bit.
+/// Gives `keyword` the lowest free bit, which is none of `taken`.
 fn add(
     tx: &mut Tx<'_>,
     mailbox: MailboxKey,
     known: &mut Vec<Option<Keyword>>,
     keyword: &Keyword,
+    taken: u64,
 ) -> Result<usize, Error> {
     let bit = match known.iter().position(Option::is_none) {
         Some(bit) => bit,
         None if known.len() < limits::KEYWORDS_PER_MAILBOX_MAX => known.len(),
-        None => free_one(tx, mailbox)?.ok_or(Refusal::Limit("too many keywords"))?,
+        None => free_one(tx, mailbox, taken)?.ok_or(Refusal::Limit("too many keywords"))?,
     };
     let column = i64::try_from(bit).unwrap_or(i64::MAX);
     tx.execute(
@@ -86,9 +91,10 @@ fn add(
     Ok(bit)
 }
 
-/// Forgets every keyword that no message has, and none that could be restored; one free bit, if any.
-fn free_one(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Option<usize>, Failure> {
-    let mut used = 0;
+/// Forgets a keyword that no message has, nor one that could be restored, nor `taken`: its bit, if
+/// there is any.
+fn free_one(tx: &mut Tx<'_>, mailbox: MailboxKey, taken: u64) -> Result<Option<usize>, Failure> {
+    let mut used = taken.cast_signed();
     tx.query(
         "SELECT DISTINCT keywords FROM messages WHERE account_id = $1 AND mailbox_id = $2
          UNION

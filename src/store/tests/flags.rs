@@ -1,5 +1,5 @@
 use super::*;
-use crate::job::StoreMode;
+use crate::job::{StoreMode, Transfer};
 use crate::model::ModSeq;
 
 impl Fixture {
@@ -182,4 +182,23 @@ fn a_deleted_mailbox_is_gone_for_store() {
         unchanged_since: None,
     };
     assert_eq!(refused(store.store_flags(key, change)), Refusal::NoSuchMailbox);
+}
+
+#[test] // pitfall 95
+fn a_freed_bit_is_given_to_one_keyword_only() {
+    let store = fixture();
+    store.append("INBOX");
+    let names: Vec<String> =
+        (0..crate::limits::KEYWORDS_PER_MAILBOX_MAX).map(|n| format!("k{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    store.set("INBOX", &[1], StoreMode::Add, Flags::NONE, &names);
+    store.set("INBOX", &[1], StoreMode::Replace, Flags::NONE, &[]);
+    store.set("INBOX", &[1], StoreMode::Add, Flags::NONE, &["new", "k0", "newer"]);
+    assert_eq!(store.shown("INBOX"), ["1 {} k0 new newer"]);
+    // The same when they come from elsewhere, in messages of their own.
+    store.append_with("Archive", Flags::NONE, &["other"]);
+    store.append_with("Archive", Flags::NONE, &["another"]);
+    let transfer = Transfer { from: store.key("Archive"), uids: uids(&[1, 2]), to: name("INBOX") };
+    store.copy(transfer).unwrap();
+    assert_eq!(store.shown("INBOX"), ["1 {} k0 new newer", "2 {} other", "3 {} another"]);
 }
