@@ -146,10 +146,11 @@ fn read_lines(out: &mut String, imap: SocketAddr, password: &str) {
         out,
         format_args!("  curl -u {FIRST_ADDRESS}{password} 'imap://{imap}/INBOX;MAILINDEX=1'"),
     );
+    // Without `folder` mutt asks a newcomer whether to make ~/Mail.
     line(
         out,
         format_args!(
-            "  mutt -e 'set ssl_force_tls=no ssl_starttls=no' \
+            "  mutt -e 'set ssl_force_tls=no ssl_starttls=no folder=imap://{imap}' \
              -f imap://me%40localhost{password}@{imap}/INBOX"
         ),
     );
