@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::BlobId;
+use crate::store::engine::{Tx, Value, Weight};
 
 fn files(store: &Fixture) -> usize {
     let dirs = std::fs::read_dir(store.dir.path().join("bodies")).unwrap();
@@ -64,10 +65,8 @@ fn check_finds_changed_bytes() {
     other[1_199_999] = b'y';
     std::fs::write(&file, &other).unwrap();
     let spoil = "UPDATE blobs SET hash = zeroblob(32) WHERE blob_id = $1";
-    let spoilt = move |tx: &mut super::super::engine::Tx<'_>| {
-        tx.execute(spoil, &[super::super::engine::Value::Int(small.0)]).map(drop)
-    };
-    store.0.engine.write("spoiling", super::super::engine::Weight::Bytes(64), spoilt).unwrap();
+    let spoilt = move |tx: &mut Tx<'_>| tx.execute(spoil, &[Value::Int(small.0)]).map(drop);
+    store.0.engine.write("spoiling", Weight::Bytes(64), spoilt).unwrap();
     assert_eq!(store.check().unwrap(), Vec::<String>::new()); // counts alone are right
     let wrong = |blob| format!("body {blob} has other bytes than were stored");
     assert_eq!(store.check_bodies().unwrap(), [wrong(small), wrong(large)]);
