@@ -44,17 +44,13 @@ bench-parts:
 	$(CARGO) bench --locked -p sora-parser
 	$(CARGO) bench --locked --bench store
 
-# FUZZ_SECONDS on every target; wants cargo-fuzz and a nightly toolchain. What it learns stays in
-# fuzz/target/corpus; fuzz/corpus holds what is worth replaying, every crash above all.
+# FUZZ_SECONDS of CPU time on every target; wants cargo-fuzz and a nightly toolchain. What it learns
+# stays in fuzz/target/corpus; fuzz/corpus holds what is worth replaying, every crash above all.
+# make fuzz ARGS='imap_command --seconds 600'
 FUZZ_SECONDS ?= 60
 fuzz:
 	@command -v cargo-fuzz >/dev/null || { echo "make fuzz: first run: cargo install --locked cargo-fuzz"; exit 1; }
-	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
-		mkdir -p target/corpus/$$target; \
-		dict=$${target%%_*}.dict; \
-		cargo +nightly fuzz run $$target target/corpus/$$target corpus/$$target -- \
-			-max_total_time=$(FUZZ_SECONDS) $$(test -f $$dict && echo -dict=$$dict) || exit 1; \
-	done
+	fuzz/campaign --seconds $(FUZZ_SECONDS) $(ARGS)
 
 # What takes too long for every change: many more seeds, many more kills, and fuzzing.
 soak:
