@@ -15,6 +15,7 @@
 
 mod imap;
 mod imap_print;
+mod lmtp;
 mod managesieve;
 mod message;
 mod pop3;
@@ -22,10 +23,10 @@ mod proxy;
 mod sieve;
 
 pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
+pub use lmtp::{lmtp_command, lmtp_dots};
 pub use managesieve::{managesieve_command, managesieve_stream, managesieve_write};
 pub use message::{
-    lmtp_command, lmtp_dots, message_address, message_date, message_header, message_map,
-    message_transfer, message_words,
+    message_address, message_date, message_header, message_map, message_transfer, message_words,
 };
 pub use pop3::{pop3_command, pop3_dots, pop3_stream};
 pub use proxy::proxy_header;
