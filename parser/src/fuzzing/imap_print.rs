@@ -1,10 +1,12 @@
 //! Commands written back as a client would write them, in one spelling each.
 
+mod fetch;
+mod mailbox;
+mod search;
+
 use crate::imap::write::{self, Charset};
 use crate::imap::{
-    Command, DateTime, FetchItem, FetchModifier, Flag, List, ListCommand, ListReturn, ListSelect,
-    Numbers, PartNumbers, Partial, SearchKey, SearchReturn, SectionText, SelectParam, Set,
-    StatusItem, StoreOperation, Str, Tagged,
+    Command, DateTime, FetchModifier, Flag, List, Numbers, Set, StoreOperation, Str, Tagged,
 };
 use alloc::format;
 use alloc::string::ToString;
@@ -202,75 +204,6 @@ impl Printer {
         self.word(word);
     }
 
-    fn select(&mut self, word: &str, mailbox: Str<'_>, params: List<'_, SelectParam<'_>>) {
-        self.strings(word, &[mailbox]);
-        if params.is_empty() {
-            return;
-        }
-        self.word(" ");
-        self.list(params, |printer, param| match param {
-            SelectParam::CondStore => printer.word("CONDSTORE"),
-            SelectParam::QResync { uid_validity, mod_seq, known_uids, seq_match } => {
-                printer.word(&format!("QRESYNC ({uid_validity} {mod_seq}"));
-                if let Some(uids) = known_uids {
-                    printer.word(&format!(" {uids}"));
-                }
-                if let Some((numbers, uids)) = seq_match {
-                    printer.word(&format!(" ({numbers} {uids})"));
-                }
-                printer.word(")");
-            }
-        });
-    }
-
-    fn list_command(&mut self, list: &ListCommand<'_>) {
-        self.word("LIST ");
-        if list.extended {
-            self.list(list.select, |printer, option| {
-                printer.word(match option {
-                    ListSelect::Subscribed => "SUBSCRIBED",
-                    ListSelect::Remote => "REMOTE",
-                    ListSelect::RecursiveMatch => "RECURSIVEMATCH",
-                    ListSelect::SpecialUse => "SPECIAL-USE",
-                });
-            });
-            self.word(" ");
-        }
-        self.string(list.reference);
-        self.word(" ");
-        if list.extended {
-            self.list(list.patterns, Self::string);
-        } else {
-            self.items(list.patterns, Self::string);
-        }
-        if let Some(returns) = list.returns {
-            self.word(" RETURN ");
-            self.list(returns, |printer, option| match option {
-                ListReturn::Subscribed => printer.word("SUBSCRIBED"),
-                ListReturn::Children => printer.word("CHILDREN"),
-                ListReturn::SpecialUse => printer.word("SPECIAL-USE"),
-                ListReturn::Status(items) => {
-                    printer.word("STATUS ");
-                    printer.list(items, Self::status_item);
-                }
-            });
-        }
-    }
-
-    fn status_item(&mut self, item: StatusItem) {
-        self.word(match item {
-            StatusItem::Messages => "MESSAGES",
-            StatusItem::UidNext => "UIDNEXT",
-            StatusItem::UidValidity => "UIDVALIDITY",
-            StatusItem::Unseen => "UNSEEN",
-            StatusItem::Deleted => "DELETED",
-            StatusItem::Size => "SIZE",
-            StatusItem::Recent => "RECENT",
-            StatusItem::HighestModSeq => "HIGHESTMODSEQ",
-            StatusItem::AppendLimit => "APPENDLIMIT",
-        });
-    }
-
     fn flag(&mut self, flag: Flag<'_>) {
         match flag {
             Flag::Seen => self.word("\\Seen"),
@@ -288,146 +221,5 @@ impl Printer {
             Set::Saved => self.word("$"),
             Set::Ranges(set) => self.word(&set.to_string()),
         }
-    }
-
-    fn search_return(&mut self, option: SearchReturn) {
-        self.word(match option {
-            SearchReturn::Min => "MIN",
-            SearchReturn::Max => "MAX",
-            SearchReturn::All => "ALL",
-            SearchReturn::Count => "COUNT",
-            SearchReturn::Save => "SAVE",
-        });
-    }
-
-    fn search_key(&mut self, key: SearchKey<'_>) {
-        let date = |days: i32| {
-            let mut text = Vec::new();
-            write::date_time(&mut text, i64::from(days) * 86_400, 0);
-            text[1..12].trim_ascii_start().to_vec()
-        };
-        let mut on = |word: &str, days: i32| {
-            self.word(word);
-            self.out.extend_from_slice(&date(days));
-        };
-        match key {
-            SearchKey::Before(day) => on("BEFORE ", day.unix_days),
-            SearchKey::On(day) => on("ON ", day.unix_days),
-            SearchKey::Since(day) => on("SINCE ", day.unix_days),
-            SearchKey::SentBefore(day) => on("SENTBEFORE ", day.unix_days),
-            SearchKey::SentOn(day) => on("SENTON ", day.unix_days),
-            SearchKey::SentSince(day) => on("SENTSINCE ", day.unix_days),
-            SearchKey::All => self.word("ALL"),
-            SearchKey::Recent => self.word("RECENT"),
-            SearchKey::New => self.word("NEW"),
-            SearchKey::Old => self.word("OLD"),
-            SearchKey::Has(flag) => self.word(system(flag)),
-            SearchKey::Lacks(flag) => {
-                self.word("UN");
-                self.word(system(flag));
-            }
-            SearchKey::Keyword(name) => self.word(&format!("KEYWORD {name}")),
-            SearchKey::Unkeyword(name) => self.word(&format!("UNKEYWORD {name}")),
-            SearchKey::Header { field, value } => self.strings("HEADER", &[field, value]),
-            SearchKey::Body(value) => self.strings("BODY", &[value]),
-            SearchKey::Text(value) => self.strings("TEXT", &[value]),
-            SearchKey::Larger(size) => self.word(&format!("LARGER {size}")),
-            SearchKey::Smaller(size) => self.word(&format!("SMALLER {size}")),
-            SearchKey::Seq(set) => self.set(set),
-            SearchKey::Uid(set) => {
-                self.word("UID ");
-                self.set(set);
-            }
-            SearchKey::ModSeq(mod_seq) => self.word(&format!("MODSEQ {mod_seq}")),
-            SearchKey::Not(key) => {
-                self.word("NOT ");
-                self.search_key(key.parse().expect("a proved key"));
-            }
-            SearchKey::Or(one, two) => {
-                self.word("OR ");
-                self.search_key(one.parse().expect("a proved key"));
-                self.word(" ");
-                self.search_key(two.parse().expect("a proved key"));
-            }
-            SearchKey::And(keys) => self.list(keys, Self::search_key),
-        }
-    }
-
-    fn fetch_item(&mut self, item: FetchItem<'_>) {
-        match item {
-            FetchItem::Uid => self.word("UID"),
-            FetchItem::Flags => self.word("FLAGS"),
-            FetchItem::InternalDate => self.word("INTERNALDATE"),
-            FetchItem::Rfc822Size => self.word("RFC822.SIZE"),
-            FetchItem::ModSeq => self.word("MODSEQ"),
-            FetchItem::Envelope => self.word("ENVELOPE"),
-            FetchItem::Body => self.word("BODY"),
-            FetchItem::BodyStructure => self.word("BODYSTRUCTURE"),
-            FetchItem::Rfc822 => self.word("RFC822"),
-            FetchItem::Rfc822Header => self.word("RFC822.HEADER"),
-            FetchItem::Rfc822Text => self.word("RFC822.TEXT"),
-            FetchItem::BodySection { peek, section, partial } => {
-                self.word(if peek { "BODY.PEEK[" } else { "BODY[" });
-                self.part(section.part);
-                let dot = section.text != SectionText::Whole && !section.part.is_empty();
-                self.word(if dot { "." } else { "" });
-                self.section_text(section.text);
-                self.word("]");
-                self.partial(partial);
-            }
-            FetchItem::Binary { peek, part, partial } => {
-                self.word(if peek { "BINARY.PEEK[" } else { "BINARY[" });
-                self.part(part);
-                self.word("]");
-                self.partial(partial);
-            }
-            FetchItem::BinarySize(part) => {
-                self.word("BINARY.SIZE[");
-                self.part(part);
-                self.word("]");
-            }
-        }
-    }
-
-    fn section_text(&mut self, text: SectionText<'_>) {
-        match text {
-            SectionText::Whole => {}
-            SectionText::Header => self.word("HEADER"),
-            SectionText::Text => self.word("TEXT"),
-            SectionText::Mime => self.word("MIME"),
-            SectionText::HeaderFields(names) => {
-                self.word("HEADER.FIELDS ");
-                self.list(names, Self::string);
-            }
-            SectionText::HeaderFieldsNot(names) => {
-                self.word("HEADER.FIELDS.NOT ");
-                self.list(names, Self::string);
-            }
-        }
-    }
-
-    fn part(&mut self, part: PartNumbers<'_>) {
-        for (place, number) in part.iter().enumerate() {
-            self.steps += 1;
-            self.word(&format!("{}{number}", if place == 0 { "" } else { "." }));
-        }
-    }
-
-    fn partial(&mut self, partial: Option<Partial>) {
-        if let Some(Partial { offset, count }) = partial {
-            self.word(&format!("<{offset}.{count}>"));
-        }
-    }
-}
-
-/// A flag that SEARCH has a word for.
-fn system(flag: Flag<'_>) -> &'static str {
-    match flag {
-        Flag::Answered => "ANSWERED",
-        Flag::Deleted => "DELETED",
-        Flag::Draft => "DRAFT",
-        Flag::Flagged => "FLAGGED",
-        Flag::Seen => "SEEN",
-        other => panic!("no search word for {other:?}"),
     }
 }
