@@ -1,5 +1,6 @@
 //! The one reader every grammar function stands on: a slice and a position that never leaves it.
 
+use crate::steps;
 use core::fmt;
 
 /// What a grammar function wanted and did not find: the peer's syntax is wrong.
@@ -51,6 +52,7 @@ impl<'a> Cursor<'a> {
 
     /// The next byte, without consuming it.
     pub fn peek(&self) -> Option<u8> {
+        steps::took(1);
         self.whole.get(self.at).copied()
     }
 
@@ -65,6 +67,7 @@ impl<'a> Cursor<'a> {
 
     /// Consumes `word` if it is next, in any ASCII case (RFC 5234 §2.3).
     pub fn eat_word(&mut self, word: &str) -> bool {
+        steps::took(word.len());
         let found = self
             .rest()
             .get(..word.len())
@@ -82,6 +85,7 @@ impl<'a> Cursor<'a> {
 
     /// Takes exactly `count` bytes, or says that `expected` was cut short.
     pub fn take(&mut self, count: usize, expected: &'static str) -> Result<&'a [u8], Error> {
+        steps::took(1);
         let taken = self.rest().get(..count).ok_or_else(|| self.error(expected))?;
         self.at = self.at.saturating_add(count);
         Ok(taken)
@@ -91,6 +95,7 @@ impl<'a> Cursor<'a> {
     pub fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.rest();
         let count = rest.iter().position(|&byte| !wanted(byte)).unwrap_or(rest.len());
+        steps::took(count.saturating_add(1));
         self.at = self.at.saturating_add(count);
         rest.get(..count).unwrap_or_default()
     }

@@ -36,5 +36,6 @@ pub mod message;
 pub mod pop3;
 pub mod proxy;
 pub mod sieve;
+pub mod steps;
 
 pub use cursor::{Cursor, Error};

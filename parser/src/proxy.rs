@@ -11,6 +11,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::cursor::Cursor;
+use crate::steps;
 
 /// Bytes of a header of version 1, its CRLF included (§2.1: "the receiver must wait for the CRLF
 /// and at most 107 characters").
@@ -116,7 +117,7 @@ fn starts(input: &[u8], with: &[u8]) -> bool {
 /// `"PROXY" SP "UNKNOWN" *OCTET CRLF` — §2.1.
 fn v1(input: &[u8]) -> Result<Progress<'_>, HeaderError> {
     let head = input.get(..V1_BYTES_MAX).unwrap_or(input);
-    let Some(end) = memchr::memchr(b'\n', head) else {
+    let Some(end) = steps::find(b'\n', head) else {
         // What is sure to come: CRLF, or the LF of it. A CR has no other place.
         let missing = if input.last() == Some(&b'\r') { 1 } else { 2 };
         let bytes = input.len().saturating_add(missing).max(V1_BYTES_MIN);

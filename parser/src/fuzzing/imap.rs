@@ -1,24 +1,24 @@
 //! IMAP: frames, commands, and the words of responses.
 
-use super::cuts;
 use super::imap_print::print;
+use super::{cuts, linear};
 use crate::imap::write::{self, Charset};
 use crate::imap::{self, Frame, Framer, Limits, SequenceSet, utf7};
-use crate::{Cursor, Error};
+use crate::{Cursor, Error, steps};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 /// No input panics; errors point into the input; a command that was read can be printed, and what
-/// is printed reads and prints the same. Walking all of it takes steps linear in its length.
+/// is printed reads and prints the same. Reading and walking it is linear work.
 pub fn imap_command(input: &[u8]) {
-    match imap::command(input) {
+    match linear(input.len(), 8, || imap::command(input)) {
         Ok(tagged) => {
-            let (printed, steps) = print(&tagged);
-            // Each item takes a byte at least, and is seen once a level.
-            assert!(steps <= (input.len() + 64) * (imap::SEARCH_DEPTH_MAX + 2), "{steps} steps");
+            // What is in parentheses is stepped over once a level.
+            let each = 8 * (imap::SEARCH_DEPTH_MAX + 2);
+            let printed = linear(input.len(), each, || print(&tagged));
             let again = imap::command(&printed)
                 .unwrap_or_else(|error| panic!("{error}: {}", printed.escape_ascii()));
-            assert_eq!(print(&again).0, printed, "printed as {}", printed.escape_ascii());
+            assert_eq!(print(&again), printed, "printed as {}", printed.escape_ascii());
             assert_eq!(
                 imap::tag_of(input).is_some(),
                 input.contains(&b'\n') || input.contains(&b' ')
@@ -26,7 +26,7 @@ pub fn imap_command(input: &[u8]) {
         }
         Err(error) => check_error(error.error, input),
     }
-    match imap::append_head(input) {
+    match linear(input.len(), 8, || imap::append_head(input)) {
         Ok(Some((tag, head))) => {
             assert!(imap::is_append(input));
             assert_eq!(imap::tag_of(input), Some(tag));
@@ -38,7 +38,7 @@ pub fn imap_command(input: &[u8]) {
     let _ = imap::idle_done(input);
 }
 
-/// The stream cut anywhere gives the same frames as the stream in one piece.
+/// The stream cut anywhere gives the same frames as the stream in one piece, by linear work.
 ///
 /// The first bytes choose limits and cuts.
 pub fn imap_stream(input: &[u8]) {
@@ -64,7 +64,7 @@ enum Event<'a> {
 fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>> {
     let mut events = Vec::new();
     let (mut framer, mut consumed, mut to_stream) = (Framer::new(), 0usize, 0usize);
-    let mut calls = 0usize;
+    let (mut calls, mut looked) = (0usize, 0usize);
     for &end in cuts.iter().chain([&stream.len()]) {
         let streamed = to_stream.min(end - consumed);
         (consumed, to_stream) = (consumed + streamed, to_stream - streamed);
@@ -78,7 +78,9 @@ fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>
                 break;
             }
             let rest = &stream[consumed..end];
-            match framer.next(rest, &limits) {
+            let (frame, took) = steps::count(|| framer.next(rest, &limits));
+            looked += took;
+            match frame {
                 Frame::Incomplete => break,
                 Frame::Complete { bytes } => {
                     let frame = &rest[..bytes];
@@ -116,6 +118,8 @@ fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>
             }
         }
     }
+    // Each byte once, and again at the end of its line, where a literal may be announced.
+    assert!(looked <= 2 * stream.len() + 2 * calls, "{looked} steps");
     // How much of an unfinished line is skipped already depends on the cuts.
     if !framer.is_fresh() && matches!(events.last(), Some(Event::Skipped(_))) {
         events.pop();
@@ -125,13 +129,14 @@ fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>
 
 /// What parses survives being printed and parsed again, and its ranges are as many as its commas.
 pub fn imap_sequence(input: &[u8]) {
-    match SequenceSet::parse(input) {
+    match linear(input.len(), 8, || SequenceSet::parse(input)) {
         Ok(set) => {
             let printed = set.to_string();
             let again = SequenceSet::parse(printed.as_bytes()).expect("what was printed");
             assert!(set.ranges().eq(again.ranges()), "printed as {printed}");
             let commas = input.iter().filter(|&&byte| byte == b',').count();
-            assert_eq!(set.ranges().count(), commas + 1);
+            let ranges = linear(input.len(), 8, || set.ranges().count());
+            assert_eq!(ranges, commas + 1);
             assert_eq!(set.has_largest(), input.contains(&b'*'));
         }
         Err(error) => check_error(error, input),
@@ -141,7 +146,7 @@ pub fn imap_sequence(input: &[u8]) {
 /// A name has one spelling: what decodes encodes to the same bytes, and any text comes back.
 pub fn imap_utf7(input: &[u8]) {
     let mut wire = Vec::new();
-    match utf7::decode(input) {
+    match linear(input.len(), 8, || utf7::decode(input)) {
         Ok(name) => {
             utf7::encode(&mut wire, &name);
             assert_eq!(wire, input, "{name:?}");
@@ -186,7 +191,7 @@ pub fn imap_write(input: &[u8]) {
 /// What decodes encodes to the same text; nothing is written beyond the buffer.
 pub fn imap_base64(input: &[u8]) {
     let mut out = [0; 64];
-    match imap::decode_base64(input, &mut out) {
+    match linear(input.len(), 1, || imap::decode_base64(input, &mut out)) {
         Ok(bytes) => {
             const ALPHABET: &[u8] =
                 b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -239,4 +244,41 @@ fn check_error(error: Error, input: &[u8]) {
     assert!(error.offset <= input.len(), "{error} in {} bytes", input.len());
     assert!(!error.expected.is_empty());
     let _ = Cursor::new(input);
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    /// `imap_command` holds each of them to linear work.
+    #[test]
+    fn floods() {
+        // pitfall 116
+        let n = 5_000;
+        for (head, flood, tail) in [
+            ("a ", "(", ""),
+            ("a SEARCH ", "(", ""),
+            ("a SEARCH ", "NOT ", "ALL"),
+            ("a SEARCH ", "OR ", "ALL"),
+            ("a SEARCH ", "OR ALL ", "ALL"),
+            ("a SEARCH ", "(ALL) ", "ALL"),
+            ("a SEARCH ", "NOT (NOT (OR 1 (2))) ", "ALL"),
+            ("a SEARCH SUBJECT ", "\"\" TO ", "\"\""),
+            ("a SEARCH RETURN (", "ALL ", "ALL) 1"),
+            ("a FETCH 1", ",1", " UID"),
+            ("a FETCH 1 BODY[1", ".1", "]"),
+            ("a FETCH 1 (", "BODY[HEADER.FIELDS (A \"b\" {1}\r\nc)]<0.1> ", "UID)"),
+            ("a FETCH 1 BODY[HEADER.FIELDS (a", " \"\\\"\"", ")]"),
+            ("a STORE 1 FLAGS (\\Seen", " a", ")"),
+            ("a LOGIN \"", "\\\\", "\" x"),
+            ("a ID (", "{0}\r\n NIL ", "a b)"),
+            ("a LIST (", "SUBSCRIBED ", "REMOTE) \"\" *"),
+            ("a NOOP", " ", ""),
+        ] {
+            for n in [n, 80] {
+                let line = format!("{head}{}{tail}\r\n", flood.repeat(n));
+                super::imap_command(line.as_bytes());
+            }
+        }
+    }
 }

@@ -12,19 +12,18 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-/// The command, and how many items had to be looked at to print it.
-pub(super) fn print(tagged: &Tagged<'_>) -> (Vec<u8>, usize) {
-    let mut printer = Printer { out: Vec::new(), steps: 0 };
+/// The command, after a look at every item of it.
+pub(super) fn print(tagged: &Tagged<'_>) -> Vec<u8> {
+    let mut printer = Printer { out: Vec::new() };
     printer.word(tagged.tag);
     printer.word(" ");
     printer.command(&tagged.command);
     printer.word("\r\n");
-    (printer.out, printer.steps)
+    printer.out
 }
 
 struct Printer {
     out: Vec<u8>,
-    steps: usize,
 }
 
 impl Printer {
@@ -53,7 +52,6 @@ impl Printer {
                 self.word(" ");
             }
             first = false;
-            self.steps += 1;
             print(self, item);
         }
         assert!(items.is_done(), "{list:?} stops at {items:?}");

@@ -1,6 +1,6 @@
 //! ManageSieve: frames, commands, and the words of responses.
 
-use super::cuts;
+use super::{cuts, linear};
 use crate::Cursor;
 use crate::imap::strings::string;
 use crate::managesieve::write::{self, Code, Status};
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 /// Errors point into the input; what parses prints as one frame, and that parses to the same.
 pub fn managesieve_command(input: &[u8]) {
-    match managesieve::command(input) {
+    match linear(input.len(), 16, || managesieve::command(input)) {
         Ok(command) => {
             let printed = print(&command);
             let again = managesieve::command(&printed)

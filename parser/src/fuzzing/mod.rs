@@ -22,6 +22,8 @@ mod pop3;
 mod proxy;
 mod sieve;
 
+use crate::steps;
+
 pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
 pub use lmtp::{lmtp_command, lmtp_dots};
 pub use managesieve::{managesieve_command, managesieve_stream, managesieve_write};
@@ -31,6 +33,17 @@ pub use message::{
 pub use pop3::{pop3_command, pop3_dots, pop3_stream};
 pub use proxy::proxy_header;
 pub use sieve::sieve_script;
+
+/// What `work` gives; panics if it took more than `each` steps for a byte of an input of `bytes`.
+///
+/// The 64 bytes beside are for what costs the same however short the input is.
+#[track_caller]
+fn linear<T>(bytes: usize, each: usize, work: impl FnOnce() -> T) -> T {
+    let (given, steps) = steps::count(work);
+    let most = (bytes + 64) * each;
+    assert!(steps <= most, "{steps} steps for {bytes} bytes, and at most {most}");
+    given
+}
 
 /// Places to cut a stream of `len` bytes: none to all of them, by `density`.
 fn cuts(len: usize, seed: u8, density: u8) -> alloc::vec::Vec<usize> {

@@ -1,8 +1,9 @@
 //! POP3: lines, commands, and the dots of RETR and TOP.
 
-use super::cuts;
+use super::{cuts, linear};
 use crate::lmtp::DotStream;
 use crate::pop3::{self, Command, DotWriter, Line, Lines};
+use crate::steps;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -11,7 +12,7 @@ pub fn pop3_command(input: &[u8]) {
     let line = input.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
     let line = &line[..end];
-    let parsed = pop3::command(line);
+    let parsed = linear(line.len(), 16, || pop3::command(line));
     assert_eq!(pop3::command(&[line, b"\r\n"].concat()), parsed);
     let Ok(command) = parsed else { return };
     let printed = print(&command);
@@ -57,7 +58,7 @@ fn print(command: &Command<'_>) -> Vec<u8> {
     }
 }
 
-/// The stream cut anywhere gives the same lines as the stream in one piece.
+/// The stream cut anywhere gives the same lines as the stream in one piece, by linear work.
 ///
 /// The first bytes choose the limit and the cuts.
 pub fn pop3_stream(input: &[u8]) {
@@ -70,12 +71,15 @@ pub fn pop3_stream(input: &[u8]) {
 fn lines<'a>(stream: &'a [u8], cuts: &[usize], line_bytes_max: usize) -> (Vec<&'a [u8]>, usize) {
     let (mut found, mut skipped) = (Vec::new(), 0);
     let (mut finder, mut consumed, mut calls) = (Lines::new(), 0, 0);
+    let mut looked = 0;
     for &end in cuts.iter().chain([&stream.len()]) {
         loop {
             calls += 1;
             assert!(calls <= 4 * (stream.len() + cuts.len() + 1), "more calls than bytes");
             let rest = &stream[consumed..end];
-            match finder.next(rest, line_bytes_max) {
+            let (line, took) = steps::count(|| finder.next(rest, line_bytes_max));
+            looked += took;
+            match line {
                 Line::Incomplete => break,
                 Line::TooLong => found.push(&stream[..0]),
                 Line::Skip { bytes } => {
@@ -92,6 +96,8 @@ fn lines<'a>(stream: &'a [u8], cuts: &[usize], line_bytes_max: usize) -> (Vec<&'
             }
         }
     }
+    // Each byte once, and again what was too long and is skipped.
+    assert!(looked <= 2 * stream.len() + calls, "{looked} steps");
     (found, skipped)
 }
 

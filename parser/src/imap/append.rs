@@ -8,6 +8,7 @@ use super::lists::List;
 use super::parse::{CommandError, Fault};
 use super::strings::{literal_octets, mailbox, sp, tag};
 use crate::cursor::{Cursor, Error};
+use crate::steps;
 
 /// True if the command at the start of `input` is an APPEND, as far as its first line tells.
 pub fn is_append(input: &[u8]) -> bool {
@@ -46,7 +47,7 @@ pub(super) fn append<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> 
     sp(cursor)?;
     let (mailbox, flags, date_time) = before_literal(cursor)?;
     let rest = cursor.rest();
-    let line = memchr::memchr(b'\n', rest).and_then(|end| rest.get(..=end)).unwrap_or(rest);
+    let line = steps::find(b'\n', rest).and_then(|end| rest.get(..=end)).unwrap_or(rest);
     let literal = literal_head(line).filter(|_| starts_literal(*cursor));
     let literal = literal.ok_or_else(|| cursor.error("literal"))?;
     cursor.eat(b'~');
@@ -80,7 +81,7 @@ fn starts_literal(cursor: Cursor<'_>) -> bool {
 
 /// The first line end is the last byte.
 fn is_one_line(cursor: Cursor<'_>) -> bool {
-    memchr::memchr(b'\n', cursor.rest()) == cursor.rest().len().checked_sub(1)
+    steps::find(b'\n', cursor.rest()) == cursor.rest().len().checked_sub(1)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! It tolerates nothing: no line breaks, no missing padding, no bits beyond the last byte.
 
 use crate::cursor::Error;
+use crate::steps;
 
 const BAD: u8 = 0xff;
 
@@ -62,6 +63,7 @@ pub fn decode_base64<'b>(input: &[u8], out: &'b mut [u8]) -> Result<&'b [u8], Er
     }
     let (mut written, mut offset) = (0usize, 0usize);
     for (place, group) in groups.iter().enumerate() {
+        steps::took(4);
         let last = place == groups.len().saturating_sub(1);
         let (bytes, count) = decode_group(group, last).ok_or_else(|| error(offset))?;
         let end = written.saturating_add(count);

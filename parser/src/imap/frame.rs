@@ -17,6 +17,7 @@
 //!   by themselves.
 
 use super::command::Literal;
+use crate::steps;
 
 /// Bytes of the longest literal head that is looked for, line end included. Leading zeros are
 /// legal (RFC 9051 §9 `number64`), but not without end.
@@ -155,8 +156,8 @@ impl Framer {
         let room = self.line_start.saturating_add(limits.line_bytes_max);
         let room = room.min(limits.frame_bytes_max);
         let seen = input.len().min(room);
-        let Some(found) = input.get(self.scanned..seen).and_then(|new| memchr::memchr(b'\n', new))
-        else {
+        let new = input.get(self.scanned..seen).unwrap_or_default();
+        let Some(found) = steps::find(b'\n', new) else {
             self.scanned = self.scanned.max(seen);
             if input.len() < room {
                 return Frame::Incomplete;
@@ -184,7 +185,7 @@ impl Framer {
     /// that does not wait sends the literal too, and it must not be taken for commands.
     fn skip_line(&mut self, input: &[u8]) -> Frame {
         let new = input.get(self.scanned..).unwrap_or_default();
-        if let Some(found) = memchr::memchr(b'\n', new) {
+        if let Some(found) = steps::find(b'\n', new) {
             let end = self.scanned.saturating_add(found).saturating_add(1);
             match literal_head(input.get(self.line_start..end).unwrap_or_default()) {
                 Some(literal) => self.skip_literal(literal),
@@ -245,6 +246,7 @@ pub fn literal_head(line: &[u8]) -> Option<Literal> {
         None => (open, true),
     };
     let tail = open.get(open.len().saturating_sub(LITERAL_HEAD_BYTES_MAX - 8)..)?;
+    steps::took(tail.len());
     let brace = tail.iter().rposition(|byte| !byte.is_ascii_digit())?;
     let (before, digits) = tail.split_at_checked(brace.saturating_add(1))?;
     let before = before.strip_suffix(b"{")?;

@@ -1,6 +1,7 @@
 //! Numbers, each with its range (RFC 9051 §9): what is out of range is a syntax error, not a wrap.
 
 use crate::cursor::{Cursor, Error};
+use crate::steps;
 
 /// The largest `number64`: 63 bits, so that it fits a signed column anywhere.
 const NUMBER64_MAX: u64 = 9_223_372_036_854_775_807;
@@ -72,6 +73,7 @@ pub(super) fn digits(cursor: Cursor<'_>) -> (u64, usize) {
         };
         len = len.wrapping_add(1);
     }
+    steps::took(len);
     (value, len)
 }
 

@@ -5,6 +5,7 @@
 use super::command::{SeqNumber, SeqRange, SequenceSet, Set};
 use super::number::nz_number;
 use crate::cursor::{Cursor, Error};
+use crate::steps;
 use core::fmt;
 
 impl<'a> SequenceSet<'a> {
@@ -22,7 +23,7 @@ impl<'a> SequenceSet<'a> {
 
     /// True if `*` occurs: then the set depends on the mailbox.
     pub fn has_largest(&self) -> bool {
-        memchr::memchr(b'*', self.raw).is_some()
+        steps::find(b'*', self.raw).is_some()
     }
 }
 

@@ -5,6 +5,7 @@
 use super::command::Str;
 use super::number::number64;
 use crate::cursor::{Cursor, Error};
+use crate::steps;
 
 /// Byte classes, one bit each: a lookup costs less than a row of comparisons, and names are long.
 const ATOM: u8 = 1;
@@ -204,7 +205,7 @@ pub(super) fn quoted<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
 /// `literal = "{" number64 ["+"] "}" CRLF *CHAR8` — RFC 9051 §9. No NUL: that needs a literal8.
 pub(super) fn literal<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Error> {
     let bytes = literal_octets(cursor)?;
-    if memchr::memchr(0, bytes).is_some() {
+    if steps::find(0, bytes).is_some() {
         return Err(cursor.error("literal without NUL"));
     }
     Ok(bytes)

@@ -4,6 +4,7 @@
 //! mailbox with two names is two mailboxes to a client. So `encode(decode(x)) == x` (pitfall 68).
 
 use crate::cursor::{Cursor, Error};
+use crate::steps;
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -53,6 +54,7 @@ fn shifted(cursor: &mut Cursor<'_>, name: &mut String) -> Result<(), Error> {
     if cursor.rest().starts_with(b"&") && !cursor.rest().starts_with(b"&-") {
         return Err(cursor.error("no shift right after a shift"));
     }
+    steps::took(base64.len());
     let mut units = Units { base64: base64.iter(), bits: 0, held: 0 };
     for character in char::decode_utf16(&mut units) {
         match character {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use memchr::memchr;
+use crate::steps;
 
 use super::parameters::{Mail, Rcpt, mail, number, rcpt};
 use crate::cursor::Cursor;
@@ -77,7 +77,7 @@ impl core::error::Error for CommandError {}
 ///
 /// A command may end in a bare LF; the text of DATA may not.
 pub fn line(input: &[u8]) -> Option<(&[u8], usize)> {
-    let end = memchr(b'\n', input)?;
+    let end = steps::find(b'\n', input)?;
     let line = input.get(..end)?;
     Some((line.strip_suffix(b"\r").unwrap_or(line), end.saturating_add(1)))
 }

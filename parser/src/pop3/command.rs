@@ -3,9 +3,10 @@
 use core::fmt;
 use core::num::NonZeroU32;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 use super::Hidden;
+use crate::steps;
 
 /// One command line of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl core::error::Error for CommandError {}
 pub fn command(line: &[u8]) -> Result<Command<'_>, CommandError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let end = memchr(b' ', line).unwrap_or(line.len());
+    let end = steps::find(b' ', line).unwrap_or(line.len());
     let (keyword, rest) = line.split_at_checked(end).unwrap_or_default();
     let is = |word: &str| keyword.eq_ignore_ascii_case(word.as_bytes());
     let mut params = Params { rest };
@@ -176,7 +177,7 @@ impl<'a> Params<'a> {
     /// `param = 1*VCHAR` — RFC 2449 §4; `None` at the end of the line.
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest.trim_ascii_start();
-        let end = memchr(b' ', rest).unwrap_or(rest.len());
+        let end = steps::find(b' ', rest).unwrap_or(rest.len());
         let (param, rest) = rest.split_at_checked(end)?;
         self.rest = rest;
         (!param.is_empty()).then_some(param)

@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use memchr::{memchr, memmem};
+use memchr::memmem;
+
+use crate::steps;
 
 /// How the bytes written so far end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +83,7 @@ impl DotWriter {
             let found = match self.want {
                 Want::All => None,
                 Want::Enough => return taken,
-                Want::Header { .. } | Want::Body { .. } => memchr(b'\n', rest),
+                Want::Header { .. } | Want::Body { .. } => steps::find(b'\n', rest),
             };
             let line = found.and_then(|at| rest.get(..at)).unwrap_or(rest);
             if let Want::Header { blank, .. } = &mut self.want {

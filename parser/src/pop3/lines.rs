@@ -1,6 +1,6 @@
 //! Lines, found in a stream.
 
-use memchr::memchr;
+use crate::steps;
 
 /// Bytes of a line, its end included. RFC 2449 §4 asks for 255; a SASL response may be much longer,
 /// and POP3 does not say how long: this is what RFC 4954 §4 names.
@@ -47,7 +47,7 @@ impl Lines {
     pub fn next(&mut self, input: &[u8], line_bytes_max: usize) -> Line {
         let room = if self.skipping { input.len() } else { input.len().min(line_bytes_max) };
         let new = input.get(self.scanned..room).unwrap_or_default();
-        if let Some(found) = memchr(b'\n', new) {
+        if let Some(found) = steps::find(b'\n', new) {
             let bytes = self.scanned.saturating_add(found).saturating_add(1);
             let line = if self.skipping { Line::Skip { bytes } } else { Line::Complete { bytes } };
             *self = Self::new();
