@@ -12,6 +12,11 @@ const AFTER_LOGIN: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ ID ENABLE IDLE NAMESPACE
     UIDPLUS MOVE SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH \
     SEARCHRES BINARY CONDSTORE APPENDLIMIT";
 
+/// True if a client that has logged in is told `word`.
+pub(super) fn is_offered(word: &str) -> bool {
+    AFTER_LOGIN.split(' ').any(|offered| offered == word)
+}
+
 impl Imap {
     /// RFC 9051 §7.1.5: the greeting carries the capabilities, sparing a round trip (pitfall 59).
     pub(super) fn greet(&self, out: &mut Output) -> Next {

@@ -6,7 +6,7 @@ use super::super::{Next, Output, Step};
 use super::copy::Originals;
 use super::doing::{Doing, Ending, Flags, What};
 use super::table::{Needs, rule_of};
-use super::{Imap, State};
+use super::{Imap, State, offered};
 use crate::job::Job;
 use crate::limits;
 
@@ -135,6 +135,9 @@ impl Imap {
                 _ => "Log in first",
             };
             return self.bad(Some(tag), format_args!("{why}"), out);
+        }
+        if let Some(word) = offered::missing(&command) {
+            return self.bad(Some(tag), format_args!("{word} is not offered"), out);
         }
         match command {
             Command::Capability => self.on_capability(tag, rule, out),

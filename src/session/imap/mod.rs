@@ -24,6 +24,7 @@ mod mailbox;
 mod names;
 mod namespace;
 mod noop;
+mod offered;
 mod search;
 mod select;
 mod sets;

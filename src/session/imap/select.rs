@@ -25,9 +25,6 @@ impl Imap {
         out: &mut Output,
     ) -> Next {
         let ending = Ending::ok(tag, rule);
-        if params.iter().any(|param| matches!(param, SelectParam::QResync { .. })) {
-            return self.bad(Some(tag), format_args!("QRESYNC is not offered"), out);
-        }
         if self.leave_mailbox() {
             out.put(b"* OK [CLOSED] Mailbox closed\r\n"); // §7.1
         }

@@ -103,9 +103,7 @@ impl Imap {
                 FetchModifier::ChangedSince(mod_seq) => {
                     changed_since = Some(ModSeq(i64::try_from(mod_seq).unwrap_or(i64::MAX)));
                 }
-                FetchModifier::Vanished => {
-                    return self.bad(Some(tag), format_args!("QRESYNC is not offered"), out);
-                }
+                FetchModifier::Vanished => {} // not offered
             }
         }
         // RFC 7162 §3.1: both enable CONDSTORE, and from then on MODSEQ is always there.

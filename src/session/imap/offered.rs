@@ -1,0 +1,50 @@
+//! What the grammar reads and this server does not offer: answered BAD before a handler sees it.
+//!
+//! The rule: CAPABILITY decides, and nothing else. Every form that an extension adds stands here
+//! with the word that announces it. Whoever writes the behaviour adds the word to CAPABILITY, and
+//! the form comes through; as long as the word is missing, handlers may take it that the form never
+//! reaches them.
+
+use parser::imap::{Command, FetchModifier, List, SelectParam};
+
+use super::capability::is_offered;
+
+/// Words of which one must be in CAPABILITY; none for what the base protocol has.
+type Announced = &'static [&'static str];
+
+const BASE: Announced = &[];
+const QRESYNC: Announced = &["QRESYNC"];
+
+/// The word that is missing for `command`; `None` if we offer all of it.
+pub(super) fn missing(command: &Command<'_>) -> Option<&'static str> {
+    match command {
+        Command::Select { params, .. } | Command::Examine { params, .. } => {
+            any(*params, select_param)
+        }
+        Command::Fetch { modifiers, .. } => any(*modifiers, fetch_modifier),
+        _ => None,
+    }
+}
+
+fn absent(announced: Announced) -> Option<&'static str> {
+    let first = announced.first().copied()?;
+    (!announced.iter().any(|word| is_offered(word))).then_some(first)
+}
+
+fn any<T>(list: List<'_, T>, announced: fn(T) -> Announced) -> Option<&'static str> {
+    list.iter().find_map(|item| absent(announced(item)))
+}
+
+const fn select_param(param: SelectParam<'_>) -> Announced {
+    match param {
+        SelectParam::CondStore => BASE,
+        SelectParam::QResync { .. } => QRESYNC,
+    }
+}
+
+const fn fetch_modifier(modifier: FetchModifier) -> Announced {
+    match modifier {
+        FetchModifier::ChangedSince(_) => BASE,
+        FetchModifier::Vanished => QRESYNC,
+    }
+}
