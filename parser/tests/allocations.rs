@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use parser::imap::{self, Command, Frame, Framer, Limits};
+use parser::imap::{self, Command, Frame, Framer, Limits, Notify};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -47,6 +47,12 @@ fn allocations(frame: &[u8]) -> usize {
         }
         Command::Search { keys, .. } => assert!(keys.iter().count() > 0),
         Command::Store { flags, .. } => assert!(flags.iter().count() > 0),
+        Command::SetMetadata { entries, .. } => assert!(entries.iter().count() > 0),
+        Command::Notify(Notify::Set { groups, .. }) => {
+            for events in groups.iter().filter_map(|group| group.events) {
+                assert!(events.iter().count() > 0);
+            }
+        }
         Command::Login { user, password } => {
             assert!(user.bytes().len() + password.0.bytes().len() > 0)
         }
@@ -59,7 +65,7 @@ fn allocations(frame: &[u8]) -> usize {
 fn commands_are_read_without_allocating() {
     let set: Vec<String> = (1..4_000).map(|uid| (uid * 3).to_string()).collect();
     let long = format!("a UID FETCH {} (FLAGS)\r\n", set.join(","));
-    let commands: [&[u8]; 10] = [
+    let commands: [&[u8]; 17] = [
         b"a NOOP\r\n",
         b"a LOGIN \"me\" {6+}\r\nsecret\r\n",
         b"a SELECT INBOX (CONDSTORE)\r\n",
@@ -69,6 +75,14 @@ fn commands_are_read_without_allocating() {
         b"a UID SEARCH RETURN (ALL) OR (FROM a SINCE 1-Feb-2020) NOT (SEEN NOT DRAFT) 1:*\r\n",
         b"a UID STORE 1:5 +FLAGS.SILENT (\\Seen $Junk)\r\n",
         b"a APPEND x (\\Seen) \" 1-Feb-2020 00:00:00 +0000\" {5}\r\nhello\r\n",
+        b"a SETACL INBOX fred +lrs\r\n",
+        b"a SETQUOTA \"\" (STORAGE 512 MESSAGE 1000)\r\n",
+        b"a GETMETADATA (DEPTH 1) INBOX (/shared/comment \"/private/comment\")\r\n",
+        b"a SETMETADATA INBOX (/private/comment ~{3}\r\n\0\r\n /shared/comment NIL)\r\n",
+        b"a NOTIFY SET STATUS (selected (MessageNew (UID BODY[HEADER.FIELDS (To)]) \
+          MessageExpunge)) (subtree (a \"b c\") NONE)\r\n",
+        b"a LANGUAGE de i-default\r\n",
+        b"a UIDBATCHES 2000 1:5\r\n",
         long.as_bytes(),
     ];
     for command in commands {

@@ -273,6 +273,25 @@ mod tests {
             ("a LOGIN \"", "\\\\", "\" x"),
             ("a ID (", "{0}\r\n NIL ", "a b)"),
             ("a LIST (", "SUBSCRIBED ", "REMOTE) \"\" *"),
+            ("a NOTIFY SET (personal (X", " X", "))"),
+            ("a NOTIFY SET", " (subtree (a \"b\") (MailboxName))", ""),
+            (
+                "a NOTIFY SET (selected (MessageExpunge",
+                " MessageNew (BODY[HEADER.FIELDS (a)])",
+                "))",
+            ),
+            (
+                "a NOTIFY SET (selected (MessageExpunge MessageNew (UID",
+                " BODY[HEADER.FIELDS (a b)]",
+                ")))",
+            ),
+            ("a NOTIFY SET (mailboxes (x", " {1}\r\na", ") NONE)"),
+            ("a SETMETADATA x (/a", " ~{1}\r\n\0 /b/c", " NIL)"),
+            ("a GETMETADATA x /a", "/a", ""),
+            ("a GETMETADATA (DEPTH 1", " DEPTH 0", ") x /a"),
+            ("a SETQUOTA x (A 0", " A 0", ")"),
+            ("a SETACL x y ", "l", ""),
+            ("a LANGUAGE", " \"a\\\"\"", ""),
             ("a NOOP", " ", ""),
         ] {
             for n in [n, 80] {

@@ -1,5 +1,6 @@
 //! Commands written back as a client would write them, in one spelling each.
 
+mod extension;
 mod fetch;
 mod mailbox;
 mod search;
@@ -192,6 +193,7 @@ impl Printer {
                 self.set(*set);
                 self.strings("", &[*mailbox]);
             }
+            extension => self.extension(extension),
         }
     }
 

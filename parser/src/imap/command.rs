@@ -3,13 +3,21 @@
 //! Lists are kept as the bytes they were written in: the parser walks each once to prove it
 //! right, and [`List::iter`] walks it again to hand out items. So no command needs an allocation.
 
+mod acl;
 mod fetch;
 mod mailbox;
+mod metadata;
+mod notify;
+mod quota;
 mod search;
 mod sets;
 
+pub use acl::*;
 pub use fetch::*;
 pub use mailbox::*;
+pub use metadata::*;
+pub use notify::*;
+pub use quota::*;
 pub use search::*;
 pub use sets::*;
 
@@ -231,6 +239,79 @@ pub enum Command<'a> {
         set: Set<'a>,
         /// To where.
         mailbox: Str<'a>,
+    },
+    /// RFC 4314 §3.1
+    SetAcl {
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// Whose rights.
+        identifier: Str<'a>,
+        /// What is done with them.
+        change: RightsChange,
+        /// Which; may be none.
+        rights: Rights<'a>,
+    },
+    /// RFC 4314 §3.2
+    DeleteAcl {
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// Whose rights.
+        identifier: Str<'a>,
+    },
+    /// RFC 4314 §3.3
+    GetAcl(Str<'a>),
+    /// RFC 4314 §3.4
+    ListRights {
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// Whose rights.
+        identifier: Str<'a>,
+    },
+    /// RFC 4314 §3.5
+    MyRights(Str<'a>),
+    /// RFC 9208 §4.1.1: of a quota root.
+    GetQuota(Str<'a>),
+    /// RFC 9208 §4.1.2: of a mailbox.
+    GetQuotaRoot(Str<'a>),
+    /// RFC 9208 §4.1.3
+    SetQuota {
+        /// Quota root.
+        root: Str<'a>,
+        /// Resources not named have no limit.
+        limits: List<'a, QuotaLimit<'a>>,
+    },
+    /// RFC 5464 §4.2
+    GetMetadata {
+        /// Mailbox name as sent; `""` is the server.
+        mailbox: Str<'a>,
+        /// In parentheses.
+        options: MetadataOptions,
+        /// Names of entries, each one a name by §3.2.
+        entries: List<'a, Str<'a>>,
+    },
+    /// RFC 5464 §4.3
+    SetMetadata {
+        /// Mailbox name as sent; `""` is the server.
+        mailbox: Str<'a>,
+        /// What is set, and what removed: all or nothing.
+        entries: List<'a, MetadataEntry<'a>>,
+    },
+    /// RFC 5465 §3
+    Notify(Notify<'a>),
+    /// RFC 4978 §3: the algorithm's name in the client's case.
+    Compress(&'a str),
+    /// RFC 8437 §3
+    Unauthenticate,
+    /// RFC 5255 §3.2: language ranges; none asks which languages there are.
+    Language(List<'a, Str<'a>>),
+    /// RFC 5255 §4.7: collations in the order of preference; none asks for the active one.
+    Comparator(List<'a, Str<'a>>),
+    /// RFC 10022 §3.1
+    UidBatches {
+        /// Messages in a batch.
+        size: u32,
+        /// Which batches, counted from 1 at the highest UID; `None` for all. In the client's order.
+        batches: Option<(u32, u32)>,
     },
 }
 

@@ -50,6 +50,19 @@ fn macro_items(cursor: &mut Cursor<'_>) -> Option<&'static [u8]> {
 /// How the names of a `header-list` are read: they are long, and every walk would read them anew.
 type HeaderList = for<'a> fn(&mut Cursor<'a>) -> Result<List<'a, Str<'a>>, Error>;
 
+/// `"(" fetch-att *(SP fetch-att) ")"` — RFC 5465 §8, RFC 9051 §9.
+pub(super) fn fetch_atts<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, FetchItem<'a>>, Error> {
+    let raw = parenthesized(cursor, Least::One, fetch_att)?.raw;
+    Ok(List { raw, item: fetch_att_again })
+}
+
+/// The same, seen again.
+pub(super) fn fetch_atts_again<'a>(
+    cursor: &mut Cursor<'a>,
+) -> Result<List<'a, FetchItem<'a>>, Error> {
+    Ok(List { raw: step_over(cursor)?, item: fetch_att_again })
+}
+
 /// A `fetch-att` seen for the first time.
 fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
     attribute(cursor, |cursor| parenthesized(cursor, Least::One, astring))

@@ -17,6 +17,7 @@
 //! # Ok::<(), imap::CommandError<'_>>(())
 //! ```
 
+mod acl;
 mod append;
 mod base64;
 pub mod command;
@@ -26,12 +27,18 @@ mod flag;
 pub mod frame;
 mod lists;
 mod mailbox;
+mod metadata;
+mod notify;
 mod number;
+mod other;
 mod parse;
+mod quota;
 mod search;
 mod sequence;
 mod store;
 pub(crate) mod strings;
+#[cfg(test)]
+mod testing;
 pub mod utf7;
 pub mod write;
 

@@ -5,7 +5,7 @@ use super::command::{Command, Hidden, Numbers, Str, Tagged};
 use super::lists::{Least, List, parenthesized, spaced};
 use super::mailbox::{create, list, lone_mailbox, lsub, rename, select, status};
 use super::strings::{astring, atom, end, is_atom_char, nstring, some, sp, tag, word};
-use super::{append, fetch, search, store};
+use super::{acl, append, fetch, metadata, notify, other, quota, search, store};
 use crate::cursor::{Cursor, Error};
 use core::fmt;
 
@@ -146,6 +146,38 @@ fn without_uid<'a>(cursor: &mut Cursor<'a>, name: &[u8]) -> Result<Option<Comman
         b"CHECK" => Command::Check,
         b"CLOSE" => Command::Close,
         b"UNSELECT" => Command::Unselect,
+        name => return extension(cursor, name),
+    }))
+}
+
+/// The words of extensions that neither RFC 3501 nor RFC 9051 took in.
+fn extension<'a>(cursor: &mut Cursor<'a>, name: &[u8]) -> Result<Option<Command<'a>>, Error> {
+    Ok(Some(match name {
+        b"SETACL" => acl::setacl(cursor)?,
+        b"DELETEACL" => {
+            let (mailbox, identifier) = acl::mailbox_and_identifier(cursor)?;
+            Command::DeleteAcl { mailbox, identifier }
+        }
+        b"GETACL" => Command::GetAcl(lone_mailbox(cursor)?),
+        b"LISTRIGHTS" => {
+            let (mailbox, identifier) = acl::mailbox_and_identifier(cursor)?;
+            Command::ListRights { mailbox, identifier }
+        }
+        b"MYRIGHTS" => Command::MyRights(lone_mailbox(cursor)?),
+        b"GETQUOTA" => {
+            sp(cursor)?;
+            Command::GetQuota(astring(cursor)?)
+        }
+        b"GETQUOTAROOT" => Command::GetQuotaRoot(lone_mailbox(cursor)?),
+        b"SETQUOTA" => quota::setquota(cursor)?,
+        b"GETMETADATA" => metadata::getmetadata(cursor)?,
+        b"SETMETADATA" => metadata::setmetadata(cursor)?,
+        b"NOTIFY" => notify::notify(cursor)?,
+        b"COMPRESS" => other::compress(cursor)?,
+        b"UNAUTHENTICATE" => Command::Unauthenticate,
+        b"LANGUAGE" => Command::Language(other::astrings(cursor)?),
+        b"COMPARATOR" => Command::Comparator(other::astrings(cursor)?),
+        b"UIDBATCHES" => other::uidbatches(cursor)?,
         _ => return Ok(None),
     }))
 }

@@ -66,6 +66,15 @@ pub fn nstring(out: &mut Vec<u8>, value: Option<&[u8]>, charset: Charset) {
     }
 }
 
+/// `nstring / literal8`: a METADATA value (RFC 5464 §5) or a decoded body (RFC 3516 §6). Only a NUL
+/// makes it a literal8: then nothing else may hold the value.
+pub fn nstring8(out: &mut Vec<u8>, value: Option<&[u8]>, charset: Charset) {
+    match value {
+        Some(value) if memchr::memchr(0, value).is_some() => literal8(out, value),
+        value => nstring(out, value, charset),
+    }
+}
+
 /// `string = quoted / literal` — RFC 9051 §9: quoted if it is short and may be.
 ///
 /// A NUL is written as it is, in a literal. Deviation: CHAR8 has no NUL; a stored message is not
@@ -277,6 +286,10 @@ mod tests {
         check(|out| nstring(out, None, Ascii), "NIL");
         check(|out| nstring(out, Some(b"NIL"), Ascii), r#""NIL""#);
         check(|out| literal8(out, b"\0"), r"~{1}\r\n\x00");
+        check(|out| nstring8(out, None, Ascii), "NIL");
+        check(|out| nstring8(out, Some(b"a"), Ascii), r#""a""#);
+        check(|out| nstring8(out, Some(b"a\n"), Ascii), r"{2}\r\na\n");
+        check(|out| nstring8(out, Some(b"a\0"), Utf8), r"~{2}\r\na\x00");
         check(|out| literal8_head(out, 5), r"~{5}\r\n");
     }
 

@@ -183,6 +183,8 @@ impl Imap {
             }
             // Its literal was taken before it came here: see `on_literal`.
             Command::Append { .. } => self.bad(Some(tag), format_args!("Expected a literal"), out),
+            // Not offered: it did not come so far.
+            _ => self.bad(Some(tag), format_args!("unknown command"), out),
         }
     }
 }

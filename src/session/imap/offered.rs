@@ -22,7 +22,30 @@ pub(super) fn missing(command: &Command<'_>) -> Option<&'static str> {
             any(*params, select_param)
         }
         Command::Fetch { modifiers, .. } => any(*modifiers, fetch_modifier),
-        _ => None,
+        command => absent(whole(command)),
+    }
+}
+
+/// Commands that an extension adds.
+const fn whole(command: &Command<'_>) -> Announced {
+    match command {
+        Command::SetAcl { .. }
+        | Command::DeleteAcl { .. }
+        | Command::GetAcl(_)
+        | Command::ListRights { .. }
+        | Command::MyRights(_) => &["ACL"],
+        Command::GetQuota(_) | Command::GetQuotaRoot(_) => &["QUOTA"],
+        Command::SetQuota { .. } => &["QUOTASET"],
+        Command::GetMetadata { .. } | Command::SetMetadata { .. } => {
+            &["METADATA", "METADATA-SERVER"]
+        }
+        Command::Notify(_) => &["NOTIFY"],
+        Command::Compress(_) => &["COMPRESS=DEFLATE"],
+        Command::Unauthenticate => &["UNAUTHENTICATE"],
+        Command::Language(_) => &["LANGUAGE"],
+        Command::Comparator(_) => &["I18NLEVEL=2"],
+        Command::UidBatches { .. } => &["UIDBATCHES"],
+        _ => BASE,
     }
 }
 

@@ -88,6 +88,9 @@ static UID_COPY: Rule = by_uid("UID COPY");
 static MOVE: Rule = rule("MOVE", Needs::Mailbox);
 static UID_MOVE: Rule = by_uid("UID MOVE");
 
+/// What the parser reads and we do not offer.
+static UNKNOWN: Rule = rule("", Needs::Nothing);
+
 /// The row of a command.
 pub(super) fn rule_of(command: &Command<'_>) -> &'static Rule {
     let pick = |numbers: &Numbers, seq, uid| match numbers {
@@ -126,5 +129,6 @@ pub(super) fn rule_of(command: &Command<'_>) -> &'static Rule {
         Command::Store { numbers, .. } => pick(numbers, &STORE, &UID_STORE),
         Command::Copy { numbers, .. } => pick(numbers, &COPY, &UID_COPY),
         Command::Move { numbers, .. } => pick(numbers, &MOVE, &UID_MOVE),
+        _ => &UNKNOWN,
     }
 }
