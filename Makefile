@@ -39,9 +39,10 @@ fmt:
 bench:
 	$(CARGO) bench --locked --bench peers -- $(ARGS)
 
-# The parts by themselves: parsers, message map, store.
+# The parts by themselves: the parsers beside their peers, and the store. A word chooses lines, a
+# directory gives messages to read: make bench-parts ARGS='/path/to/mail'
 bench-parts:
-	$(CARGO) bench --locked -p sora-parser
+	cd parser/benches && $(CARGO) bench --locked -- $(ARGS)
 	$(CARGO) bench --locked --bench store
 
 # FUZZ_SECONDS of CPU time on every target; wants cargo-fuzz and a nightly toolchain. What it learns
