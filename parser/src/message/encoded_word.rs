@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use memchr::memmem;
+use memchr::{memchr, memchr3, memmem};
 
 use super::transfer;
 
@@ -52,15 +52,17 @@ impl Word<'_> {
 
 /// Splits an unfolded value. Spaces between two words are dropped (RFC 2047 §6.2).
 pub const fn pieces(value: &[u8]) -> Pieces<'_> {
-    Pieces { rest: value, next: None, behind_word: false }
+    Pieces { value, at: 0, next: None, behind_word: false, closing: Closing { from: 0, at: 0 } }
 }
 
 /// Iterator over the [`Piece`]s of a value.
 #[derive(Clone, Debug)]
 pub struct Pieces<'a> {
-    rest: &'a [u8],
+    value: &'a [u8],
+    at: usize,
     next: Option<Word<'a>>,
     behind_word: bool,
+    closing: Closing,
 }
 
 impl<'a> Iterator for Pieces<'a> {
@@ -71,21 +73,12 @@ impl<'a> Iterator for Pieces<'a> {
             self.behind_word = true;
             return Some(Piece::Word(word));
         }
-        if self.rest.is_empty() {
-            return None;
-        }
-        let mut from = 0_usize;
-        loop {
-            let ahead = self.rest.get(from..).unwrap_or_default();
-            let Some(start) = memmem::find(ahead, b"=?").map(|at| at.saturating_add(from)) else {
-                return Some(Piece::Text(core::mem::take(&mut self.rest)));
-            };
-            let (text, candidate) = self.rest.split_at_checked(start)?;
-            let Some((word, after)) = word(candidate) else {
-                from = start.saturating_add(2);
-                continue;
-            };
-            self.rest = after;
+        let rest = self.value.get(self.at..).filter(|rest| !rest.is_empty())?;
+        for start in memmem::find_iter(rest, b"=?") {
+            let at = self.at.saturating_add(start);
+            let Some((word, end)) = self.word(at) else { continue };
+            self.at = end;
+            let text = rest.get(..start).unwrap_or_default();
             let silent = self.behind_word && text.trim_ascii().is_empty();
             if text.is_empty() || silent {
                 self.behind_word = true;
@@ -95,42 +88,79 @@ impl<'a> Iterator for Pieces<'a> {
             self.behind_word = false;
             return Some(Piece::Text(text));
         }
+        self.at = self.value.len();
+        Some(Piece::Text(rest))
     }
 }
 
-/// Bytes of the word that `input` begins with, if it has no spaces: 0 if it begins with none.
-pub(super) fn word_len(input: &[u8]) -> usize {
-    match word(input) {
-        Some((word, rest)) if !word.text.iter().any(u8::is_ascii_whitespace) => {
-            input.len().saturating_sub(rest.len())
+impl<'a> Pieces<'a> {
+    /// The word at `at`, and where it ends. Spaces and `?` inside it are taken too: many a mailer
+    /// writes them.
+    fn word(&mut self, at: usize) -> Option<(Word<'a>, usize)> {
+        let (charset, encoding, skipped) = begin(self.value.get(at..)?)?;
+        let from = at.saturating_add(skipped);
+        let closing = self.closing.behind(from, self.value)?;
+        let text = self.value.get(from..closing)?;
+        let right = text.len() <= WORD_BYTES_MAX;
+        right.then_some((Word { charset, encoding, text }, closing.saturating_add(2)))
+    }
+}
+
+/// Bytes of the text of a word. RFC 2047 §2 allows a whole word 75; mailers forget to break them.
+const WORD_BYTES_MAX: usize = 8 * 1_024;
+
+/// The first `?=` at `from` or behind it. To remember it keeps the walk over a value linear, for
+/// many words may begin before it.
+#[derive(Clone, Debug)]
+struct Closing {
+    from: usize,
+    at: usize,
+}
+
+impl Closing {
+    fn behind(&mut self, from: usize, value: &[u8]) -> Option<usize> {
+        if !(self.from..=self.at).contains(&from) {
+            let found = memmem::find(value.get(from..)?, b"?=");
+            let at = found.map_or(usize::MAX, |found| from.saturating_add(found));
+            *self = Self { from, at };
         }
-        _ => 0,
+        (self.at != usize::MAX).then_some(self.at)
     }
 }
 
-/// One word at the start of `input`, and what follows it.
-///
-/// Spaces inside are taken too: many a mailer writes them. RFC 2047 §2 allows a word 75 bytes;
-/// looking no further than the bound keeps the walk over a value linear.
-fn word(input: &[u8]) -> Option<(Word<'_>, &[u8])> {
-    const WORD_BYTES_MAX: usize = 1_024;
+/// Bytes of a charset's name with its language.
+const CHARSET_BYTES_MAX: usize = 100;
+
+/// `"=?" charset ["*" language] "?" encoding "?"` at the start of `input`: the first two, and the
+/// bytes of all.
+fn begin(input: &[u8]) -> Option<(&[u8], Encoding, usize)> {
     let inside = input.strip_prefix(b"=?")?;
-    let inside = inside.get(..WORD_BYTES_MAX).unwrap_or(inside);
-    let charset_len = inside.iter().take(100).position(|byte| *byte == b'?')?;
-    let (charset, rest) = inside.split_at_checked(charset_len)?;
+    let near = inside.get(..CHARSET_BYTES_MAX).unwrap_or(inside);
+    let len = memchr(b'?', near)?;
+    let (charset, rest) = inside.split_at_checked(len)?;
     let charset = charset.split(|byte| *byte == b'*').next().unwrap_or_default();
     if charset.is_empty() || !charset.iter().all(u8::is_ascii_graphic) {
         return None;
     }
-    let (encoding, rest) = match rest {
-        [b'?', b'B' | b'b', b'?', rest @ ..] => (Encoding::B, rest),
-        [b'?', b'Q' | b'q', b'?', rest @ ..] => (Encoding::Q, rest),
+    let encoding = match rest {
+        [b'?', b'B' | b'b', b'?', ..] => Encoding::B,
+        [b'?', b'Q' | b'q', b'?', ..] => Encoding::Q,
         _ => return None,
     };
-    let (text, _) = rest.split_at_checked(memmem::find(rest, b"?=")?)?;
-    // "=?" + charset and language + "?B?" + text + "?="
-    let len = charset_len.saturating_add(text.len()).saturating_add(7);
-    Some((Word { charset, encoding, text }, input.get(len..).unwrap_or_default()))
+    Some((charset, encoding, len.saturating_add(5)))
+}
+
+/// Bytes of the word that `input` begins with, if it is one as RFC 2047 §2 has it; 0 otherwise.
+pub(super) fn word_len(input: &[u8]) -> usize {
+    let Some((_, _, skipped)) = begin(input) else { return 0 };
+    let text = input.get(skipped..).unwrap_or_default();
+    let text = text.get(..WORD_BYTES_MAX).unwrap_or(text);
+    match memchr3(b'?', b' ', b'\t', text) {
+        Some(end) if text.get(end..).is_some_and(|rest| rest.starts_with(b"?=")) => {
+            skipped.saturating_add(end).saturating_add(2)
+        }
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +198,12 @@ mod tests {
         check("=?us-ascii*en?q?=3D=4a?=", "<us-ascii =J>");
         check("=?utf-8?q?=3D?=?=", "<utf-8 =>[?=]");
         check("=?utf-8?q?a b?=", "<utf-8 a b>");
+        check("=?utf-8?q?a?b?=", "<utf-8 a?b>");
+        check("=?x?q?=?x?q?a?=b", "<x =?x?q?a>[b]"); // as far as the first `?=`
+        check("=?a=?q?b?q?c?= =?d?q?e?=", "<a= b?q?c><d e>");
+        check("=?utf-8?q?=C3=?= =?utf-8?q?=B6?=", "<utf-8 \\xc3=><utf-8 \\xb6>");
+        check("=?utf-8?b?w7?==?utf-8?b?Yg?=", "<utf-8 \\xc3><utf-8 b>");
+        check("=?utf-8?B??=x", "<utf-8 >[x]");
     }
 
     #[test]
@@ -178,6 +214,10 @@ mod tests {
         }
         let long = "=?".repeat(10_000);
         check(&long, &format!("[{long}]"));
+        let long = "=?x?q? ".repeat(100_000);
+        assert_eq!(pieces(long.as_bytes()).count(), 1);
+        let long = long + "?=";
+        assert!(pieces(long.as_bytes()).count() > 1);
         assert_eq!(pieces(b"=?x?Q?a").count().to_string(), "1");
     }
 }
