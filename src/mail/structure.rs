@@ -109,15 +109,13 @@ fn extension(part: PartRef<'_>, out: &mut Vec<u8>) {
         None => out.extend_from_slice(b"NIL"),
     }
     out.push(b' ');
-    language(part.language(), out);
+    language(part.languages().collect(), out);
     out.push(b' ');
     nstring(part.location(), out);
 }
 
 /// `body-fld-lang`: one tag or a list of them.
-fn language(value: Option<&[u8]>, out: &mut Vec<u8>) {
-    let tags = value.unwrap_or_default().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    let tags: Vec<&[u8]> = tags.filter(|tag| !tag.is_empty()).collect();
+fn language(tags: Vec<&[u8]>, out: &mut Vec<u8>) {
     match tags.as_slice() {
         [] => out.extend_from_slice(b"NIL"),
         [tag] => string(tag, out),
@@ -161,7 +159,8 @@ fn piece(name: &[u8]) -> Option<(&[u8], u16, bool)> {
     };
     let star = plain.iter().rposition(|byte| *byte == b'*')?;
     let (base, number) = (plain.get(..star)?, plain.get(star + 1..)?);
-    let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+    let digits = number.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(number).ok().filter(|_| digits)?.parse().ok()?;
     Some((base, number, extended))
 }
 
@@ -243,7 +242,7 @@ mod tests {
         check(
             "Content-Type: application/x\r\nContent-Transfer-Encoding: BASE64\r\n\
              Content-Id: <i>\r\nContent-Description: a \"b\"\r\nContent-MD5: m\r\n\
-             Content-Disposition: attachment; filename=f\r\nContent-Language: de, en\r\n\
+             Content-Disposition: attachment; filename=f\r\nContent-Language: de (x), en\r\n\
              Content-Location: l\r\n\r\nAAAA",
             "(\"application\" \"x\" NIL \"<i>\" \"a \\\"b\\\"\" \"base64\" 4)",
             "(\"application\" \"x\" NIL \"<i>\" \"a \\\"b\\\"\" \"base64\" 4 \"m\" \
@@ -277,6 +276,21 @@ mod tests {
         );
     }
 
+    #[test] // RFC 2045 §6.4; RFC 9051 §9 media-message
+    fn of_an_encoded_message() {
+        check(
+            "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n\
+             U3ViamVjdDogcw0KDQp4",
+            "(\"message\" \"rfc822\" NIL NIL NIL \"base64\" 20 \
+             (NIL \"s\" NIL NIL NIL NIL NIL NIL NIL NIL) \
+             (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"base64\" 20 0) 0)",
+            "(\"message\" \"rfc822\" NIL NIL NIL \"base64\" 20 \
+             (NIL \"s\" NIL NIL NIL NIL NIL NIL NIL NIL) \
+             (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"base64\" 20 0 NIL NIL NIL NIL) \
+             0 NIL NIL NIL NIL)",
+        );
+    }
+
     #[test] // RFC 2231 §3, §4.1
     fn of_pieces_of_parameters() {
         let pairs = |value: &str| {
@@ -291,6 +305,7 @@ mod tests {
             "(\"n*\" \"utf-8'de'%41b%20c%42\")"
         );
         assert_eq!(pairs("n*=utf-8''%41; n=A"), "(\"n*\" \"utf-8''%41\" \"n\" \"A\")");
+        assert_eq!(pairs("n*+1=a; n*x=b"), "(\"n*+1\" \"a\" \"n*x\" \"b\")");
         assert_eq!(pairs("n*0=a; n*1*=%42"), "(\"n*\" \"''a%42\")");
         assert_eq!(pairs("*=1; *0=2; a*b=3"), "(\"*\" \"1\" \"\" \"2\" \"a*b\" \"3\")");
     }

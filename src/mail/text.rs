@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 use memchr::{memchr, memchr2};
+use parser::message::content;
 use parser::message::encoded_word::{Piece, pieces};
 use parser::message::header::{Fields, unfold};
 use parser::message::transfer::{Base64, QuotedPrintable};
@@ -99,69 +100,17 @@ fn decode_header_into(value: &[u8], text: &mut String) {
     text.push_str(&decode_charset(charset, &bytes));
 }
 
-/// A parameter's value by its plain name, whichever form of RFC 2231 it was sent in.
+/// A parameter's value by its plain name, in whichever form of RFC 2231 it was sent.
 pub fn decode_param<'a>(
-    params: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    params: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     name: &str,
 ) -> Option<String> {
-    if let Some((_, value)) = params.clone().find(|(is, _)| *is == name.as_bytes()) {
-        return Some(decode_header(value)); // RFC 2047 §5 forbids it, and mailers do it
-    }
-    let mut pieces: Vec<(u16, bool, &[u8])> = params
-        .filter_map(|(is, value)| {
-            let rest = is.strip_prefix(name.as_bytes())?.strip_prefix(b"*")?;
-            let (number, extended) = match rest.strip_suffix(b"*") {
-                Some(number) => (number, true),
-                None if rest.is_empty() => return Some((0, true, value)),
-                None => (rest, false),
-            };
-            Some((std::str::from_utf8(number).ok()?.parse().ok()?, extended, value))
-        })
-        .collect();
-    pieces.sort_by_key(|(number, ..)| *number);
-    let (_, extended, first) = *pieces.first()?;
-    let mut charset: &[u8] = b"";
-    let mut bytes = Vec::new();
-    for (nth, (_, piece_extended, value)) in pieces.iter().enumerate() {
-        let mut value = *value;
-        if nth == 0 && extended {
-            let mut quoted = first.splitn(3, |byte| *byte == b'\'');
-            if let (Some(named), Some(_), Some(text)) =
-                (quoted.next(), quoted.next(), quoted.next())
-            {
-                (charset, value) = (named, text);
-            }
-        }
-        if *piece_extended {
-            percent_decode(value, &mut bytes);
-        } else {
-            bytes.extend_from_slice(value);
-        }
-    }
-    Some(decode_charset(charset, &bytes).into_owned())
-}
-
-fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
-    let mut rest = value;
-    while let [byte, tail @ ..] = rest {
-        rest = tail;
-        let escaped = match (byte, tail) {
-            (b'%', [high, low, ..]) => {
-                std::str::from_utf8(&[*high, *low]).ok().and_then(|digits| {
-                    let right = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-                    u8::from_str_radix(digits, 16).ok().filter(|_| right)
-                })
-            }
-            _ => None,
-        };
-        match escaped {
-            Some(byte) => {
-                out.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => out.push(*byte),
-        }
-    }
+    let joined = content::joined(params, name)?;
+    // RFC 2047 §5 forbids encoded words here, and mailers write them.
+    Some(match joined.charset.as_slice() {
+        b"" => decode_header(&joined.value),
+        charset => decode_charset(charset, &joined.value).into_owned(),
+    })
 }
 
 /// A part's own text, for search; `None` for what is no text. HTML gives the words it shows.

@@ -13,10 +13,14 @@ use super::map::{
     DEPTH_MAX, Kind, MessageMap, PARAMS_MAX, PARAMS_PER_FIELD_MAX, PARTS_MAX, Part, Span,
     TEXT_BYTES_MAX, VALUE_BYTES_MAX,
 };
-use super::{envelope, header};
+use super::{envelope, transfer};
 
 /// Bytes of a boundary. RFC 2046 §5.1.1 allows 70.
 const BOUNDARY_BYTES_MAX: usize = 250;
+/// Bytes of a field that are looked at: what is cut is cut before it is copied.
+const FIELD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a message in base64 that are decoded for its envelope.
+const ENCODED_HEADER_BYTES_MAX: usize = 64 * 1024;
 
 struct Builder<'a> {
     message: &'a [u8],
@@ -108,11 +112,8 @@ impl<'a> Builder<'a> {
         let index = self.map.parts.len();
         let (part, boundary) = self.describe(header, default_message);
         let kind = part.kind;
-        let digest = part.kind == Kind::Multipart
-            && header.content_type.is_some_and(|value| {
-                content::media_type(&unfold(value))
-                    .is_some_and(|(_, subtype, _)| subtype.eq_ignore_ascii_case(b"digest"))
-            });
+        let encoding = part.encoding;
+        let digest = kind == Kind::Multipart && self.map.value(part.subtype) == Some(b"digest");
         if let Some(parent) = self.open.last_mut() {
             parent.children = parent.children.saturating_add(1);
         }
@@ -126,10 +127,38 @@ impl<'a> Builder<'a> {
         let lines_before = self.lines_before(body_at);
         self.open.push(Open { part: index, boundary, digest, children: 0, lines_before });
         if kind == Kind::Message {
-            self.envelope(index, body_at);
+            if self.map.value(encoding) == Some(b"base64") && self.is_base64(body_at) {
+                return self.encoded_message(index, body_at);
+            }
+            let (header, _) = self.header(body_at);
+            self.envelope(index, &header);
             return Some(Start { at: body_at, default_message: false });
         }
         self.next_part(body_at)
+    }
+
+    /// True unless the line at `at` is a header field after all, as it is when an encoding is
+    /// named and was never applied.
+    fn is_base64(&self, at: usize) -> bool {
+        let rest = self.message.get(at..).unwrap_or_default();
+        let near = rest.get(..ENCODED_HEADER_BYTES_MAX).unwrap_or(rest);
+        let line = memchr(b'\n', near).and_then(|end| near.get(..end)).unwrap_or(near);
+        memchr(b':', line).is_none()
+    }
+
+    /// A message that is itself encoded, against RFC 2045 §6.4: nothing in it has a place in the
+    /// bytes of this one. Its envelope is told; it has one part, text in the same encoding.
+    fn encoded_message(&mut self, index: usize, at: usize) -> Option<Start> {
+        let rest = self.message.get(at..).unwrap_or_default();
+        let near = rest.get(..ENCODED_HEADER_BYTES_MAX).unwrap_or(rest);
+        let end = memmem::find(near, b"\n--").unwrap_or(near.len());
+        let mut message = Vec::new();
+        let mut decoder = transfer::Base64::new();
+        decoder.feed(near.get(..end).unwrap_or_default(), &mut message);
+        decoder.finish(&mut message);
+        self.envelope(index, &Header::of(&message).0);
+        let header = Header { encoding: Some(b"base64"), ..Header::default() };
+        self.begin(&header, (at, 0), false)
     }
 
     /// Looks from `at`, the start of a line, for the delimiter that begins the next part.
@@ -169,28 +198,27 @@ impl<'a> Builder<'a> {
             .find_map(|found| self.delimiter(at.saturating_add(found).saturating_add(1)))
     }
 
-    /// The line at `line_at`, if it is `"--" boundary ["--"]` of an open part with nothing but
-    /// spaces behind it (RFC 2046 §5.1.1). The innermost part that fits counts.
+    /// The line at `line_at`, if it begins with `"--" boundary` of an open part; with `--` behind
+    /// that it is the last one.
+    ///
+    /// What else stands on the line does not matter (RFC 2046 §5.1.1, note to implementors). Where
+    /// one boundary begins as another does, the longest counts, and the innermost of equals.
     fn delimiter(&self, line_at: usize) -> Option<Delimiter> {
-        let rest = self.message.get(line_at..)?;
-        let bound = BOUNDARY_BYTES_MAX.saturating_add(1_000);
-        let near = rest.get(..bound).unwrap_or(rest);
-        let line = memchr(b'\n', near).map_or(near, |end| near.get(..end).unwrap_or(near));
-        let line_end = line_at.saturating_add(line.len()).saturating_add(1);
-        let name = line.strip_prefix(b"--")?.trim_ascii_end();
-        let open = name.strip_suffix(b"--");
-        let fits = |boundary: &[u8], name: &[u8]| {
-            boundary.len() == name.len() && boundary.last() == name.last() && boundary == name
-        };
-        let found = self.open.iter().enumerate().rev().find_map(|(of, part)| {
-            let boundary = part.boundary.as_deref()?;
-            if fits(boundary, name) {
-                return Some((of, false));
+        let name = self.message.get(line_at..)?.strip_prefix(b"--")?;
+        let mut found: Option<(usize, usize)> = None;
+        for (of, part) in self.open.iter().enumerate().rev() {
+            let Some(boundary) = part.boundary.as_deref() else { continue };
+            if found.is_none_or(|(_, len)| len < boundary.len()) && name.starts_with(boundary) {
+                found = Some((of, boundary.len()));
             }
-            open.is_some_and(|open| fits(boundary, open)).then_some((of, true))
+        }
+        let (of, len) = found?;
+        let behind = name.get(len..).unwrap_or_default();
+        let line_end = memchr(b'\n', behind).map_or(self.message.len(), |end| {
+            let skipped = len.saturating_add(end).saturating_add(3);
+            line_at.saturating_add(skipped)
         });
-        let (of, last) = found?;
-        Some(Delimiter { of, last, line_at, line_end: line_end.min(self.message.len()) })
+        Some(Delimiter { of, last: behind.starts_with(b"--"), line_at, line_end })
     }
 
     /// The line ending before a delimiter belongs to it (RFC 2046 §5.1.1).
@@ -246,7 +274,7 @@ impl<'a> Builder<'a> {
     fn describe(&mut self, header: &Header<'_>, default_message: bool) -> (Part, Option<Vec<u8>>) {
         let mut part = Part::default();
         let mut boundary = None;
-        let value = header.content_type.map(unfold).unwrap_or_default();
+        let value = header.content_type.map(near).map(unfold).unwrap_or_default();
         match content::media_type(&value) {
             Some((media, subtype, params)) => {
                 (part.kind, boundary) = self.kind(media, subtype, params.clone());
@@ -274,15 +302,15 @@ impl<'a> Builder<'a> {
             None => (part.media, part.subtype, part.params) = self.text_plain(),
         }
         if let Some(value) = header.encoding {
-            part.encoding = self.lower_some(content::first_token(&unfold(value)));
+            part.encoding = self.lower_some(content::first_token(&unfold(near(value))));
         }
         part.id = self.unfolded(header.id);
         part.description = self.unfolded(header.description);
         part.md5 = self.unfolded(header.md5);
         part.language = self.unfolded(header.language);
-        part.location = self.unfolded(header.location);
+        part.location = self.location(header.location);
         if let Some(value) = header.disposition
-            && let Some((kind, params)) = content::disposition(&unfold(value))
+            && let Some((kind, params)) = content::disposition(&unfold(near(value)))
         {
             part.disposition = self.lower(kind);
             part.disposition_params = self.params(params);
@@ -299,9 +327,11 @@ impl<'a> Builder<'a> {
     ) -> (Kind, Option<Vec<u8>>) {
         if is_multipart(media) && self.has_room() {
             let pieces = params.clone();
-            let boundary = params.find(|(name, _)| name.eq_ignore_ascii_case(b"boundary"));
-            let boundary = boundary.map(|(_, value)| value.trim_ascii_end().to_vec());
-            let boundary = boundary.or_else(|| Some(in_pieces(pieces)));
+            let whole = params.find(|(name, _)| name.eq_ignore_ascii_case(b"boundary"));
+            let boundary = match whole {
+                Some((_, value)) => Some(value.trim_ascii_end().to_vec()),
+                None => content::joined(pieces, "boundary").map(|joined| joined.value),
+            };
             let right = |value: &Vec<u8>| (1..=BOUNDARY_BYTES_MAX).contains(&value.len());
             return match boundary.filter(right) {
                 Some(boundary) => (Kind::Multipart, Some(boundary)),
@@ -318,11 +348,10 @@ impl<'a> Builder<'a> {
             && self.map.parts.len().saturating_add(1) < PARTS_MAX
     }
 
-    /// Renders the envelope of the message that begins at `at`.
-    fn envelope(&mut self, part: usize, at: usize) {
-        let (header, _) = self.header(at);
+    /// Renders the envelope of the message in `part`, which has this header.
+    fn envelope(&mut self, part: usize, header: &Header<'_>) {
         let mut rendered = Vec::new();
-        envelope::write(&header, &mut rendered);
+        envelope::write(header, &mut rendered);
         let fits = self.map.text.len().saturating_add(rendered.len()) <= TEXT_BYTES_MAX;
         let span = if fits { self.keep_whole(&rendered) } else { Span::NONE };
         if let Some(part) = self.map.parts.get_mut(part) {
@@ -354,7 +383,17 @@ impl<'a> Builder<'a> {
     }
 
     fn unfolded(&mut self, value: Option<&[u8]>) -> Span {
-        value.map_or(Span::NONE, |value| self.keep(&header::unfold(value)))
+        value.map_or(Span::NONE, |value| self.keep(&unfold(near(value))))
+    }
+
+    /// Content-Location: where it was folded nothing stood (RFC 2557 §4.4.3).
+    fn location(&mut self, value: Option<&[u8]>) -> Span {
+        let Some(value) = value.map(|value| near(value).trim_ascii()) else { return Span::NONE };
+        if memchr(b'\n', value).is_none() {
+            return self.unfolded(Some(value));
+        }
+        let lines = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        self.keep(&unfold(&lines.collect::<Vec<_>>().concat()))
     }
 
     fn keep(&mut self, value: &[u8]) -> Span {
@@ -382,18 +421,9 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// `boundary*0`, `boundary*1` … in the order they stand (RFC 2231 §3); may be empty.
-fn in_pieces(params: Params<'_>) -> Vec<u8> {
-    let mut boundary = Vec::new();
-    for (name, value) in params.take(PARAMS_PER_FIELD_MAX) {
-        let piece = name.split_at_checked(9).is_some_and(|(name, number)| {
-            name.eq_ignore_ascii_case(b"boundary*") && number.iter().all(u8::is_ascii_digit)
-        });
-        if piece && boundary.len() <= BOUNDARY_BYTES_MAX {
-            boundary.extend_from_slice(&value);
-        }
-    }
-    boundary
+/// As much of a field as is looked at.
+fn near(value: &[u8]) -> &[u8] {
+    value.get(..FIELD_BYTES_MAX).unwrap_or(value)
 }
 
 fn is_multipart(media: &[u8]) -> bool {

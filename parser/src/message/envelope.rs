@@ -12,9 +12,9 @@ use memchr::memchr;
 use super::address::{Address, Addresses, Mailbox};
 use super::header::{Header, Repeated, unfold};
 
-/// Bytes of one text field; the rest of it is not told.
+/// Bytes of one text field as sent; the rest of it is not told.
 pub const FIELD_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of one address list; addresses behind that are not told.
+/// Bytes of one address list, as sent and as told; addresses behind that are not told.
 pub const LIST_BYTES_MAX: usize = 1024 * 1024;
 
 /// The envelope of a message of which nothing is known.
@@ -53,19 +53,23 @@ pub fn write(header: &Header<'_>, out: &mut Vec<u8>) {
 
 /// `nstring` of a field's value; an empty field is there and therefore "".
 fn field(value: Option<&[u8]>, out: &mut Vec<u8>) {
-    let value = value.map(unfold);
-    let value = value.as_deref();
-    nstring(value.map(|value| value.get(..FIELD_BYTES_MAX).unwrap_or(value)), out);
+    nstring(value.map(|value| unfold(near(value, FIELD_BYTES_MAX))).as_deref(), out);
 }
 
 /// As `field`, in a literal if the field stands again or its text is not told byte by byte.
 fn field_once(value: Option<&[u8]>, stands_again: bool, out: &mut Vec<u8>) {
-    match value.map(unfold) {
-        Some(value) if stands_again || memchr(0, &value).is_some() => {
-            literal(value.get(..FIELD_BYTES_MAX).unwrap_or(&value), out);
-        }
-        _ => field(value, out),
+    let Some(value) = value else { return nstring(None, out) };
+    let text = unfold(near(value, FIELD_BYTES_MAX));
+    if stands_again || value.len() > FIELD_BYTES_MAX || memchr(0, &text).is_some() {
+        literal(&text, out);
+    } else {
+        string(&text, out);
     }
+}
+
+/// As much of a field as is looked at: what is cut is cut before it is copied.
+fn near(value: &[u8], bytes_max: usize) -> &[u8] {
+    value.get(..bytes_max).unwrap_or(value)
 }
 
 /// `"(" 1*address ")"` of every field of that name; writes nothing and is false if there is none.
@@ -74,7 +78,7 @@ fn addresses(header: &Header<'_>, which: Repeated, out: &mut Vec<u8>) -> bool {
     out.push(b'(');
     let mut in_group = false;
     for value in header.all(which) {
-        for item in Addresses::new(&unfold(value)) {
+        for item in Addresses::new(&unfold(near(value, LIST_BYTES_MAX))) {
             let full = out.len().saturating_sub(before) > LIST_BYTES_MAX;
             let told = match item {
                 Address::GroupEnd => core::mem::take(&mut in_group),
@@ -112,7 +116,7 @@ fn address(address: &Address<'_>, out: &mut Vec<u8>) {
         Address::Mailbox(mailbox) => mailbox,
     };
     out.push(b'(');
-    for value in [name.as_deref(), *route] {
+    for value in [name.as_deref(), route.as_deref()] {
         match value {
             Some(value) => part(value, out),
             None => out.extend_from_slice(b"NIL"),

@@ -11,7 +11,7 @@ const REPEATED_FIELDS_MAX: usize = 1_000;
 /// One field with its folded lines. A line that is no field (no colon) has an empty name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// Before the colon, without spaces around it, in the sender's case.
+    /// Before the colon, without spaces behind it (RFC 5322 §4.5), in the sender's case.
     pub name: &'a [u8],
     /// Behind the colon, still folded, without its last line ending.
     pub value: &'a [u8],
@@ -79,7 +79,7 @@ impl<'a> Iterator for Fields<'a> {
         let value = rest.get(1..).unwrap_or_default();
         let value = value.strip_suffix(b"\n").unwrap_or(value);
         let value = value.strip_suffix(b"\r").unwrap_or(value);
-        Some(Field { name: name.trim_ascii(), value, raw })
+        Some(Field { name: name.trim_ascii_end(), value, raw })
     }
 }
 
@@ -90,9 +90,25 @@ pub fn header_len(message: &[u8]) -> usize {
     fields.offset()
 }
 
-/// The first field `name` in a header block, still folded.
-pub fn find<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    Fields::new(header).find(|field| field.is(name)).map(|field| field.value)
+/// The first field `name` in the header block that `message` begins with, still folded.
+///
+/// Of other fields only the start of each line is looked at.
+pub fn find<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = message;
+    loop {
+        if matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]) {
+            return None;
+        }
+        let begins = rest.split_at_checked(name.len()).is_some_and(|(begin, behind)| {
+            begin.eq_ignore_ascii_case(name)
+                && matches!(behind.first(), Some(b':' | b' ' | b'\t' | b'\r' | 0x0c))
+        });
+        if begins && let Some(field) = Fields::new(rest).next().filter(|field| field.is(name)) {
+            return Some(field.value);
+        }
+        let end = memchr(b'\n', rest)?;
+        rest = rest.get(end..)?.get(1..)?;
+    }
 }
 
 /// A value on one line (RFC 5322 §2.2.3): line endings go, what they folded stays; spaces around
@@ -218,6 +234,19 @@ impl<'a> Header<'a> {
         (header, fields.offset())
     }
 
+    /// The value of the first field `name` of a message or a header block, still folded, without
+    /// reading the rest of the header; `name` in any case.
+    ///
+    /// ```
+    /// # use parser::message::Header;
+    /// let message = b"To: a@example.org\r\nSubject: Hello\r\n\r\nSubject: body\r\n";
+    /// assert_eq!(Header::first(message, "subject"), Some(&b" Hello"[..]));
+    /// assert_eq!(Header::first(message, "cc"), None);
+    /// ```
+    pub fn first(message: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        find(message, name.as_bytes())
+    }
+
     /// The values of a field that may stand several times.
     pub fn all(&self, which: Repeated) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.repeated.iter().filter(move |(is, _)| *is == which).map(|(_, value)| *value)
@@ -306,6 +335,12 @@ mod tests {
         check("A: b\nC:d\n\nbody", &[("A", "b"), ("C", "d")], 10);
         check("A: b\r\n c\r\n\td\r\n\r\n", &[("A", "b c\td")], 16);
         check("A : b", &[("A", "b")], 5);
+        check("A \t\r: b", &[("A", "b")], 7);
+        check(" A: b\nC: d", &[(" A", "b"), ("C", "d")], 10);
+        check("A: b\rC: d\n\r\n", &[("A", "b C: d")], 12); // a bare CR ends nothing
+        check("A: b\r\nC: d\n e\n\nf", &[("A", "b"), ("C", "d e")], 15);
+        check("\0: b\0\n\n", &[("\0", "b\0")], 7);
+        check("A: \u{fc}\nC", &[("A", "\u{fc}"), ("", "")], 7);
         check("A:", &[("A", "")], 2);
         check("A: b\r\n \r\n\r\n", &[("A", "b")], 11); // a fold of spaces only is no blank line
         check("From x@y Mon\r\nA: b\r\n", &[("", ""), ("A", "b")], 20);
@@ -327,6 +362,16 @@ mod tests {
         assert_eq!(ids, [b"<a@b>", b"<d@e>"]);
     }
 
+    #[test] // a line without end, and a header without one
+    fn long_lines() {
+        let line = format!("X: {}", "a".repeat(1024 * 1024));
+        let text = format!("{line}\r\nSubject: s\r\n");
+        let (header, len) = Header::of(text.as_bytes());
+        assert_eq!((header.subject, len), (Some(&b" s"[..]), text.len()));
+        assert_eq!(Header::first(text.as_bytes(), "SUBJECT"), Some(&b" s"[..]));
+        assert_eq!(header_len(line.as_bytes()), line.len());
+    }
+
     #[test]
     fn one_walk() {
         let text =
@@ -342,6 +387,11 @@ mod tests {
         let many = vec!["To: x\r\n"; 3_000].concat();
         assert_eq!(Header::of(many.as_bytes()).0.repeated.len(), REPEATED_FIELDS_MAX);
         assert_eq!(find(text, b"received"), Some(&b" x"[..]));
+        assert_eq!(find(text, b"receive"), None);
+        assert_eq!(find(text, b""), None);
+        assert_eq!(find(b"A\n: b\nC : d\n e\n\nf: g", b"c"), Some(&b" d\n e"[..]));
+        assert_eq!(find(b"A\n: b\nC : d\n e\n\nf: g", b"f"), None);
+        assert_eq!(find(b"Ab c: d\nab: e", b"ab"), Some(&b" e"[..]));
         assert_eq!(find(format!("{many}X: y").as_bytes(), b"x"), Some(&b" y"[..]));
     }
 }

@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 
+use super::content::{self, Joined};
 use super::{build, codec};
 
 /// Parts of one message; what comes behind belongs to the last one.
@@ -128,7 +129,7 @@ impl MessageMap {
         (0..self.parts.len()).map(|index| PartRef { map: self, index })
     }
 
-    fn value(&self, span: Span) -> Option<&[u8]> {
+    pub(super) fn value(&self, span: Span) -> Option<&[u8]> {
         let at = usize::try_from(span.at).ok()?;
         let end = at.checked_add(usize::try_from(span.len).ok()?)?;
         (span != Span::NONE).then(|| self.text.get(at..end)).flatten()
@@ -247,6 +248,11 @@ impl<'a> PartRef<'a> {
         self.params().find(|(is, _)| *is == name.as_bytes()).map(|(_, value)| value)
     }
 
+    /// One of Content-Type's parameters in any form of RFC 2231, put together and decoded.
+    pub fn param_joined(&self, name: &str) -> Option<Joined> {
+        content::joined(self.params(), name)
+    }
+
     /// Content-ID.
     pub fn id(&self) -> Option<&'a [u8]> {
         self.map.value(self.part().id)
@@ -277,12 +283,22 @@ impl<'a> PartRef<'a> {
         self.map.values(self.part().disposition_params)
     }
 
-    /// The tags of Content-Language, as sent: separated by commas.
+    /// One of Content-Disposition's parameters, as [`PartRef::param_joined`].
+    pub fn disposition_param_joined(&self, name: &str) -> Option<Joined> {
+        content::joined(self.disposition_params(), name)
+    }
+
+    /// Content-Language, unfolded; [`PartRef::languages`] are the tags in it.
     pub fn language(&self) -> Option<&'a [u8]> {
         self.map.value(self.part().language)
     }
 
-    /// Content-Location.
+    /// The tags of Content-Language (RFC 3282 §2).
+    pub fn languages(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        content::tags(self.language().unwrap_or_default())
+    }
+
+    /// Content-Location, unfolded (RFC 2557 §4.4.3).
     pub fn location(&self) -> Option<&'a [u8]> {
         self.map.value(self.part().location)
     }
@@ -385,19 +401,83 @@ mod tests {
         check(
             "Content-Type: multipart/mixed; boundary=\"b \"\n\npre\n--b\n\none\n--b  \n\
              Content-Type: multipart/alternative; boundary=bb\n\n--bb\nContent-Type: text/html\n\
-             \ntwo\n\n--bbb\n--bb--\nepilogue\n--bb\n--b\n\n--b--\nend\n--b\n",
+             \ntwo\n\n--bbb\n--bb--\nepilogue\n-bb\n--b\n\n--b--\nend\n--b\n",
             &[
                 "multipart/mixed 7bit \"\" 21",
                 ".text/plain 7bit \"one\" 0",
                 ".multipart/alternative 7bit \"\" 8",
-                "..text/html 7bit \"two\\n\\n--bbb\" 2",
+                "..text/html 7bit \"two\\n\" 1",
+                "..text/plain 7bit \"\" 0",
                 ".text/plain 7bit \"\" 0",
             ],
         );
     }
 
+    #[test] // RFC 2046 §5.1.1, note to implementors
+    fn boundaries_that_begin_alike() {
+        // The longest of those open counts, and what follows it on the line does not.
+        check(
+            "Content-Type: multipart/mixed; boundary=x1\n\n--x1\nContent-Type: multipart/x; \
+             boundary=x\n\n--x\n\none\n--x1 y\n\ntwo\n--x1--y\nend\n--x1\n",
+            &[
+                "multipart/mixed 7bit \"\" 12",
+                ".multipart/x 7bit \"\" 2",
+                "..text/plain 7bit \"one\" 0",
+                ".text/plain 7bit \"two\" 0",
+            ],
+        );
+        // The same boundary at each level: the innermost that is open counts.
+        let same = "Content-Type: multipart/mixed; boundary=b\n\n--b\n";
+        check(
+            &(same.repeat(3) + "\n1\n--b--\n--b--\n--b--\n--b\n\n2"),
+            &[
+                "multipart/mixed 7bit \"\" 14",
+                ".multipart/mixed 7bit \"\" 7",
+                "..multipart/mixed 7bit \"\" 3",
+                "...text/plain 7bit \"1\" 0",
+            ],
+        );
+        // Not a line of its own, and no boundary at all.
+        for header in ["boundary=b", "boundary=\"\"", "boundary=", "boundary*0*=b", ""] {
+            check(
+                &format!("Content-Type: multipart/mixed; {header}\n\nx--b\n -- b\n-b\n---b\n-- b"),
+                &["text/plain 7bit \"x--b\\n -- b\\n-b\\n---b\\n-- b\" 4"],
+            );
+        }
+    }
+
+    #[test] // RFC 2045 §6.4 forbids it
+    fn encoded_messages() {
+        let header = "Content-Type: message/rfc822\nContent-Transfer-Encoding: Base64\n\n";
+        check(
+            &format!("{header}U3ViamVjdDogaW5zaWRlDQoN\nCmJvZHkNCg==\n"),
+            &[
+                "message/rfc822 base64 \"\" 2",
+                ".text/plain base64 \"U3ViamVjdDogaW5zaWRlDQoN\\nCmJvZHkNCg==\\n\" 2",
+            ],
+        );
+        let message = format!(
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\n{header}U3ViamVjdDogaW5zaWRlDQoN\nCmJvZHkNCg==\n--b\n\nx"
+        );
+        let map = MessageMap::parse(message.as_bytes());
+        assert_eq!(map.parts().len(), 4);
+        assert!(text(map.part(1).unwrap().envelope()).starts_with("(NIL \"inside\" NIL"));
+        sound(&map);
+        // Named, but not applied.
+        check(
+            &format!("{header}Subject: x\n\nbody"),
+            &["message/rfc822 base64 \"\" 2", ".text/plain 7bit \"body\" 0"],
+        );
+        check(header, &["message/rfc822 base64 \"\" 0", ".text/plain base64 \"\" 0"]);
+    }
+
     #[test] // RFC 2231 §3
     fn a_boundary_in_pieces() {
+        check(
+            "Content-Type: multipart/mixed; boundary*1*=%20c; boundary*0*=us-ascii''%3D_a\n\n\
+             --=_a c\n\n1\n",
+            &["multipart/mixed 7bit \"\" 3", ".text/plain 7bit \"1\\n\" 1"],
+        );
         check(
             "Content-Type: multipart/mixed; boundary*0=\"a b\"; BOUNDARY*1=c\n\n--a bc\n\n1\n",
             &["multipart/mixed 7bit \"\" 3", ".text/plain 7bit \"1\\n\" 1"],
@@ -453,6 +533,15 @@ mod tests {
         );
     }
 
+    #[test] // RFC 2557 §4.4.3, RFC 3282 §2
+    fn locations_and_languages() {
+        let map = MessageMap::parse(
+            b"Content-Location: http://x/\r\n y/\r\n\tz a\r\nContent-Language: de (x),\r\n en\r\n\r\n",
+        );
+        assert_eq!(map.root().location(), Some(&b"http://x/y/z a"[..]));
+        assert_eq!(map.root().languages().collect::<Vec<_>>(), [b"de", b"en"]);
+    }
+
     #[test]
     fn what_headers_say() {
         let map = MessageMap::parse(
@@ -468,6 +557,9 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_string(), value.to_string());
         assert_eq!(params, [pair("name*0*", "utf-8''%41"), pair("name*1", "b c")]);
         assert_eq!(root.param("name*1"), Some(&b"b c"[..]));
+        let joined = root.param_joined("name").unwrap();
+        assert_eq!((text(&joined.charset), text(&joined.value)), ("utf-8".into(), "Ab c".into()));
+        assert_eq!(root.disposition_param_joined("filename").unwrap().value, b"x");
         assert_eq!(root.id(), Some(&b"<i@d>"[..]));
         assert_eq!(root.description(), Some(&b"a b"[..]));
         assert_eq!(root.md5(), Some(&b"m=="[..]));
@@ -493,7 +585,7 @@ mod tests {
         assert_eq!(map.parts().len(), PARTS_MAX);
         sound(&map);
         let deep: String = (0..DEPTH_MAX * 2)
-            .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n"))
+            .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}.\n\n--b{n}.\n"))
             .collect();
         let map = MessageMap::parse(deep.as_bytes());
         assert_eq!(map.parts().len(), DEPTH_MAX);
@@ -505,9 +597,52 @@ mod tests {
         let params = format!("Content-Type: a/b{}\n\n", "; x=y".repeat(1_000));
         let map = MessageMap::parse(params.as_bytes());
         assert_eq!(map.root().params().count(), PARAMS_PER_FIELD_MAX);
+        let pieces: String = (0..5_000).map(|n| format!("; x*{n}*=y")).collect();
+        let map = MessageMap::parse(format!("Content-Type: a/b{pieces}\n\n").as_bytes());
+        assert_eq!(map.root().params().count(), PARAMS_PER_FIELD_MAX);
+        assert_eq!(map.root().param_joined("X").unwrap().value.len(), PARAMS_PER_FIELD_MAX);
+        let part = format!("--b\nContent-Type: a/b{}\n\n", "; x=y".repeat(100));
+        let many = "Content-Type: multipart/mixed; boundary=b\n\n".to_string() + &part.repeat(600);
+        let map = MessageMap::parse(many.as_bytes());
+        assert_eq!(map.parts().map(|part| part.params().count()).sum::<usize>(), PARAMS_MAX);
+        sound(&map);
+        let part = format!("--b\nContent-ID: {}\n\n", "x".repeat(VALUE_BYTES_MAX));
+        let many = "Content-Type: multipart/mixed; boundary=b\n\n".to_string() + &part.repeat(200);
+        let map = MessageMap::parse(many.as_bytes());
+        assert!(map.text.len() <= TEXT_BYTES_MAX);
+        assert_eq!(map.parts().filter(|part| part.id().is_some()).count(), 127);
+        sound(&map);
         let long = format!("Content-ID: {}\n\n", "x".repeat(VALUE_BYTES_MAX * 2));
         let map = MessageMap::parse(long.as_bytes());
         assert_eq!(map.root().id().map(<[u8]>::len), Some(VALUE_BYTES_MAX));
+    }
+
+    #[test]
+    fn odd_bytes() {
+        check("A: b\rC: d\n\r\n", &["text/plain 7bit \"\" 0"]);
+        // Header fields that no blank line ends, and a body that no header precedes.
+        check("Content-Type: text/html\nno field", &["text/html 7bit \"\" 0"]);
+        let cases: [(&[u8], usize); 6] = [
+            (b"Content-Type: multipart/mixed; boundary=\"b\0\"\r\n\r\n--b\0\r\n\r\n\0", 2),
+            (b"Content-Type: multipart/mixed; boundary=b\n\n--b\r\r\n\r\n\n--b--", 2),
+            (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\n\n1\r\n--b\r\n\n2\n", 3),
+            (b"Content-Type: multipart/mixed; boundary=\xc3\n\n--\xc3\n\n\xc3", 2),
+            (b"Content-Type: multipart/mixed; boundary=\"b\\", 1),
+            (b"Content-Type: multipart/mixed (x\\; boundary=b\n\n--b\n\n", 1),
+        ];
+        for (message, parts) in cases {
+            let map = MessageMap::parse(message);
+            assert_eq!(map.parts().len(), parts, "{}", message.escape_ascii());
+            sound(&map);
+        }
+        let deep: Vec<u8> = (0..150)
+            .flat_map(|n| {
+                format!("Content-Type: multipart/mixed; boundary={0}\n\n--{0}\n", "b".repeat(n + 1))
+                    .into_bytes()
+            })
+            .chain(b"\n--b".repeat(20_000))
+            .collect();
+        sound(&MessageMap::parse(&deep));
     }
 
     #[test]
