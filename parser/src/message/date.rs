@@ -258,7 +258,7 @@ fn is_utc(word: &[u8]) -> bool {
     [&b"GMT"[..], b"UTC", b"UT", b"Z"].iter().any(|name| name.eq_ignore_ascii_case(word))
 }
 
-/// `obs-zone` — RFC 5322 §4.3. The letters of the military count as 0, for RFC 822 had them wrong;
+/// `obs-zone` — RFC 5322 §4.3. The letters of the military count as 0, for their first standard had them wrong;
 /// so does every other name.
 fn named_zone(word: &[u8]) -> i16 {
     let names: [(&[u8], i16); 8] = [
