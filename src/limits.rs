@@ -133,3 +133,11 @@ pub const IDS_TAKEN: i64 = 1_024;
 pub const DIFFERENCES_MAX: usize = 1_000;
 /// Milliseconds after which a search rests and lets others go first.
 pub const SEARCH_SLICE_MILLISECONDS: u64 = 20;
+/// Rows the cleaner changes in one transaction.
+pub const CLEANED_ROWS_MAX: i64 = 1_000;
+/// Mailboxes the cleaner looks at in one query.
+pub const CLEANED_PAGE_MAILBOXES: i64 = 1_000;
+/// Bodies the cleaner removes in one go.
+pub const CLEANED_BODIES_MAX: i64 = 200;
+/// Messages that one call lists or restores of those that were deleted.
+pub const RESTORED_MESSAGES_MAX: i64 = 1_000;

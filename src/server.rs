@@ -90,12 +90,7 @@ impl Builder {
         let data_dir = config.data_dir.clone();
         let store = Store::open(&data_dir, Opening::Daemon)
             .map_err(|source| StartError::Store { data_dir, source })?;
-        let settings = work::Settings {
-            data_dir: config.data_dir.clone(),
-            hostname: config.hostname.clone(),
-            spool_bytes_max: config.bodies.spool_limit.0,
-            connections_per_account_max: config.servers.max_connections_per_account,
-        };
+        let settings = work::Settings::of(&config);
         let work = Arc::new(Work::start(&store, &settings, hooks)?);
         let mut listeners = Listeners { config: &config, certificates: Vec::new(), own: None };
         let plan = Plan {

@@ -111,6 +111,7 @@ impl Real {
             hostname: "mail.example.com".to_owned(),
             spool_bytes_max: 1 << 30,
             connections_per_account_max: 10,
+            ..Settings::of(&sora::config::Config::default())
         };
         std::fs::create_dir_all(&settings.data_dir).expect("a folder");
         let store = Store::open(&settings.data_dir, Opening::Daemon).expect("a store");

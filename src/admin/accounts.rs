@@ -2,10 +2,11 @@
 
 use super::options::{Choice, Options};
 use super::password::{self, HASH, PASSWORD, PASSWORD_STDIN};
-use super::{AdminError, Streams, configuration, open, open_or_make};
-use crate::config::Size;
+use super::{AdminError, Streams, configuration, confirm, counted, open, open_or_make};
+use crate::config::{self, Size};
 use crate::model::Address;
-use crate::store::{AccountSummary, NewAccount, Rank};
+use crate::store::{AccountSummary, DeletedAccount, NewAccount, Rank, Store};
+use crate::work;
 
 const EMAIL: Choice = Choice { name: "email", value: "ADDRESS", what: "the address" };
 
@@ -32,6 +33,19 @@ pub(super) const ADD: &[Choice] = &[
     PASSWORD_STDIN,
     HASH,
 ];
+
+pub(super) const LIST: &[Choice] =
+    &[Choice { name: "deleted", value: "", what: "those that were deleted and can be restored" }];
+
+pub(super) const DELETE: &[Choice] = &[EMAIL, super::YES];
+
+pub(super) const DELETE_MORE: &str = "\
+All addresses of the account stop to work at once, and others may take them; whoever is connected
+sees the mailboxes go. restore-account brings everything back for as long as [cleanup] grace_period;
+after that the mail is removed for good. It asks before it does, unless --yes is there.
+";
+
+pub(super) const RESTORE: &[Choice] = &[EMAIL];
 
 pub(super) fn create(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
     let new = new_account(options, streams)?;
@@ -78,9 +92,12 @@ pub(super) fn add_address(
 pub(super) fn list(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
     options.no_words()?;
     let (_, store) = open(options)?;
+    if options.has("deleted") {
+        return list_deleted(&store, streams);
+    }
     let accounts = store.list_accounts()?;
     let named: Vec<(String, &AccountSummary)> =
-        accounts.iter().map(|account| (addresses(account), account)).collect();
+        accounts.iter().map(|account| (joined(&account.addresses), account)).collect();
     let width = named.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(7);
     let out = &mut streams.out;
     writeln!(out, "{:<width$}  mailboxes  messages      size", "account")?;
@@ -91,13 +108,62 @@ pub(super) fn list(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(
     Ok(())
 }
 
-fn addresses(account: &AccountSummary) -> String {
-    let all: Vec<&str> = account.addresses.iter().map(Address::as_str).collect();
+fn list_deleted(store: &Store, streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    let accounts = store.deleted_accounts()?;
+    let named: Vec<(String, &DeletedAccount)> =
+        accounts.iter().map(|account| (joined(&account.addresses), account)).collect();
+    let width = named.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(7);
+    writeln!(streams.out, "{:<width$}  {:16}  messages      size", "account", "deleted")?;
+    for (name, DeletedAccount { deleted_at, messages, bytes, .. }) in named {
+        let size = rounded(*bytes).to_string();
+        writeln!(streams.out, "{name:<width$}  {deleted_at}  {messages:>8}  {size:>8}")?;
+    }
+    Ok(())
+}
+
+pub(super) fn delete(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    options.no_words()?;
+    let address = address(options, "email")?;
+    let (config, store) = open(options)?;
+    let Some(found) = store.account_by_address(&address)? else {
+        return Err(AdminError::NoSuchAddress(address));
+    };
+    let all = joined(&store.addresses(found.account)?);
+    confirm(options, streams, &format!("The account of {all} will be deleted"))?;
+    let changes = store.delete_account(found.account)?;
+    work::tell(&config.data_dir, &changes);
+    let grace = config::shown_duration(config.cleanup.grace_period);
+    Ok(writeln!(
+        streams.out,
+        "Successfully deleted account: {}\nsora-admin restore-account --email {} brings it back, for {grace}",
+        found.primary, found.primary
+    )?)
+}
+
+pub(super) fn restore(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    options.no_words()?;
+    let address = address(options, "email")?;
+    let (_, store) = open(options)?;
+    let deleted = store.deleted_accounts()?;
+    let Some(found) = deleted.iter().find(|account| account.addresses.contains(&address)) else {
+        return Err(AdminError::NoDeletedAccount(address));
+    };
+    let back = store.restore_account(found.account)?;
+    let (addresses, messages) = (joined(&back.addresses), counted(found.messages, "message"));
+    writeln!(streams.out, "Successfully restored account: {addresses}, with {messages}")?;
+    if !back.taken.is_empty() {
+        writeln!(streams.out, "Others have these addresses by now: {}", joined(&back.taken))?;
+    }
+    Ok(())
+}
+
+fn joined(addresses: &[Address]) -> String {
+    let all: Vec<&str> = addresses.iter().map(Address::as_str).collect();
     all.join(", ")
 }
 
 /// Down to whole units, so that it reads as `25mb`.
-fn rounded(bytes: u64) -> Size {
+pub(super) fn rounded(bytes: u64) -> Size {
     let unit = [1 << 40, 1 << 30, 1 << 20, 1 << 10].into_iter().find(|unit| bytes >= 10 * unit);
     let unit = unit.unwrap_or(1);
     Size(bytes / unit * unit)

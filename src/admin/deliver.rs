@@ -36,12 +36,7 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
             return Err(AdminError::NoSuchAddress(recipient.clone())); // before the first file
         }
     }
-    let settings = work::Settings {
-        data_dir: config.data_dir,
-        hostname: config.hostname,
-        spool_bytes_max: config.bodies.spool_limit.0,
-        connections_per_account_max: config.servers.max_connections_per_account,
-    };
+    let settings = work::Settings::of(&config);
     let bytes_max = config.servers.lmtp.max_message_size.0;
     let (mut failed, shows) = (0, streams.watched && files.len() > QUIET_FILES);
     for (done, file) in files.iter().enumerate() {

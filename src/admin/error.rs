@@ -5,8 +5,9 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
+use crate::error::Refusal;
 use crate::model::Address;
-use crate::store::Failure;
+use crate::store::{Error, Failure};
 use crate::work::password::PasswordError;
 
 /// A command failed.
@@ -51,6 +52,16 @@ pub enum AdminError {
     AddressTaken(Address),
     /// The address has none.
     NoSuchAddress(Address),
+    /// The store refused.
+    Refused(Refusal),
+    /// The address belongs to no deleted account.
+    NoDeletedAccount(Address),
+    /// Nothing that the options name can be restored.
+    NothingDeleted(Address),
+    /// Nobody said yes.
+    NotConfirmed,
+    /// Another program is cleaning.
+    CleaningElsewhere,
     /// The password cannot be taken.
     Password(PasswordError),
     /// No password was given, and nobody is there to ask.
@@ -100,6 +111,22 @@ impl fmt::Display for AdminError {
                 f,
                 "no account has the address {address}; sora-admin list-accounts shows all of them"
             ),
+            Self::Refused(Refusal::Cannot(why)) => f.write_str(why),
+            Self::Refused(refusal) => write!(f, "refused: {refusal:?}"),
+            Self::NoDeletedAccount(address) => write!(
+                f,
+                "no deleted account had the address {address}; \
+                 sora-admin list-accounts --deleted shows all that can be restored"
+            ),
+            Self::NothingDeleted(address) => write!(
+                f,
+                "nothing such of {address} can be restored; sora-admin list-deleted --email {address} \
+                 shows what can"
+            ),
+            Self::NotConfirmed => f.write_str("nothing was done; --yes does it without asking"),
+            Self::CleaningElsewhere => f.write_str(
+                "another program, the server perhaps, is cleaning this store at the moment",
+            ),
             Self::Password(error @ PasswordError::TooLong { .. }) => write!(
                 f,
                 "{error}, and bcrypt would ignore the rest; choose a shorter one, or --hash ssha512"
@@ -139,6 +166,15 @@ impl From<ConfigError> for AdminError {
 impl From<Failure> for AdminError {
     fn from(failure: Failure) -> Self {
         Self::Store(failure)
+    }
+}
+
+impl From<Error> for AdminError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::Refused(refusal),
+            Error::Failed(failure) => Self::Store(failure),
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod accounts;
 mod check;
+mod cleanup;
+mod deleted;
 mod deliver;
 mod error;
 mod options;
@@ -81,11 +83,59 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "list-accounts",
-        usage: "",
+        usage: "[--deleted]",
         what: "list accounts, their addresses and what they hold",
         more: "",
-        choices: &[],
+        choices: accounts::LIST,
         run: accounts::list,
+    },
+    Command {
+        name: "delete-account",
+        usage: "--email ADDRESS [--yes]",
+        what: "delete an account; it can be restored for a while",
+        more: accounts::DELETE_MORE,
+        choices: accounts::DELETE,
+        run: accounts::delete,
+    },
+    Command {
+        name: "restore-account",
+        usage: "--email ADDRESS",
+        what: "bring a deleted account back, with its mail",
+        more: "",
+        choices: accounts::RESTORE,
+        run: accounts::restore,
+    },
+    Command {
+        name: "list-deleted",
+        usage: "--email ADDRESS [--mailbox NAME] [--since WHEN] [--uid SET]",
+        what: "list deleted messages that can be restored",
+        more: deleted::LIST_MORE,
+        choices: deleted::LIST,
+        run: deleted::list,
+    },
+    Command {
+        name: "restore-messages",
+        usage: "--email ADDRESS [--mailbox NAME] [--since WHEN] [--uid SET] [--all]",
+        what: "bring deleted messages back",
+        more: deleted::RESTORE_MORE,
+        choices: deleted::RESTORE,
+        run: deleted::restore,
+    },
+    Command {
+        name: "purge",
+        usage: "--email ADDRESS [--mailbox NAME] [--since WHEN] [--uid SET] [--all] [--yes]",
+        what: "remove deleted messages for good, now",
+        more: deleted::PURGE_MORE,
+        choices: deleted::PURGE,
+        run: deleted::purge,
+    },
+    Command {
+        name: "cleanup",
+        usage: "--now [--dry-run]",
+        what: "remove what is too old or was deleted long ago",
+        more: cleanup::MORE,
+        choices: cleanup::CHOICES,
+        run: cleanup::run,
     },
     Command {
         name: "deliver",
@@ -123,6 +173,25 @@ pub fn run(args: &[String], streams: &mut Streams<'_>) -> Result<(), AdminError>
         return Ok(streams.out.write_all(command_help(command).as_bytes())?);
     }
     (command.run)(&options, streams)
+}
+
+/// For commands that take away what cannot be brought back, or a whole account.
+const YES: Choice = Choice { name: "yes", value: "", what: "do not ask" };
+
+/// Asks whoever is there, unless `--yes` was given.
+fn confirm(options: &Options<'_>, streams: &mut Streams<'_>, what: &str) -> Result<(), AdminError> {
+    if options.has(YES.name) {
+        return Ok(());
+    }
+    if streams.ask.is_none() {
+        return Err(options.wrong(&format!("{what}; to do it without being asked, say --yes")));
+    }
+    write!(streams.err, "{what}. Do it? [yes/no] ")?;
+    streams.err.flush()?;
+    let mut answer = [0; 64];
+    let bytes = streams.input.read(&mut answer)?;
+    let answer = answer.get(..bytes).unwrap_or_default().trim_ascii();
+    if answer.eq_ignore_ascii_case(b"yes") { Ok(()) } else { Err(AdminError::NotConfirmed) }
 }
 
 /// `1 message`, `2 messages`

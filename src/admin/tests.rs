@@ -328,3 +328,135 @@ fn a_store_that_cannot_be_opened_says_where() {
     let error = place.run("list-accounts").unwrap_err();
     assert!(error.starts_with("the store in DIR/data cannot be opened: "), "{error}");
 }
+
+/// Everything in INBOX is expunged.
+fn expunge_all(place: &Place) {
+    let store = place.store();
+    let account = store.list_accounts().unwrap()[0].account;
+    let name = crate::model::MailboxName::new("INBOX").unwrap();
+    let inbox = store.mailbox(account, &name).unwrap().key;
+    let change = crate::store::FlagChange {
+        uids: crate::mail::UidRuns::range(crate::model::Uid(1), crate::model::Uid(u32::MAX)),
+        mode: crate::job::StoreMode::Add,
+        flags: crate::job::FlagSet {
+            flags: crate::model::Flags::DELETED,
+            ..crate::job::FlagSet::default()
+        },
+        unchanged_since: None,
+    };
+    store.store_flags(inbox, change).unwrap();
+    store.expunge(inbox, None).unwrap();
+}
+
+#[test] // pitfall 139
+fn deleted_messages_come_back_or_go_for_good() {
+    let place = Place::new();
+    place.run(&format!("create-account --email a@x {QUICK}")).unwrap();
+    let mail =
+        |n| format!("From: Ann <ann@example.org>\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= {n}\n\nx\n");
+    for n in 1..4 {
+        let file = place.file("mail.eml", &mail(n));
+        place.run(&format!("deliver {file} --to a@x")).unwrap();
+    }
+    place.check("list-deleted --email a@x", Ok("Nothing to restore for a@x.\n"));
+    expunge_all(&place);
+    let listed = place.run("list-deleted --email a@x").unwrap();
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 6, "{listed}");
+    assert_eq!(lines[0], "INBOX");
+    assert!(
+        lines[2].starts_with("         1  20") && lines[2].ends_with("ann@example.org, Grüße 1")
+    );
+    assert_eq!(lines[5], "3 messages can be restored, each for 14d after it was deleted.");
+    let listed = place.run("list-deleted --email a@x --uid 2 --mailbox inbox --since 1h").unwrap();
+    assert_eq!(listed.lines().count(), 4, "{listed}");
+    place.check("list-deleted --email a@x --since 0s", Ok("Nothing to restore for a@x.\n"));
+    place.check("restore-messages --email a@x --uid 1:2", Ok("INBOX: 2 messages restored\n"));
+    let nothing = "nothing such of a@x can be restored; \
+                   sora-admin list-deleted --email a@x shows what can";
+    place.check("restore-messages --email a@x --uid 1:2", Err(nothing));
+    place.check(
+        "purge --email a@x --all",
+        Err("purge: 1 message of a@x will be gone for good; to do it without being asked, \
+             say --yes; see: sora-admin purge --help"),
+    );
+    let ask: Ask = |_| Ok(String::new());
+    let no = place.run_with("purge --email a@x --all", "no\n", Some(ask)).unwrap_err();
+    assert_eq!(
+        no,
+        "1 message of a@x will be gone for good. Do it? [yes/no] \
+         nothing was done; --yes does it without asking"
+    );
+    place.check("purge --email a@x --all --yes", Ok("1 message purged\n"));
+    place.check("purge --email a@x --all --yes", Err(nothing));
+    place.check("check", Ok("All is well: 2 messages in 1 account.\n"));
+}
+
+#[test]
+fn cleanup_says_what_is_due_and_removes_it() {
+    let place = Place::new();
+    place.run(&format!("create-account --email a@x {QUICK}")).unwrap();
+    let file = place.file("mail.eml", "Subject: x\n\nx\n");
+    place.run(&format!("deliver {file} --to a@x")).unwrap();
+    expunge_all(&place);
+    place.check(
+        "cleanup",
+        Err("cleanup: --now to remove what is due, --dry-run to see what that is; \
+             see: sora-admin cleanup --help"),
+    );
+    let nothing = "0 messages expunged for their age; \
+                   0 messages, 0 bodies and 0 accounts removed.\n";
+    place.check("cleanup --now", Ok(nothing));
+    let config = std::fs::read_to_string(place.folder.join("config.toml")).unwrap();
+    std::fs::write(
+        place.folder.join("config.toml"),
+        config + "[cleanup]\ngrace_period = '0s'\nmax_age_restriction = '90d'\n",
+    )
+    .unwrap();
+    let due = place.run("cleanup --now --dry-run").unwrap();
+    assert!(
+        due.starts_with("Would expunge 0 messages for their age; would remove 1 message ("),
+        "{due}"
+    );
+    place.check(
+        "cleanup --now",
+        Ok("0 messages expunged for their age; 1 message, 1 body and 0 accounts removed.\n"),
+    );
+    place.check("cleanup --now", Ok(nothing));
+}
+
+#[test]
+fn accounts_are_deleted_and_restored() {
+    let place = Place::new();
+    place.run(&format!("create-account --email a@x {QUICK}")).unwrap();
+    let file = place.file("mail.eml", "Subject: x\n\nx\n");
+    place.run(&format!("deliver {file} --to a@x")).unwrap();
+    place.check(
+        "delete-account --email a@x",
+        Err("delete-account: The account of a@x will be deleted; to do it without being asked, \
+             say --yes; see: sora-admin delete-account --help"),
+    );
+    place.check(
+        "delete-account --email a@x --yes",
+        Ok("Successfully deleted account: a@x\n\
+            sora-admin restore-account --email a@x brings it back, for 14d\n"),
+    );
+    let gone = "no account has the address a@x; sora-admin list-accounts shows all of them";
+    place.check(&format!("deliver {file} --to a@x"), Err(gone));
+    place.check("check", Ok("All is well: 0 messages in 0 accounts.\n"));
+    let deleted = place.run("list-accounts --deleted").unwrap();
+    assert!(
+        deleted.lines().nth(1).is_some_and(|line| line.starts_with("a@x      20")),
+        "{deleted}"
+    );
+    place.check(
+        "restore-account --email a@x",
+        Ok("Successfully restored account: a@x, with 1 message\n"),
+    );
+    place.check(
+        "restore-account --email a@x",
+        Err("no deleted account had the address a@x; \
+             sora-admin list-accounts --deleted shows all that can be restored"),
+    );
+    place.check("check", Ok("All is well: 1 message in 1 account.\n"));
+}

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -13,6 +14,9 @@ use super::{Config, ConfigError, Listener};
 
 /// The file that is read if none is named.
 pub(super) const DEFAULT_FILE: &str = "config.toml";
+
+/// The least time between two runs of the cleaner.
+const WAKE_INTERVAL_MIN: Duration = Duration::from_secs(60);
 
 /// A configuration with where each key was set.
 #[derive(Debug)]
@@ -129,6 +133,9 @@ impl Draft {
 
     /// What no single key can know.
     fn check(&mut self) {
+        if self.config.cleanup.wake_interval < WAKE_INTERVAL_MIN {
+            self.clash("cleanup", "wake_interval", "is too short; \"1m\" is the least");
+        }
         for (section, listener) in self.listeners() {
             let section = &section;
             if listener.start && listener.addr.is_none() && listener.tls_addr.is_none() {
@@ -147,8 +154,8 @@ impl Draft {
     fn check_bounds(&mut self) {
         const NUMBER_MAX: u64 = u32::MAX as u64;
         let (imap, lmtp) = (&self.config.servers.imap, &self.config.servers.lmtp);
-        let minute = std::time::Duration::from_secs(60);
-        let second = std::time::Duration::from_secs(1);
+        let minute = Duration::from_secs(60);
+        let second = Duration::from_secs(1);
         let month = minute * 60 * 24 * 31;
         let grace = self.config.servers.shutdown_grace;
         let bounds = [
@@ -368,9 +375,9 @@ mod tests {
     #[test]
     fn keys_of_other_versions_get_one_warning() {
         check(
-            "[database]\nhost='db'\nport=5432\n[s3]\nbucket='b'\n[cleanup]\ngrace_period='14d'",
+            "[database]\nhost='db'\nport=5432\n[s3]\nbucket='b'",
             "these settings have no effect in this version: \
-             cleanup.grace_period, database.host, database.port, s3.bucket",
+             database.host, database.port, s3.bucket",
         );
     }
 

@@ -125,6 +125,29 @@ costs several fsyncs of its own.",
 Beyond it senders are told to come back later.",
         |c| &mut c.bodies.spool_limit,
     ),
+    key(
+        "cleanup",
+        "grace_period",
+        "",
+        "How long expunged messages, and deleted mailboxes and accounts, can be brought back with
+sora-admin. After it they are removed for good.",
+        |c| &mut c.cleanup.grace_period,
+    ),
+    key(
+        "cleanup",
+        "wake_interval",
+        "",
+        "How often the cleaner looks for what is due; at least \"1m\".",
+        |c| &mut c.cleanup.wake_interval,
+    ),
+    key(
+        "cleanup",
+        "max_age_restriction",
+        "",
+        "Messages that came in longer ago than this are expunged, and removed when the grace period
+is over too: \"90d\" and a grace of \"7d\" keep nothing longer than 97 days. \"\" keeps all mail.",
+        |c| &mut c.cleanup.max_age_restriction,
+    ),
     key("servers", "debug", "debug", "Log what every connection does.", |c| &mut c.servers.debug),
     key(
         "servers",
@@ -282,11 +305,6 @@ pub(super) const UNUSED: &[Unused] = &[
             ("max_attempts", "uploadermaxattempts"),
             ("retry_interval", "uploaderretryinterval"),
         ],
-        switches: &[],
-    },
-    Unused {
-        section: "cleanup",
-        names: &[("grace_period", ""), ("wake_interval", ""), ("max_age_restriction", "")],
         switches: &[],
     },
     Unused {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use flags::Start;
-pub use values::{Engine, Home, Listen, LogOutput, Size};
+pub use values::{Engine, Home, Listen, LogOutput, Size, duration, shown_duration};
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub database: Database,
     /// `[bodies]`
     pub bodies: Bodies,
+    /// `[cleanup]`
+    pub cleanup: Cleanup,
     /// `[servers]`
     pub servers: Servers,
     /// True without a configuration file: an empty store gets the account `me@localhost` and a
@@ -54,6 +56,17 @@ pub struct Bodies {
     pub inline_max: Size,
     /// Bytes that messages on their way in may take in `data_dir/spool`, all together.
     pub spool_limit: Size,
+}
+
+/// `[cleanup]`: how long things are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleanup {
+    /// How long what was expunged or deleted can be restored.
+    pub grace_period: Duration,
+    /// Between two runs of the cleaner; at least a minute.
+    pub wake_interval: Duration,
+    /// Messages that entered the store longer ago are expunged.
+    pub max_age_restriction: Option<Duration>,
 }
 
 /// `[servers]`: what all listeners share, and one section each.
@@ -154,6 +167,11 @@ impl Default for Config {
                 home: Home::Directory,
                 inline_max: Size::kibi(128),
                 spool_limit: Size::mebi(1024),
+            },
+            cleanup: Cleanup {
+                grace_period: Duration::from_secs(14 * 86_400),
+                wake_interval: Duration::from_secs(3_600),
+                max_age_restriction: None,
             },
             servers: Servers::default(),
             first_account: false,

@@ -238,7 +238,7 @@ const TIMES: [(&str, u64); 7] = [
 ];
 
 /// A Go duration (`1h30m`, `1.5h`, `500ms`), or whole days as `14d`. Never negative.
-fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Some(days) = text.strip_suffix('d') {
         return whole(days)?.checked_mul(86_400).map(Duration::from_secs);
@@ -278,6 +278,22 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
     Some(nanos)
 }
 
+/// As [`duration`] reads it.
+pub fn shown_duration(length: Duration) -> String {
+    const UNITS: [(&str, u128); 7] = [
+        ("d", 86_400_000_000_000),
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("ns", 1),
+    ];
+    let nanos = length.as_nanos();
+    let whole = UNITS.iter().find(|(_, unit)| nanos > 0 && nanos.is_multiple_of(*unit));
+    whole.map_or("0s".to_owned(), |(name, unit)| format!("{}{name}", nanos / unit))
+}
+
 impl Value for Duration {
     fn expected(&self) -> &'static str {
         "a duration such as \"30s\", \"1h30m\" or \"14d\""
@@ -289,18 +305,25 @@ impl Value for Duration {
     }
 
     fn show(&self) -> String {
-        const UNITS: [(&str, u128); 7] = [
-            ("d", 86_400_000_000_000),
-            ("h", 3_600_000_000_000),
-            ("m", 60_000_000_000),
-            ("s", 1_000_000_000),
-            ("ms", 1_000_000),
-            ("us", 1_000),
-            ("ns", 1),
-        ];
-        let nanos = self.as_nanos();
-        let whole = UNITS.iter().find(|(_, unit)| nanos > 0 && nanos.is_multiple_of(*unit));
-        quoted(&whole.map_or("0s".to_owned(), |(name, unit)| format!("{}{name}", nanos / unit)))
+        quoted(&shown_duration(*self))
+    }
+}
+
+impl Value for Option<Duration> {
+    fn expected(&self) -> &'static str {
+        "a duration above zero such as \"90d\" or \"12h\", or \"\" for none"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = match given.text()? {
+            text if text.trim().is_empty() => None,
+            text => Some(duration(text).filter(|length| !length.is_zero())?),
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        self.map_or_else(|| quoted(""), |length| length.show())
     }
 }
 

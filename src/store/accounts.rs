@@ -152,6 +152,7 @@ impl Store {
                         COALESCE(SUM(m.messages), 0), COALESCE(SUM(m.bytes), 0)
                  FROM accounts a
                  LEFT JOIN mailboxes m ON m.account_id = a.account_id AND m.name_key IS NOT NULL
+                 WHERE a.deleted_at IS NULL
                  GROUP BY a.account_id ORDER BY a.account_id",
                 &[],
                 |row| {
@@ -176,7 +177,7 @@ impl Store {
 /// Takes the lock under which an account's names and credentials change (invariant 6).
 pub(super) fn lock_account(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Failure> {
     tx.query_one(
-        "SELECT account_id FROM accounts WHERE account_id = $1 {lock}",
+        "SELECT account_id FROM accounts WHERE account_id = $1 AND deleted_at IS NULL {lock}",
         &[Value::Int(account.0)],
         |_| Ok(()),
     )?
@@ -191,7 +192,7 @@ fn account_of(tx: &mut Tx<'_>, address: &Address) -> Result<Option<AccountId>, F
     )
 }
 
-fn address_at(row: &Row<'_>, column: usize) -> Result<Address, Failure> {
+pub(super) fn address_at(row: &Row<'_>, column: usize) -> Result<Address, Failure> {
     Address::new(row.text(column)?).ok_or_else(|| row.corrupt("an address is not one"))
 }
 

@@ -21,6 +21,8 @@ use crate::model::{AccountId, BlobId};
 pub(super) const RESERVED: i64 = 1;
 /// `blobs.state`: the bytes are where they stay. (2 is "staged", for engines with a mover.)
 pub(super) const STORED: i64 = 3;
+/// `blobs.state`: nothing refers to it, and the cleaner removes it.
+pub(super) const DELETING: i64 = 4;
 
 /// A large body that is on the disk and belongs to no message yet. One that is never delivered is an
 /// orphan, which the next start sweeps.
@@ -93,7 +95,7 @@ impl Bodies {
     }
 
     /// Removes a body that nothing names; one that is not there is no failure.
-    fn remove(&self, blob: BlobId) -> Result<(), Failure> {
+    pub(super) fn remove(&self, blob: BlobId) -> Result<(), Failure> {
         for path in [self.path(blob), self.temporary_path(blob)] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

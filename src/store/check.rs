@@ -21,6 +21,7 @@ const RULES: &[Rule] = &[
         words: "account {} has {} primary addresses, not 1",
         sql: "SELECT a.account_id, COALESCE(SUM(c.is_primary), 0) FROM accounts a
               LEFT JOIN credentials c ON c.account_id = a.account_id
+              WHERE a.deleted_at IS NULL
               GROUP BY a.account_id HAVING COALESCE(SUM(c.is_primary), 0) <> 1",
     },
     Rule {
@@ -49,7 +50,8 @@ const RULES: &[Rule] = &[
     Rule {
         words: "account {} has no INBOX",
         sql: "SELECT a.account_id FROM accounts a
-              WHERE NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.account_id = a.account_id
+              WHERE a.deleted_at IS NULL
+                AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.account_id = a.account_id
                                 AND m.mailbox_id = 1 AND m.name_key = 'inbox')",
     },
     Rule {
@@ -135,6 +137,19 @@ const RULES: &[Rule] = &[
                     WHERE blob_id IS NOT NULL) x
               WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.account_id = x.account_id
                                 AND b.blob_id = x.blob_id AND b.size = x.size AND b.state = 3)",
+    },
+    Rule {
+        words: "account {} is deleted and has an address or a mailbox",
+        sql: "SELECT a.account_id FROM accounts a
+              WHERE a.deleted_at IS NOT NULL
+                AND (EXISTS (SELECT 1 FROM credentials c WHERE c.account_id = a.account_id)
+                     OR EXISTS (SELECT 1 FROM mailboxes m WHERE m.account_id = a.account_id
+                                AND m.name_key IS NOT NULL))",
+    },
+    Rule {
+        words: "body {} is referred to and about to be removed, or is not and stays",
+        sql: "SELECT blob_id FROM blobs
+              WHERE (state = 4 AND refs > 0) OR (state = 3 AND refs = 0)",
     },
     Rule {
         words: "body {} has no map",

@@ -178,8 +178,7 @@ fn insert_copies(
     chosen: &Chosen,
     arrival: Arrival,
 ) -> Result<(), Error> {
-    let masks = map_masks(tx, from, to, chosen)?;
-    let mark = if masks.is_empty() { 0 } else { i64::MIN };
+    let masks = map_masks(tx, from, to, &chosen.masks)?;
     let ranges: Vec<(i64, i64)> =
         chosen.uids.ranges().map(|(first, last)| (first.0.into(), last.0.into())).collect();
     let written = tx.execute(
@@ -198,48 +197,70 @@ fn insert_copies(
             Value::Int(arrival.first_uid),
             Value::Int(arrival.mod_seq.0),
             Value::Int(tx.now().0),
-            Value::Int(mark),
+            Value::Int(masks.mark()),
         ],
     )?;
     if written != u64::from(chosen.uids.len()) {
         return Err(tx.corrupt("a message changed under its mailbox's lock").into());
     }
-    for (old, new) in masks {
-        tx.execute(
-            "UPDATE messages SET keywords = $4
-             WHERE account_id = $1 AND mailbox_id = $2 AND uid >= $3 AND keywords = $5",
-            &[
-                Value::Int(to.account.0),
-                Value::Int(to.mailbox.0),
-                Value::Int(arrival.first_uid),
-                Value::Int(new.0.cast_signed()),
-                Value::Int(old.0.cast_signed() | mark),
-            ],
-        )?;
-    }
-    Ok(())
+    masks.apply(tx, to, arrival).map_err(Error::from)
 }
 
-/// What each mask of the source is in the target; none if they are the same.
-fn map_masks(
+/// What each mask of keywords of one mailbox is in another; none if they are the same.
+///
+/// A row with keywords is first written with [`ForeignMasks::mark`] set in its mask.
+pub(super) struct ForeignMasks(Vec<(KeywordMask, KeywordMask)>);
+
+impl ForeignMasks {
+    /// A bit that no mask uses, if masks are to be mapped.
+    pub(super) fn mark(&self) -> i64 {
+        if self.0.is_empty() { 0 } else { i64::MIN }
+    }
+
+    /// Gives what `arrival` brought the target's masks.
+    pub(super) fn apply(
+        &self,
+        tx: &mut Tx<'_>,
+        to: MailboxKey,
+        arrival: Arrival,
+    ) -> Result<(), Failure> {
+        for (old, new) in &self.0 {
+            tx.execute(
+                "UPDATE messages SET keywords = $4
+                 WHERE account_id = $1 AND mailbox_id = $2 AND uid >= $3 AND keywords = $5",
+                &[
+                    Value::Int(to.account.0),
+                    Value::Int(to.mailbox.0),
+                    Value::Int(arrival.first_uid),
+                    Value::Int(new.0.cast_signed()),
+                    Value::Int(old.0.cast_signed() | self.mark()),
+                ],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds what each of `masks` is in the target, giving bits to keywords it does not know.
+pub(super) fn map_masks(
     tx: &mut Tx<'_>,
     from: MailboxKey,
     to: MailboxKey,
-    chosen: &Chosen,
-) -> Result<Vec<(KeywordMask, KeywordMask)>, Error> {
-    if from == to || chosen.masks.is_empty() {
-        return Ok(Vec::new());
+    masks: &BTreeSet<u64>,
+) -> Result<ForeignMasks, Error> {
+    if from == to || masks.is_empty() {
+        return Ok(ForeignMasks(Vec::new()));
     }
     let names = keywords::load(tx, from)?;
     // All of them at once first, so that none is given the bit of another.
-    let all = KeywordMask(chosen.masks.iter().fold(0, |all, mask| all | mask));
+    let all = KeywordMask(masks.iter().fold(0, |all, mask| all | mask));
     keywords::mask_of(tx, to, names.names_in(all))?;
-    let mut mapped = Vec::with_capacity(chosen.masks.len());
-    for mask in chosen.masks.iter().copied().map(KeywordMask) {
+    let mut mapped = Vec::with_capacity(masks.len());
+    for mask in masks.iter().copied().map(KeywordMask) {
         mapped.push((mask, keywords::mask_of(tx, to, names.names_in(mask))?));
     }
     let same = mapped.iter().all(|(old, new)| old == new);
-    Ok(if same { Vec::new() } else { mapped })
+    Ok(ForeignMasks(if same { Vec::new() } else { mapped }))
 }
 
 /// One more reference to each body, for each row that came; a body may have come twice.
@@ -265,7 +286,8 @@ fn add_references(
     .map(drop)
 }
 
-fn given_uids(tx: &Tx<'_>, arrival: Arrival, messages: i64) -> Result<UidRuns, Failure> {
+/// The UIDs of what `arrival` brought.
+pub(super) fn given_uids(tx: &Tx<'_>, arrival: Arrival, messages: i64) -> Result<UidRuns, Failure> {
     let uid = |value: i64| u32::try_from(value).map(Uid);
     match (uid(arrival.first_uid), uid(arrival.first_uid + messages - 1)) {
         (Ok(first), Ok(last)) => Ok(UidRuns::range(first, last)),

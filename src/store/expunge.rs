@@ -93,6 +93,8 @@ pub(super) enum Reason {
     Expunged = 1,
     /// Its body went with it: nothing of it can be restored here (pitfall 145).
     Moved = 2,
+    /// As `Expunged`, by the cleaner: it was in the store for too long.
+    Aged = 3,
 }
 
 /// Moves rows from `messages` to `expunged`. Every UID of `uids` has a row; the caller counts them.
@@ -107,13 +109,13 @@ pub(super) fn retire(
         range: "INSERT INTO expunged (account_id, mailbox_id, uid, mod_seq, flags, keywords, size,
                        internal_date, blob_id, reason, expunged_at, save_date, arrived_at)
                 SELECT account_id, mailbox_id, uid, $5, flags, keywords, size, internal_date,
-                       CASE WHEN $6 = 1 THEN blob_id END, $6, $7, save_date, arrived_at
+                       CASE WHEN $6 <> 2 THEN blob_id END, $6, $7, save_date, arrived_at
                 FROM messages
                 WHERE account_id = $3 AND mailbox_id = $4 AND uid BETWEEN $1 AND $2",
         list: "INSERT INTO expunged (account_id, mailbox_id, uid, mod_seq, flags, keywords, size,
                       internal_date, blob_id, reason, expunged_at, save_date, arrived_at)
                SELECT account_id, mailbox_id, uid, $5, flags, keywords, size, internal_date,
-                      CASE WHEN $6 = 1 THEN blob_id END, $6, $7, save_date, arrived_at
+                      CASE WHEN $6 <> 2 THEN blob_id END, $6, $7, save_date, arrived_at
                FROM messages
                WHERE account_id = $3 AND mailbox_id = $4 AND $2 IS NULL AND uid IN ({ids $1})",
     };

@@ -5,7 +5,10 @@ use super::engine::{Db, Value};
 use crate::crash_point;
 
 /// Every step, in order; the schema's version is how many have been run.
-const STEPS: [&str; 1] = [include_str!("../../migrations/0001_mail.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../migrations/0001_mail.sql"),
+    include_str!("../../migrations/0002_retention.sql"),
+];
 
 const DOING: &str = "bringing the schema up to date";
 

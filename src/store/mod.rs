@@ -19,6 +19,8 @@
 //! | messages in | [`Store::place_body`], [`Store::deliver`], [`Store::append`] |
 //! | messages out | [`Store::fetch`], [`Store::read_body`] |
 //! | changes | [`Store::store_flags`], [`Store::expunge`], [`Store::copy`], [`Store::move_messages`] |
+//! | what was deleted | [`Store::deleted_from`], [`Store::deleted_messages`], [`Store::restore`], [`Store::purge`], [`Store::delete_account`], [`Store::deleted_accounts`], [`Store::restore_account`] |
+//! | retention | [`Store::due_mailboxes`], [`Store::clean_mailbox`], [`Store::count_due`], [`Store::remove_bodies`], [`Store::due_accounts`], [`Store::remove_account`], [`Store::take_lease`], [`Store::give_lease_back`] |
 //! | upkeep | [`Store::check`], [`Store::forget_deliveries`] |
 
 mod accounts;
@@ -37,6 +39,8 @@ mod locks;
 mod mailboxes;
 mod migrations;
 mod rename;
+mod restore;
+mod retention;
 mod row;
 mod scan;
 mod selection;
@@ -57,6 +61,8 @@ pub use expunge::Expunged;
 pub use failure::{Error, Failure};
 pub use fetch::Batch;
 pub use flags::{FlagChange, FlagsStored};
+pub use restore::{DeletedFrom, DeletedMessage, Restored};
+pub use retention::{AccountRestored, Cleaned, DeletedAccount, Due, DuePage, Retention};
 pub use scan::Scan;
 pub use snapshot::{Opened, Refreshed};
 pub use threads::message_id_hash;

@@ -5,6 +5,7 @@
 //! that watch its mailbox, and to no other.
 
 mod changes;
+pub mod cleaner;
 mod clock;
 mod deliver;
 mod facts;
@@ -29,15 +30,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::error::{Fault, Refusal};
 use crate::job::{Change, DeliveryProblem, Job, MailboxKey, Recipient};
 use crate::model::Address;
-use crate::store::{Failure, Store};
+use crate::store::{Failure, Retention, Store};
 
 pub use changes::Changes;
 pub use deliver::{Arrival, DeliveryHook};
 pub use login::{Authenticator, Outcome};
 pub use mailbag::{Letters, Mailbag, ReplyTo};
+pub use notify::tell;
 pub use pool::{Done, Lane, Pool, Run};
 
 /// What work reads of the configuration.
@@ -51,6 +54,27 @@ pub struct Settings {
     pub spool_bytes_max: u64,
     /// Connections logged in to one account.
     pub connections_per_account_max: u32,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Between two runs of the cleaner.
+    pub cleaned_every: Duration,
+}
+
+impl Settings {
+    /// What the configuration says.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            data_dir: config.data_dir.clone(),
+            hostname: config.hostname.clone(),
+            spool_bytes_max: config.bodies.spool_limit.0,
+            connections_per_account_max: config.servers.max_connections_per_account,
+            retention: Retention {
+                grace: config.cleanup.grace_period,
+                max_age: config.cleanup.max_age_restriction,
+            },
+            cleaned_every: config.cleanup.wake_interval,
+        }
+    }
 }
 
 /// What an embedding program may bring.
@@ -116,7 +140,12 @@ impl Work {
                 log::warn!("notify: what sora-admin does will be seen late: {error}");
             })
             .ok();
-        let upkeep = upkeep::Upkeep::start(store.clone(), chores);
+        let cleaning = upkeep::Cleaning {
+            retention: settings.retention,
+            every: settings.cleaned_every,
+            changes: Arc::clone(&changes),
+        };
+        let upkeep = upkeep::Upkeep::start(store.clone(), chores, cleaning);
         let upkeep = upkeep.inspect_err(|error| log::error!("upkeep: {error}")).ok();
         let pool = Pool::new(Box::new(runner));
         Ok(Self { pool, changes, _listener: listener, _upkeep: upkeep })
@@ -200,7 +229,7 @@ pub fn deliver_now(
     let recipient = Recipient { account: found.account, given: to.to_owned(), detail: None };
     let (via, repeats) = (trace::Via::Local, deliver::Repeats::Keep);
     let (answers, changes) = courier.deliver(via, sender, &[recipient], message.to_vec(), repeats);
-    notify::tell(&settings.data_dir, &changes);
+    tell(&settings.data_dir, &changes);
     match answers.first() {
         Some(Ok(())) => Ok(()),
         Some(Err(DeliveryProblem::Refused(refusal))) => Err(DeliverError::Refused(*refusal)),

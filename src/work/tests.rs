@@ -52,6 +52,8 @@ impl Drop for Room {
     }
 }
 
+const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
+
 /// A directory of its own, which goes with the room.
 fn scratch() -> PathBuf {
     static NTH: AtomicUsize = AtomicUsize::new(0);
@@ -69,6 +71,8 @@ impl Room {
             hostname: "mail.example.org".into(),
             spool_bytes_max: 10 << 20,
             connections_per_account_max: 3,
+            retention: super::Retention { grace: HOUR, max_age: None },
+            cleaned_every: HOUR,
         };
         let store = Store::open(&settings.data_dir, Opening::Daemon).unwrap();
         let password_hash =

@@ -143,7 +143,7 @@ fn date_time(at: Timestamp) -> String {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (days, second) = (at.seconds().div_euclid(86_400), at.seconds().rem_euclid(86_400));
-    let (year, month, day) = civil(days);
+    let (year, month, day) = at.civil();
     let name = |names: &[&'static str], at: i64| {
         usize::try_from(at).ok().and_then(|at| names.get(at).copied()).unwrap_or_default()
     };
@@ -155,18 +155,6 @@ fn date_time(at: Timestamp) -> String {
         second / 60 % 60,
         second % 60,
     )
-}
-
-/// Year, month and day of the Gregorian calendar, from days since 1970. Years begin in March here, so
-/// that the leap day is the last.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468; // since 0000-03-01
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
-    (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
 /// Delivered-To fields that are looked at.

@@ -1,18 +1,23 @@
 //! What has to be done now and then, whoever is connected: forgetting what is only kept for a time,
-//! and renewing what a login found outdated.
+//! removing what time takes, and renewing what a login found outdated.
 //!
 //! It works in small batches, so that no delivery waits behind it for long, and on a thread of its
 //! own, so that no login waits for it at all.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{clock, password};
+use super::cleaner::{self, Ran, Tell, Totals};
+use super::{Changes, clock, password};
 use crate::model::{AccountId, Secret};
-use crate::store::Store;
+use crate::store::{Retention, Store};
 
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
+/// From the start to the first run of the cleaner: a daemon that is started often cleans all the same,
+/// and one that is tried out does not begin with it.
+const FIRST_CLEANING: Duration = Duration::from_secs(60);
 /// Hashes that wait to be renewed; one that finds no room is left again by a later login.
 const OUTDATED_MAX: usize = 64;
 
@@ -28,6 +33,14 @@ pub(super) struct Outdated {
     pub(super) account: AccountId,
     pub(super) hash: String,
     pub(super) password: Secret,
+}
+
+/// What the cleaner does, and when.
+#[derive(Debug)]
+pub(super) struct Cleaning {
+    pub(super) retention: Retention,
+    pub(super) every: Duration,
+    pub(super) changes: Arc<Changes>,
 }
 
 /// What others leave to be done.
@@ -46,8 +59,15 @@ struct State {
 /// What the thread does next.
 enum Next {
     Renew(Outdated),
-    Round,
+    Round(Round),
     Stop,
+}
+
+/// What comes round by itself.
+#[derive(Clone, Copy)]
+enum Round {
+    ForgetDeliveries,
+    Clean,
 }
 
 impl Chores {
@@ -66,15 +86,15 @@ impl Chores {
         self.state().outdated.pop()
     }
 
-    /// Waits for something to do; at `round` it is a round.
-    fn next(&self, round: Instant) -> Next {
+    /// Waits for something to do; at `at` it is `round`.
+    fn next(&self, (at, round): (Instant, Round)) -> Next {
         let mut state = self.state();
         loop {
-            let left = round.saturating_duration_since(clock::now());
+            let left = at.saturating_duration_since(clock::now());
             if state.stop {
                 return Next::Stop;
             } else if left.is_zero() {
-                return Next::Round; // before the rest, which may be a steady flow
+                return Next::Round(round); // before the rest, which may be a steady flow
             } else if let Some(outdated) = state.outdated.pop() {
                 return Next::Renew(outdated);
             }
@@ -94,17 +114,31 @@ impl Chores {
 
 impl Upkeep {
     /// Starts looking after `store`, and doing the `chores`.
-    pub(super) fn start(store: Store, chores: Arc<Chores>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        store: Store,
+        chores: Arc<Chores>,
+        cleaning: Cleaning,
+    ) -> std::io::Result<Self> {
         let ours = Arc::clone(&chores);
         let thread = std::thread::Builder::new().name("upkeep".into());
         thread.spawn(move || {
-            let mut round = clock::now() + PAUSE;
+            let mut forgetting = clock::now() + PAUSE;
+            let mut cleaned = clock::now() + FIRST_CLEANING.min(cleaning.every);
             loop {
-                match ours.next(round) {
+                let next = if cleaned < forgetting {
+                    (cleaned, Round::Clean)
+                } else {
+                    (forgetting, Round::ForgetDeliveries)
+                };
+                match ours.next(next) {
                     Next::Renew(outdated) => renew(&store, &outdated),
-                    Next::Round => {
+                    Next::Round(Round::ForgetDeliveries) => {
                         forget_deliveries(&store, &ours);
-                        round = clock::now() + PAUSE;
+                        forgetting = clock::now() + PAUSE;
+                    }
+                    Next::Round(Round::Clean) => {
+                        clean(&store, &cleaning, &ours);
+                        cleaned = clock::now() + cleaning.every;
                     }
                     Next::Stop => return,
                 }
@@ -128,6 +162,25 @@ fn forget_deliveries(store: &Store, chores: &Chores) {
             Ok(false) => return,
             Err(failure) => return log::error!("upkeep: {failure}"),
         }
+    }
+}
+
+fn clean(store: &Store, cleaning: &Cleaning, chores: &Chores) {
+    let mut done = Totals::default();
+    let mut watch = |so_far: &Totals| {
+        done = *so_far;
+        if chores.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let ran = cleaner::clean(store, &cleaning.retention, Tell::Here(&cleaning.changes), &mut watch);
+    let Totals { aged, removed, bodies, accounts } = done;
+    match ran {
+        Ok(Ran::Elsewhere) => log::debug!("cleaner: another one is at work"),
+        Ok(Ran::Whole | Ran::Stopped) if done == Totals::default() => {}
+        Ok(Ran::Whole | Ran::Stopped) => log::info!(
+            "cleaner: {aged} messages expunged for their age; {removed} messages, {bodies} bodies \
+             and {accounts} accounts removed"
+        ),
+        Err(failure) => log::error!("cleaner: {failure}; the next run goes on from there"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A place for one server: a temporary folder with its configuration, gone when the test is.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The folder.
@@ -39,10 +39,25 @@ impl Home {
         self.folder.join("config.toml")
     }
 
+    /// More lines of configuration, from a section on.
+    pub(crate) fn configure(&self, more: &str) {
+        let text = std::fs::read_to_string(self.config_file()).expect("a configuration file");
+        std::fs::write(self.config_file(), text + more).expect("a configuration file");
+    }
+
+    /// Runs `sora-admin` to die at a crash point; how it ended.
+    pub(crate) fn admin_to_crash(&self, args: &[&str], point: &str) -> ExitStatus {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sora-admin"));
+        let command = command.args(args).arg("--config").arg(self.config_file());
+        let command = command.env("SORA_CRASH_AT", point).stdin(Stdio::null());
+        command.output().expect("sora-admin runs").status
+    }
+
     /// Runs `sora-admin`; what it printed, or why it failed.
     pub(crate) fn admin(&self, args: &[&str]) -> Result<String, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sora-admin"));
         let command = command.args(args).arg("--config").arg(self.config_file());
+        let command = command.env_remove("SORA_CRASH_AT"); // which names a point to the tests, too
         let output = command.stdin(Stdio::null()).output().expect("sora-admin runs");
         let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         match output.status.success() {

@@ -14,6 +14,7 @@ mod fetch;
 mod flags;
 mod mailboxes;
 mod opening;
+mod retention;
 mod snapshots;
 mod writer;
 

@@ -1,9 +1,9 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::job::StoreMode;
 use crate::mail::Snapshot;
-use crate::model::ModSeq;
 
 fn refreshed(store: &Fixture, mailbox: MailboxKey, earlier: &Snapshot) -> Option<Snapshot> {
     match store.refresh_snapshot(mailbox, earlier).unwrap() {
@@ -107,15 +107,8 @@ fn below_the_horizon_all_is_read() {
     let uids = uids(&[2]);
     let change = FlagChange { uids, mode: StoreMode::Add, flags, unchanged_since: None };
     store.store_flags(inbox, change).unwrap();
-    let ModSeq(horizon) = store.expunge(inbox, None).unwrap().mod_seq;
-    let forget = move |tx: &mut engine::Tx<'_>| {
-        tx.execute("UPDATE mailboxes SET horizon = $1", &[engine::Value::Int(horizon)])?;
-        tx.execute(
-            "UPDATE blobs SET refs = 0 WHERE blob_id IN (SELECT blob_id FROM expunged)",
-            &[],
-        )?;
-        tx.execute("DELETE FROM expunged", &[])
-    };
-    store.0.engine.write::<_, Failure>("test", engine::Weight::Bytes(0), forget).unwrap();
+    store.expunge(inbox, None).unwrap();
+    let at_once = Retention { grace: Duration::ZERO, max_age: None };
+    assert_eq!(store.clean_mailbox(inbox, &at_once).unwrap().removed, 2);
     assert_eq!(check_refresh(&store, &before).len(), 8);
 }

@@ -1,0 +1,419 @@
+use super::*;
+use crate::job::{Change, StoreMode, Transfer};
+use crate::limits;
+use crate::mail::Message;
+use crate::model::{ModSeq, Timestamp};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+const KEEP: Retention = Retention { grace: DAY, max_age: None };
+const AT_ONCE: Retention = Retention { grace: Duration::ZERO, max_age: None };
+
+impl Fixture {
+    /// A whole run of the cleaner: aged, removed, bodies.
+    fn clean(&self, retention: &Retention) -> (u64, u64, u64) {
+        let (mut aged, mut removed, mut bodies) = (0, 0, 0);
+        let mut after = None;
+        loop {
+            let page = self.store.due_mailboxes(after, retention).unwrap();
+            for mailbox in page.mailboxes {
+                loop {
+                    let cleaned = self.store.clean_mailbox(mailbox, retention).unwrap();
+                    (aged, removed) = (aged + cleaned.aged, removed + cleaned.removed);
+                    if !cleaned.more {
+                        break;
+                    }
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        loop {
+            match self.store.remove_bodies().unwrap() {
+                0 => break,
+                some => bodies += some,
+            }
+        }
+        (aged, removed, bodies)
+    }
+
+    fn expunge_all(&self, mailbox: &str) -> UidRuns {
+        let flags = FlagSet { flags: Flags::DELETED, ..FlagSet::default() };
+        let all = UidRuns::range(Uid(1), Uid(u32::MAX));
+        let change = FlagChange { uids: all, mode: StoreMode::Add, flags, unchanged_since: None };
+        self.store.store_flags(self.key(mailbox), change).unwrap();
+        self.store.expunge(self.key(mailbox), None).unwrap().uids
+    }
+
+    fn copy_all(&self, from: &str, to: &str) {
+        let transfer = Transfer {
+            from: self.key(from),
+            uids: UidRuns::range(Uid(1), Uid(u32::MAX)),
+            to: name(to),
+        };
+        self.store.copy(transfer).unwrap();
+    }
+
+    fn move_all(&self, from: &str, to: &str) {
+        let transfer = Transfer {
+            from: self.key(from),
+            uids: UidRuns::range(Uid(1), Uid(u32::MAX)),
+            to: name(to),
+        };
+        self.store.move_messages(transfer).unwrap();
+    }
+
+    /// `mailbox/uid` of everything that could be restored, by name.
+    fn restorable(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for from in self.store.deleted_from(self.account).unwrap() {
+            let key = MailboxKey { account: self.account, mailbox: from.mailbox };
+            let messages = self.store.deleted_messages(key, Uid(0), Timestamp(0)).unwrap();
+            found.extend(messages.iter().map(|message| format!("{}/{}", from.name, message.uid)));
+        }
+        found
+    }
+
+    fn restore_all(&self, mailbox: MailboxKey) -> Restored {
+        let found = self.store.deleted_messages(mailbox, Uid(0), Timestamp(0)).unwrap();
+        let uids: UidRuns = found.iter().map(|message| message.uid).collect();
+        self.store.restore(mailbox, &uids).unwrap()
+    }
+
+    fn count(&self, sql: &'static str) -> i64 {
+        let count =
+            self.store.0.engine.read("counting", |tx| tx.query_one(sql, &[], |row| row.int(0)));
+        let count: Result<Option<i64>, Failure> = count;
+        count.unwrap().unwrap()
+    }
+
+    fn bodies(&self) -> i64 {
+        self.count("SELECT COUNT(*) FROM blobs")
+    }
+
+    /// Lets everything have happened a while ago.
+    fn pass(&self, time: Duration) {
+        let micros = i64::try_from(time.as_micros()).unwrap();
+        let done = self.store.0.engine.write("passing time", engine::Weight::Bytes(0), move |tx| {
+            for sql in [
+                "UPDATE expunged SET expunged_at = expunged_at - $1, arrived_at = arrived_at - $1",
+                "UPDATE messages SET arrived_at = arrived_at - $1",
+                "UPDATE mailboxes SET deleted_at = deleted_at - $1,
+                                      oldest_arrived = oldest_arrived - $1",
+                "UPDATE accounts SET deleted_at = deleted_at - $1",
+            ] {
+                tx.execute(sql, &[engine::Value::Int(micros)])?;
+            }
+            Ok::<_, Failure>(())
+        });
+        done.unwrap();
+    }
+}
+
+#[test] // pitfall 44
+fn the_expunged_stay_until_their_grace_is_over() {
+    let store = fixture();
+    store.append_many("INBOX", 3);
+    store.append("Archive");
+    store.expunge_all("INBOX");
+    assert_eq!(store.clean(&KEEP), (0, 0, 0));
+    assert_eq!(store.restorable(), ["INBOX/1", "INBOX/2", "INBOX/3"]);
+    store.pass(DAY);
+    assert_eq!(store.clean(&KEEP), (0, 3, 3));
+    assert_eq!(store.restorable(), [""; 0]);
+    assert_eq!((store.bodies(), store.count("SELECT COUNT(*) FROM bodies")), (1, 1));
+    assert_eq!(store.count("SELECT COUNT(*) FROM blob_map"), 1);
+    assert_eq!(store.clean(&KEEP), (0, 0, 0));
+}
+
+#[test]
+fn large_bodies_leave_the_disk() {
+    let store = fixture();
+    let large =
+        [&b"A: b\r\n\r\n"[..], &vec![b'x'; limits::BODY_IN_DATABASE_BYTES_MAX + 1]].concat();
+    let placed = store.store.place_body(store.account, &mut &large[..]).unwrap();
+    let mut message = store.message("INBOX", b"A: b\r\n\r\n");
+    message.body = NewBody::Placed(placed.clone());
+    store.store.append(message).unwrap();
+    let path = store.store.0.bodies.path(placed.blob);
+    assert!(path.is_file());
+    store.expunge_all("INBOX");
+    assert_eq!(store.clean(&AT_ONCE), (0, 1, 1));
+    assert!(!path.exists());
+    assert_eq!(store.bodies(), 0);
+}
+
+#[test] // pitfall 45
+fn a_body_stays_until_its_last_copy_goes() {
+    let store = fixture();
+    store.append("INBOX");
+    store.copy_all("INBOX", "Archive");
+    store.expunge_all("INBOX");
+    assert_eq!(store.clean(&AT_ONCE), (0, 1, 0));
+    assert_eq!(store.bodies(), 1);
+    store.expunge_all("Archive");
+    assert_eq!(store.clean(&AT_ONCE), (0, 1, 1));
+    assert_eq!(store.bodies(), 0);
+}
+
+#[test] // pitfall 43
+fn age_counts_from_the_arrival_in_the_store_and_grace_follows() {
+    let both = Retention { grace: 7 * DAY, max_age: Some(90 * DAY) };
+    let store = fixture();
+    let mut old = store.message("INBOX", b"A: b\r\n\r\nc\r\n");
+    old.internal_date = Some(Timestamp::from_seconds(1_262_304_000)); // 2010, imported today
+    store.store.append(old).unwrap();
+    assert_eq!(store.clean(&both), (0, 0, 0));
+    store.pass(60 * DAY);
+    store.copy_all("INBOX", "Archive"); // moving mail about does not keep it
+    store.append("INBOX");
+    store.pass(30 * DAY);
+    assert_eq!(store.clean(&both), (2, 0, 0));
+    assert_eq!(store.shown("INBOX"), ["2 {}"]);
+    assert_eq!(store.restorable(), ["Archive/1", "INBOX/1"]);
+    store.pass(7 * DAY);
+    assert_eq!(store.clean(&both), (0, 2, 1));
+    assert_eq!(store.clean(&both), (0, 0, 0));
+}
+
+#[test] // pitfall 42
+fn a_first_run_goes_in_small_steps() {
+    let many = u32::try_from(limits::CLEANED_ROWS_MAX).unwrap() + 5;
+    let store = fixture();
+    store.append_many("INBOX", many);
+    store.pass(2 * DAY);
+    let aging = Retention { grace: DAY, max_age: Some(DAY) };
+    let inbox = store.key("INBOX");
+    let first = store.store.clean_mailbox(inbox, &aging).unwrap();
+    assert_eq!((first.aged, first.more), (limits::CLEANED_ROWS_MAX.unsigned_abs(), true));
+    let head = store.info("INBOX");
+    assert_eq!(first.changed, Some(head.highest_mod_seq));
+    let second = store.store.clean_mailbox(inbox, &aging).unwrap();
+    assert_eq!((second.aged, second.more), (5, false));
+    store.pass(DAY);
+    let removed = store.store.clean_mailbox(inbox, &aging).unwrap();
+    assert_eq!((removed.removed, removed.more), (first.aged, true));
+    assert_eq!(store.clean(&aging), (0, 5, many.into()));
+}
+
+#[test] // pitfall 96
+fn below_the_horizon_a_snapshot_is_read_anew() {
+    let store = fixture();
+    store.append_many("INBOX", 4);
+    let inbox = store.key("INBOX");
+    let early = store.store.load_snapshot(inbox).unwrap();
+    let flags = FlagSet { flags: Flags::DELETED, ..FlagSet::default() };
+    let change =
+        FlagChange { uids: uids(&[2]), mode: StoreMode::Add, flags, unchanged_since: None };
+    store.store.store_flags(inbox, change).unwrap();
+    store.store.expunge(inbox, None).unwrap();
+    store.clean(&AT_ONCE);
+    assert_eq!(store.count("SELECT COUNT(*) FROM expunged"), 0);
+    let Refreshed::New(now) = store.store.refresh_snapshot(inbox, &early).unwrap() else {
+        panic!("it has changed");
+    };
+    let there: Vec<u32> = now.iter().map(|message: Message| message.uid.0).collect();
+    assert_eq!(there, [1, 3, 4]);
+}
+
+#[test] // pitfall 47
+fn a_deleted_mailbox_leaves_with_all_it_held() {
+    let store = fixture();
+    let account = store.account;
+    store.store.create_mailbox(account, &name("Old"), None).unwrap();
+    store.append_with("Old", Flags::DELETED, &["$Junk"]);
+    store.store.expunge(store.key("Old"), None).unwrap();
+    store.append_with("Old", Flags::SEEN, &["$Junk"]);
+    store.copy_all("Old", "Archive");
+    store.store.delete_mailbox(account, &name("Old")).unwrap();
+    assert_eq!(store.clean(&KEEP), (0, 0, 0));
+    assert_eq!(store.restorable(), ["Old/1", "Old/2"]);
+    store.pass(DAY);
+    assert_eq!(store.clean(&KEEP), (0, 2, 1));
+    assert_eq!(store.count("SELECT COUNT(*) FROM mailboxes WHERE name_key IS NULL"), 0);
+    assert_eq!(store.count("SELECT COUNT(*) FROM keywords WHERE mailbox_id > 6"), 0);
+    assert_eq!(store.bodies(), 1, "Archive has its copy");
+}
+
+#[test] // pitfalls 139, 144
+fn restored_messages_have_new_uids_and_the_old_ones_stay_gone() {
+    let store = fixture();
+    store.append_with("INBOX", Flags::SEEN, &["$Work"]);
+    store.append_many("INBOX", 2);
+    let inbox = store.key("INBOX");
+    let early = store.store.load_snapshot(inbox).unwrap();
+    store.expunge_all("INBOX");
+    let restored = store.store.restore(inbox, &uids(&[1, 3])).unwrap();
+    assert_eq!(restored.uids, uids(&[4, 5]));
+    assert_eq!(restored.mod_seq, Some(store.info("INBOX").highest_mod_seq));
+    assert_eq!(store.shown("INBOX"), ["4 {\"\\\\Seen\"} $Work", "5 {}"]);
+    assert_eq!(store.restorable(), ["INBOX/2"]);
+    // Who was away learns that 1 to 3 have gone.
+    let Refreshed::New(now) = store.store.refresh_snapshot(inbox, &early).unwrap() else {
+        panic!("it has changed");
+    };
+    let there: Vec<u32> = now.iter().map(|message: Message| message.uid.0).collect();
+    assert_eq!(there, [4, 5]);
+    // Once more brings nothing.
+    let again = store.store.restore(inbox, &uids(&[1, 3])).unwrap();
+    assert_eq!((again.uids, again.mod_seq), (uids(&[]), None));
+    assert_eq!(store.clean(&AT_ONCE), (0, 1, 1));
+    assert_eq!(store.info("INBOX").messages, 2);
+}
+
+#[test] // pitfall 139
+fn what_is_there_already_is_not_doubled() {
+    let store = fixture();
+    store.append("INBOX");
+    store.copy_all("INBOX", "INBOX");
+    store.expunge_all("INBOX");
+    let inbox = store.key("INBOX");
+    let one = store.store.restore(inbox, &uids(&[2])).unwrap();
+    assert_eq!((one.uids, one.there_already), (uids(&[3]), 0));
+    let other = store.store.restore(inbox, &uids(&[1])).unwrap();
+    assert_eq!((other.uids, other.there_already), (uids(&[]), 1));
+}
+
+#[test] // pitfall 145
+fn a_moved_message_is_not_restorable_where_it_was() {
+    let store = fixture();
+    store.append("INBOX");
+    store.move_all("INBOX", "Archive");
+    assert_eq!(store.restorable(), [""; 0]);
+    assert_eq!(store.store.restore(store.key("INBOX"), &uids(&[1])).unwrap().uids, uids(&[]));
+}
+
+#[test] // pitfall 139
+fn a_deleted_mailbox_is_made_again() {
+    let store = fixture();
+    let account = store.account;
+    let old = store.store.create_mailbox(account, &name("Work/Old"), None).unwrap();
+    store.append_with("Work/Old", Flags::FLAGGED, &["$One"]);
+    store.append_with("Work/Old", Flags::DELETED, &["$Two"]);
+    store.store.expunge(store.key("Work/Old"), None).unwrap();
+    store.store.delete_mailbox(account, &name("Work/Old")).unwrap();
+    let restored = store.restore_all(old);
+    assert_ne!(restored.mailbox, old);
+    assert_eq!(store.key("Work/Old"), restored.mailbox);
+    assert_eq!(store.shown("Work/Old"), ["1 {\"\\\\Flagged\"} $One", "2 {} $Two"]);
+    assert_eq!(store.restorable(), [""; 0]);
+    // And into one that has taken its name, with keywords of its own.
+    store.append_with("Work/Old", Flags::NONE, &["$Three"]);
+    let first = restored.mailbox;
+    store.store.delete_mailbox(account, &name("Work/Old")).unwrap();
+    store.store.create_mailbox(account, &name("work/OLD"), None).unwrap();
+    store.append_with("Work/Old", Flags::NONE, &["$Four", "$One"]);
+    store.restore_all(first);
+    assert_eq!(
+        store.shown("Work/Old"),
+        ["1 {} $Four $One", "2 {\"\\\\Flagged\"} $One", "3 {} $Two", "4 {} $Three"]
+    );
+}
+
+#[test]
+fn purged_messages_are_gone_at_once() {
+    let store = fixture();
+    store.append_many("INBOX", 2);
+    store.copy_all("INBOX", "Archive");
+    store.expunge_all("INBOX");
+    store.expunge_all("Archive");
+    let inbox = store.key("INBOX");
+    assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap(), 2);
+    assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap(), 0);
+    assert_eq!(store.store.remove_bodies().unwrap(), 0, "Archive could be restored");
+    assert_eq!(store.store.purge(store.key("Archive"), &uids(&[1])).unwrap(), 1);
+    assert_eq!(store.store.remove_bodies().unwrap(), 1);
+    assert_eq!(store.restorable(), ["Archive/2"]);
+    assert_eq!(store.restore_all(inbox).uids, uids(&[]));
+}
+
+#[test]
+fn a_deleted_account_comes_back_whole() {
+    let store = fixture();
+    store.append_with("INBOX", Flags::SEEN, &["$Work"]);
+    store.store.create_mailbox(store.account, &name("Lists/One"), None).unwrap();
+    store.append("Lists/One");
+    store.store.create_mailbox(store.account, &name("Gone"), None).unwrap();
+    store.store.delete_mailbox(store.account, &name("Gone")).unwrap();
+    store.pass(Duration::from_secs(1));
+    let more = new_account("also@example.org");
+    assert!(store.store.add_address(store.account, more, Rank::Further).unwrap());
+    let inbox = store.key("INBOX");
+    let changes = store.store.delete_account(store.account).unwrap();
+    assert_eq!(changes.len(), 8);
+    assert!(changes.contains(&Change { mailbox: inbox, mod_seq: ModSeq(3) }), "{changes:?}");
+    let me = Address::new("me@example.org").unwrap();
+    assert_eq!(store.store.account_by_address(&me).unwrap(), None);
+    assert_eq!(
+        refused(store.store.append(store.message("INBOX", b"\r\n"))),
+        Refusal::NoSuchMailbox
+    );
+    assert_eq!(store.store.list_accounts().unwrap(), []);
+    let deleted = store.store.deleted_accounts().unwrap();
+    assert_eq!((deleted[0].messages, deleted[0].addresses.len()), (2, 2));
+    assert_eq!(store.clean(&KEEP), (0, 0, 0));
+    // Somebody else took the primary address.
+    let other = store.store.create_account(new_account("me@example.org")).unwrap().unwrap();
+    let back = store.store.restore_account(store.account).unwrap();
+    assert_eq!((back.taken, back.mailboxes), (vec![me.clone()], 8));
+    assert_eq!(store.shown("INBOX"), ["1 {\"\\\\Seen\"} $Work"]);
+    assert_eq!(store.info("Lists/One").messages, 1);
+    assert_eq!(refused(store.store.mailbox(store.account, &name("Gone"))), Refusal::NoSuchMailbox);
+    let also = Address::new("also@example.org").unwrap();
+    assert_eq!(store.store.account_by_address(&also).unwrap().unwrap().primary, also);
+    // All of them taken: it cannot come back.
+    store.store.delete_account(other).unwrap();
+    store.store.create_account(new_account("me@example.org")).unwrap().unwrap();
+    assert!(matches!(refused(store.store.restore_account(other)), Refusal::Cannot(_)));
+    assert!(matches!(refused(store.store.restore_account(store.account)), Refusal::Cannot(_)));
+}
+
+#[test] // pitfall 46
+fn an_account_goes_bodies_first() {
+    let store = fixture();
+    let other = store.store.create_account(new_account("you@example.org")).unwrap().unwrap();
+    store.append_many("INBOX", 3);
+    store.expunge_all("INBOX");
+    store.append_many("INBOX", 2);
+    store.store.delete_account(store.account).unwrap();
+    store.pass(DAY);
+    assert_eq!(store.store.due_accounts(&KEEP).unwrap(), [store.account]);
+    assert!(store.store.remove_account(store.account).unwrap(), "its subscriptions");
+    assert!(!store.store.remove_account(store.account).unwrap(), "not with mailboxes there");
+    assert_eq!(store.clean(&KEEP), (0, 5, 5));
+    while store.store.remove_account(store.account).unwrap() {}
+    assert_eq!(store.store.due_accounts(&KEEP).unwrap(), []);
+    assert_eq!(store.store.deleted_accounts().unwrap(), []);
+    assert_eq!(store.count("SELECT COUNT(*) FROM accounts"), 1);
+    assert_eq!(store.store.list_accounts().unwrap()[0].account, other);
+}
+
+#[test]
+fn what_is_due_is_counted_beforehand() {
+    let store = fixture();
+    store.append_many("INBOX", 3);
+    store.expunge_all("INBOX");
+    store.append_many("INBOX", 2);
+    store.pass(DAY);
+    let both = Retention { grace: DAY, max_age: Some(DAY) };
+    let due = store.store.count_due(store.key("INBOX"), &both).unwrap();
+    let bytes = 3 * b"A: b\r\n\r\nc\r\n".len() as u64;
+    assert_eq!(due, Due { aged: 2, removed: 3, bytes, ..Due::default() });
+    assert_eq!(store.clean(&both), (2, 3, 3));
+}
+
+#[test]
+fn a_lease_has_one_holder_until_it_ends() {
+    let store = fixture();
+    let take = |holder: &str, length| store.store.take_lease("cleaner", holder, length).unwrap();
+    assert!(take("one", DAY));
+    assert!(!take("two", DAY));
+    assert!(take("one", Duration::ZERO), "renewed, and over at once");
+    assert!(take("two", DAY));
+    store.store.give_lease_back("cleaner", "one").unwrap();
+    assert!(!take("one", DAY), "not its own to give back");
+    store.store.give_lease_back("cleaner", "two").unwrap();
+    assert!(take("one", DAY));
+}

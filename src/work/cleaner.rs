@@ -1,0 +1,249 @@
+//! The cleaner: one run over everything that time takes (design: "Retention"), in steps so short that
+//! no delivery waits behind it for long.
+//!
+//! One cleaner at a time across all programs on a store, by a lease that is renewed while it works and
+//! runs out if its holder dies. A run that is cut off anywhere leaves nothing half done.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::{Changes, clock, deliver};
+use crate::job::{Change, MailboxKey};
+use crate::store::{Due, Failure, Retention, Store};
+
+/// The lease of the one cleaner.
+const LEASE: &str = "cleaner";
+/// A dead cleaner's work is taken over after this long.
+const LEASE_LENGTH: Duration = Duration::from_secs(120);
+/// It is renewed when it is this old.
+const LEASE_RENEWED: Duration = Duration::from_secs(30);
+
+/// What a run has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages expunged for their age.
+    pub aged: u64,
+    /// Messages whose grace was over.
+    pub removed: u64,
+    /// Bodies removed with the last of their messages.
+    pub bodies: u64,
+    /// Accounts removed.
+    pub accounts: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ran {
+    /// Nothing is left to do now.
+    Whole,
+    /// It was told to stop; the next run goes on.
+    Stopped,
+    /// Another program is cleaning.
+    Elsewhere,
+}
+
+/// Told after each step what was done so far; `Break` stops the run.
+pub type Watch<'a> = &'a mut dyn FnMut(&Totals) -> ControlFlow<()>;
+
+/// Where the sessions that have to hear of expunged messages are.
+pub enum Tell<'a> {
+    /// In this process.
+    Here(&'a Changes),
+    /// In another one: they are collected for it.
+    Elsewhere(&'a mut Vec<Change>),
+}
+
+impl std::fmt::Debug for Tell<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Here(_) => "Here",
+            Self::Elsewhere(_) => "Elsewhere",
+        })
+    }
+}
+
+/// Removes all that is due now.
+pub fn clean(
+    store: &Store,
+    retention: &Retention,
+    tell: Tell<'_>,
+    watch: Watch<'_>,
+) -> Result<Ran, Failure> {
+    let holder = Holder::ourselves().name();
+    let mut run =
+        Run { store, retention, tell, watch, holder, renewed: None, totals: Totals::default() };
+    if !run.take_lease()? {
+        let holder = store.lease_holder(LEASE)?;
+        let Some(dead) = holder.filter(|name| Holder::of(name).is_some_and(|it| it.is_dead()))
+        else {
+            return Ok(Ran::Elsewhere);
+        };
+        store.give_lease_back(LEASE, &dead)?;
+        if !run.take_lease()? {
+            return Ok(Ran::Elsewhere);
+        }
+    }
+    let ran = run.everything();
+    let given_back = store.give_lease_back(LEASE, &run.holder);
+    match ran {
+        ControlFlow::Continue(()) => given_back.map(|()| Ran::Whole),
+        ControlFlow::Break(Ok(ran)) => given_back.map(|()| ran),
+        ControlFlow::Break(Err(failure)) => Err(failure),
+    }
+}
+
+/// Who cleans: told apart by more than a lease needs, so that nobody waits for one who died here.
+struct Holder {
+    host: String,
+    pid: i32,
+}
+
+impl Holder {
+    fn ourselves() -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self { host, pid: rustix::process::getpid().as_raw_nonzero().get() }
+    }
+
+    /// A name that no other holder has.
+    fn name(&self) -> String {
+        format!("{}:{}:{}", deliver::queue_id().unwrap_or_default(), self.pid, self.host)
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let (pid, host) = name.split_once(':')?.1.split_once(':')?;
+        Some(Self { host: host.to_owned(), pid: pid.parse().ok()? })
+    }
+
+    /// True if it was a process of this machine, and is no more.
+    fn is_dead(&self) -> bool {
+        let found =
+            rustix::process::Pid::from_raw(self.pid).map(rustix::process::test_kill_process);
+        self.host == Self::ourselves().host && found == Some(Err(rustix::io::Errno::SRCH))
+    }
+}
+
+/// What a run would do now.
+pub fn due(store: &Store, retention: &Retention) -> Result<Due, Failure> {
+    let mut all = Due { accounts: store.due_accounts(retention)?.len() as u64, ..Due::default() };
+    let mut after = None;
+    loop {
+        let page = store.due_mailboxes(after, retention)?;
+        for mailbox in page.mailboxes {
+            all += store.count_due(mailbox, retention)?;
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+struct Run<'a> {
+    store: &'a Store,
+    retention: &'a Retention,
+    tell: Tell<'a>,
+    watch: Watch<'a>,
+    holder: String,
+    renewed: Option<Instant>,
+    totals: Totals,
+}
+
+/// Goes on, or ends with how it ran or why it failed.
+type Step = ControlFlow<Result<Ran, Failure>>;
+
+fn tried<T>(result: Result<T, Failure>) -> ControlFlow<Result<Ran, Failure>, T> {
+    match result {
+        Ok(value) => ControlFlow::Continue(value),
+        Err(failure) => ControlFlow::Break(Err(failure)),
+    }
+}
+
+impl Run<'_> {
+    fn everything(&mut self) -> Step {
+        let mut after = None;
+        loop {
+            let page = tried(self.store.due_mailboxes(after, self.retention))?;
+            for mailbox in page.mailboxes {
+                self.mailbox(mailbox)?;
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        self.bodies()?;
+        for account in tried(self.store.due_accounts(self.retention))? {
+            while tried(self.store.remove_account(account))? {
+                self.between_steps()?;
+            }
+            self.totals.accounts += 1;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn mailbox(&mut self, mailbox: MailboxKey) -> Step {
+        loop {
+            let cleaned = tried(self.store.clean_mailbox(mailbox, self.retention))?;
+            self.totals.aged += cleaned.aged;
+            self.totals.removed += cleaned.removed;
+            if let Some(mod_seq) = cleaned.changed {
+                self.tell(Change { mailbox, mod_seq });
+            }
+            self.between_steps()?;
+            if !cleaned.more {
+                return ControlFlow::Continue(());
+            }
+        }
+    }
+
+    fn bodies(&mut self) -> Step {
+        loop {
+            let bodies = tried(self.store.remove_bodies())?;
+            self.totals.bodies += bodies;
+            self.between_steps()?;
+            if bodies == 0 {
+                return ControlFlow::Continue(());
+            }
+        }
+    }
+
+    fn tell(&mut self, change: Change) {
+        match &mut self.tell {
+            Tell::Here(changes) => changes.publish(change),
+            Tell::Elsewhere(changes) => changes.push(change),
+        }
+    }
+
+    fn between_steps(&mut self) -> Step {
+        if (self.watch)(&self.totals).is_break() {
+            return ControlFlow::Break(Ok(Ran::Stopped));
+        }
+        let is_old = self.renewed.is_none_or(|at| clock::now() - at > LEASE_RENEWED);
+        if is_old && !tried(self.take_lease())? {
+            return ControlFlow::Break(Ok(Ran::Elsewhere)); // we were away for too long
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn take_lease(&mut self) -> Result<bool, Failure> {
+        self.renewed = Some(clock::now());
+        self.store.take_lease(LEASE, &self.holder, LEASE_LENGTH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dead_are_known_by_their_name() {
+        let ourselves = Holder::ourselves();
+        let again = Holder::of(&ourselves.name()).unwrap();
+        assert_eq!((again.pid, &again.host), (ourselves.pid, &ourselves.host));
+        assert!(!again.is_dead());
+        let gone = |host: &str| Holder { host: host.to_owned(), pid: i32::MAX };
+        assert!(gone(&ourselves.host).is_dead());
+        assert!(!gone("elsewhere.example").is_dead());
+        assert!(Holder::of("").is_none());
+    }
+}
