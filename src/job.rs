@@ -386,7 +386,7 @@ pub enum Job {
     },
     /// RCPT TO. → `RecipientFound`, `Refused(NoSuchRecipient)` only if certainly unknown
     FindRecipient {
-        /// Without brackets, as given.
+        /// Without brackets and quotes, else as given.
         given: String,
     },
     /// A delivery to every recipient: each gets its own copy and its own answer. → `Delivered`

@@ -30,6 +30,7 @@ extern crate std;
 pub mod cursor;
 pub mod fuzzing;
 pub mod imap;
+mod lines;
 pub mod lmtp;
 pub mod managesieve;
 pub mod message;
@@ -39,3 +40,4 @@ pub mod sieve;
 pub mod steps;
 
 pub use cursor::{Cursor, Error};
+pub use lines::{Line, Lines};

@@ -141,6 +141,14 @@ impl Address {
         &self.0
     }
 
+    /// `user@domain` and the detail of `user+detail@domain`, where the detail may be what only stands
+    /// in quotes (RFC 5321 §4.1.2), a space or an `@`; the quotes are gone already.
+    pub fn with_any_detail(text: &str) -> Option<(Self, &str)> {
+        let (local, domain) = text.rsplit_once('@')?;
+        let (user, detail) = local.split_once('+')?;
+        Some((Self::new(&format!("{user}@{domain}"))?, detail))
+    }
+
     /// `user+detail@domain` as (`user@domain`, `detail`) (RFC 5233; pitfall 4).
     pub fn split_detail(&self) -> (Self, Option<&str>) {
         let whole = || (self.clone(), None);

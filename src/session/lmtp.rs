@@ -9,6 +9,7 @@ mod incoming;
 mod tests;
 
 use parser::lmtp::{self, BodyType, Command, CommandError, Mail, Rcpt};
+use parser::{Line, Lines};
 
 use self::incoming::{Incoming, Taken};
 use super::{Event, Next, Output, Peer, SharedSettings, Standing, Step};
@@ -28,8 +29,7 @@ pub struct Lmtp {
     transaction: Option<Box<Transaction>>,
     /// Commands that were wrong so far.
     bad_commands: u32,
-    /// The rest of a too long line is being skipped.
-    skipping: bool,
+    lines: Lines,
     /// The server stops as soon as the job is home.
     stopping: bool,
 }
@@ -62,7 +62,7 @@ impl Lmtp {
             helo: String::new(),
             transaction: None,
             bad_commands: 0,
-            skipping: false,
+            lines: Lines::new(),
             stopping: false,
         }
     }
@@ -134,35 +134,27 @@ impl Lmtp {
     }
 
     fn on_line(&mut self, input: &[u8], out: &mut Output) -> Step {
-        let Some((line, consumed)) = lmtp::line(input) else {
-            if input.len() <= LMTP_LINE_BYTES_MAX && !self.skipping {
-                return Step { consumed: 0, next: Next::Read };
-            }
-            let next = self.on_long_line(out);
-            return Step { consumed: input.len(), next };
-        };
-        if std::mem::take(&mut self.skipping) {
-            return Step { consumed, next: Next::Read };
-        }
-        if line.len() > LMTP_LINE_BYTES_MAX {
-            let next = self.on_long_line(out);
-            self.skipping = false;
+        let mut next = Next::Read;
+        loop {
+            let consumed = match self.lines.next(input, LMTP_LINE_BYTES_MAX) {
+                Line::TooLong => {
+                    // Told once, at its beginning (RFC 5321 §4.5.3.1.9); the rest is skipped.
+                    say(out, "500 5.5.2 Line too long");
+                    next = self.count_bad(out);
+                    continue;
+                }
+                Line::Incomplete => 0,
+                Line::Skip { bytes } => bytes,
+                Line::Complete { bytes } => {
+                    next = match lmtp::command(input.get(..bytes).unwrap_or_default()) {
+                        Ok(command) => self.on_command(command, out),
+                        Err(error) => self.on_bad_command(error, out),
+                    };
+                    bytes
+                }
+            };
             return Step { consumed, next };
         }
-        let next = match lmtp::command(line) {
-            Ok(command) => self.on_command(command, out),
-            Err(error) => self.on_bad_command(error, out),
-        };
-        Step { consumed, next }
-    }
-
-    /// Answers a line that is too long once, at its beginning (RFC 5321 §4.5.3.1.9).
-    fn on_long_line(&mut self, out: &mut Output) -> Next {
-        if std::mem::replace(&mut self.skipping, true) {
-            return Next::Read;
-        }
-        say(out, "500 5.5.2 Line too long");
-        self.count_bad(out)
     }
 
     fn on_bad_command(&mut self, error: CommandError, out: &mut Output) -> Next {
@@ -178,6 +170,10 @@ impl Lmtp {
             }
             CommandError::Parameter => {
                 say(out, "555 5.5.4 A parameter that was not offered");
+            }
+            CommandError::Chunk(expected) => {
+                out.line(format_args!("501 5.5.4 Expected {expected}"));
+                return Next::Close; // nobody knows where the chunk behind it ends
             }
         }
         self.count_bad(out)
@@ -195,7 +191,7 @@ impl Lmtp {
     fn on_command(&mut self, command: Command<'_>, out: &mut Output) -> Next {
         match command {
             Command::Lhlo(name) => self.on_lhlo(name, out),
-            Command::Helo | Command::Ehlo => {
+            Command::Helo(_) | Command::Ehlo(_) => {
                 // RFC 2033 §4.1: HELO and EHLO must not get a positive answer.
                 say(out, "500 5.5.1 This is LMTP: say LHLO");
                 self.count_bad(out)
@@ -208,10 +204,11 @@ impl Lmtp {
                 answered(out, "250 2.0.0 Forgotten")
             }
             Command::Noop => answered(out, "250 2.0.0 Still here"),
-            Command::Help => answered(out, "214 2.0.0 See RFC 2033"),
+            Command::Help(_) => answered(out, "214 2.0.0 See RFC 2033"),
             Command::Vrfy(_) => {
                 answered(out, "252 2.5.0 Not told; send and see") // RFC 5321 §3.5.3
             }
+            Command::Expn(_) => answered(out, "502 5.5.1 Lists are not told"),
             Command::StartTls => self.on_start_tls(out),
             Command::Quit => {
                 say(out, "221 2.0.0 Bye");
@@ -259,8 +256,11 @@ impl Lmtp {
         if self.transaction.is_some() {
             return answered(out, "503 5.5.1 A transaction is open: RSET first");
         }
-        if mail.body == BodyType::BinaryMime {
+        if mail.body == Some(BodyType::BinaryMime) {
             return answered(out, "501 5.5.4 BINARYMIME was not offered");
+        }
+        if mail.by.is_some() {
+            return answered(out, "555 5.5.4 DELIVERBY was not offered");
         }
         if !mail.utf8 && !mail.from.as_str().is_ascii() {
             return answered(out, "553 5.6.7 Needs SMTPUTF8"); // RFC 6531 §3.5

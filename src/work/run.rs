@@ -274,12 +274,21 @@ impl Runner {
 
     fn find_recipient(&self, given: String) -> Answer {
         let Some(address) = Address::new(&given) else {
-            return Err(Refusal::NoSuchRecipient.into());
+            return self.find_quoted(given);
         };
         let Some((found, has_detail)) = find_account(&self.store, &address)? else {
             return Err(Refusal::NoSuchRecipient.into());
         };
         let detail = if has_detail { detail_of(&given).map(str::to_owned) } else { None };
+        Ok(Reply::RecipientFound(Recipient { account: found.account, given, detail }))
+    }
+
+    /// No account has a name that needs quotes, but what stands behind its name may.
+    fn find_quoted(&self, given: String) -> Answer {
+        let refused = Refusal::NoSuchRecipient;
+        let (address, detail) = Address::with_any_detail(&given).ok_or(refused)?;
+        let found = self.store.account_by_address(&address)?.ok_or(refused)?;
+        let detail = Some(detail.to_owned());
         Ok(Reply::RecipientFound(Recipient { account: found.account, given, detail }))
     }
 

@@ -254,7 +254,19 @@ fn recipients() {
     check("bob@example.org", None);
     check("BoB@EXAMPLE.org", None);
     check("bob+Lists+x@example.org", Some("Lists+x"));
-    for unknown in ["eve@example.org", "bob@example.com", "bob", "", "a@b@c", "+bob@example.org"] {
+    check("bob+a b@c@example.org", Some("a b@c")); // RFC 5321 §4.1.2
+    for unknown in [
+        "eve@example.org",
+        "bob@example.com",
+        "bob",
+        "",
+        "a@b@c",
+        "+bob@example.org",
+        "bob b@example.org",
+        "bob+a b",
+        "+a b@example.org",
+        "eve+a b@example.org",
+    ] {
         let reply = room.run(Job::FindRecipient { given: unknown.into() });
         assert!(matches!(reply, Reply::Refused(Refusal::NoSuchRecipient)), "{unknown}: {reply:?}");
     }

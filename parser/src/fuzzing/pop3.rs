@@ -2,8 +2,8 @@
 
 use super::{cuts, linear};
 use crate::lmtp::DotStream;
-use crate::pop3::{self, Command, DotWriter, Line, Lines};
-use crate::steps;
+use crate::pop3::{self, Command, DotWriter};
+use crate::{Line, Lines, steps};
 use alloc::format;
 use alloc::vec::Vec;
 

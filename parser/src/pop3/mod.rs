@@ -8,9 +8,13 @@
 
 mod command;
 mod dots;
-mod lines;
 
 pub use crate::imap::{Hidden, SaslLine, initial_response, sasl_line};
 pub use command::{Command, CommandError, command};
 pub use dots::DotWriter;
-pub use lines::{LINE_BYTES_MAX, Line, Lines};
+
+/// Bytes of a command line, its end included (RFC 2449 §4).
+pub const COMMAND_BYTES_MAX: usize = 255;
+/// Bytes of a line of a SASL exchange, its end included. POP3 does not say how long it may be: this
+/// is what RFC 4954 §4 names.
+pub const SASL_LINE_BYTES_MAX: usize = 12_288;

@@ -175,6 +175,29 @@ fn wrong_commands_are_counted() {
     assert_eq!(said.lines().count(), 51);
 }
 
+#[test] // RFC 3030 §2: the chunk behind it is not read as commands
+fn chunks_are_refused() {
+    for bdat in ["BDAT 6 LAST", "BDAT 99999999999999999999", "BDAT x", "BDAT"] {
+        let said = started(100).say(&format!("{bdat}\r\nNOOP\r\n"));
+        assert!(said.starts_with("50") && said.lines().count() == 1, "{bdat}: {said}");
+    }
+}
+
+#[test] // what was not offered is refused, what is wrong is so in any case
+fn parameters() {
+    let mut peered = open(100);
+    peered.say("LHLO a\r\n");
+    assert!(peered.say("MAIL FROM:<a@b> BY=60;N\r\n").starts_with("555 5.5.4"));
+    assert!(peered.say("MAIL FROM:<a@b> BODY=BINARYMIME\r\n").starts_with("501 5.5.4"));
+    assert!(peered.say("MAIL FROM:<a@b> SIZE=99999999999999999999\r\n").starts_with("552 5.3.4"));
+    assert!(peered.say("MAIL FROM:<a@b> RET=FULL RET=FULL\r\n").starts_with("501 5.5.4"));
+    assert!(peered.say("MAIL FROM:<a@b> RET=FULL ENVID=x AUTH=<>\r\n").starts_with("250 2.1.0"));
+    assert!(peered.say("RCPT TO:<a@x> NOTIFY=NEVER,DELAY\r\n").starts_with("501 5.5.4"));
+    assert!(peered.say("RCPT TO:<a@x> NOTIFY=NEVER\r\n").starts_with("250 2.1.5"));
+    assert!(peered.say("XCLIENT ADDR=nonsense\r\n").starts_with("501 5.5.4")); // pitfall 22
+    assert!(peered.say("EXPN staff\r\n").starts_with("502 5.5.1"));
+}
+
 #[test]
 fn starttls_forgets() {
     let mut peered = open(9);

@@ -267,11 +267,14 @@ impl Model {
     }
 
     fn find_recipient(&self, given: String) -> Result<Reply, Refusal> {
-        let account = self.account_of(&given).ok_or(Refusal::NoSuchRecipient)?;
-        let detail = Address::new(&given).and_then(|address| {
-            let (_, detail) = address.split_detail();
-            detail.map(str::to_owned)
-        });
+        let refused = Refusal::NoSuchRecipient;
+        let (account, detail) = if let Some(address) = Address::new(&given) {
+            let detail = address.split_detail().1.map(str::to_owned);
+            (self.account_of(&given).ok_or(refused)?, detail)
+        } else {
+            let (address, detail) = Address::with_any_detail(&given).ok_or(refused)?;
+            (self.account_of(address.as_str()).ok_or(refused)?, Some(detail.to_owned()))
+        };
         Ok(Reply::RecipientFound(Recipient { account, given, detail }))
     }
 

@@ -1,10 +1,6 @@
-//! Lines, found in a stream.
+//! Lines of POP3 and LMTP, found in a stream and bounded before they are kept.
 
 use crate::steps;
-
-/// Bytes of a line, its end included. RFC 2449 §4 asks for 255; a SASL response may be much longer,
-/// and POP3 does not say how long: this is what RFC 4954 §4 names.
-pub const LINE_BYTES_MAX: usize = 12_288;
 
 /// What stands at the front of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
