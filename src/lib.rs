@@ -7,6 +7,7 @@ pub mod limits;
 pub mod model;
 // 2
 pub mod mail;
+pub mod s3;
 // 3
 pub mod config;
 pub mod job;

@@ -141,3 +141,19 @@ pub const CLEANED_PAGE_MAILBOXES: i64 = 1_000;
 pub const CLEANED_BODIES_MAX: i64 = 200;
 /// Messages that one call lists or restores of those that were deleted.
 pub const RESTORED_MESSAGES_MAX: i64 = 1_000;
+
+/// Times that a request to S3 is sent before its failure is told.
+pub const S3_TRIES_MAX: u32 = 4;
+/// Seconds in which a connection to S3 must be there.
+pub const S3_CONNECT_SECONDS: u64 = 5;
+/// Seconds for which a connection to S3 is kept without use; services close them after 20 or more.
+pub const S3_IDLE_SECONDS: u64 = 15;
+/// Bytes of each buffer of a connection to S3.
+pub const S3_BUFFER_BYTES: usize = 16 * 1024;
+/// Bytes of an answer of S3 that is neither an object nor a listing.
+pub const S3_ANSWER_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of one page of a listing: 1,000 keys of at most 1,024 bytes, and what is said of each.
+pub const S3_LIST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of one part of a large object; S3 takes 10,000 of them, each of 5 MiB or more. An object of
+/// up to two is put whole.
+pub const S3_PART_BYTES: usize = 8 * 1024 * 1024;

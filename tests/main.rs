@@ -14,6 +14,7 @@ mod crash;
 mod daemon;
 mod programs;
 mod roundtrip;
+mod s3;
 mod simulation;
 mod support;
 mod tidy;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(u8, &[&str]); 10] = [
     (0, &["limits", "crash"]), // these use nothing at all
     (1, &["model", "error"]),
-    (2, &["mail"]),
+    (2, &["mail", "s3"]),
     (3, &["config", "job", "sieve"]),
     (4, &["session", "store"]),
     (5, &["work"]),

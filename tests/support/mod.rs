@@ -4,7 +4,9 @@ pub(crate) mod base64;
 pub(crate) mod connection;
 pub(crate) mod daemon;
 pub(crate) mod driver;
+
 pub(crate) mod facts;
+pub(crate) mod fault_proxy;
 pub(crate) mod home;
 pub(crate) mod mail;
 pub(crate) mod messages;
@@ -15,4 +17,5 @@ pub(crate) mod server;
 pub(crate) mod sessions;
 pub(crate) mod sexp;
 pub(crate) mod tls;
+pub(crate) mod weed;
 pub(crate) mod wire;

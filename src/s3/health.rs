@@ -1,0 +1,101 @@
+//! Leaves a service alone that does not answer.
+//!
+//! After some failures in a row nobody is let through for a while, so that no lane fills with waiting
+//! threads; then one request is, and the next while begins with it. It is only a matter of time, not
+//! of who was let through: no lost answer can keep the service out (pitfall 131).
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// Failures in a row after which it is left alone.
+const FAILURES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// How it has been lately.
+#[derive(Debug, Default)]
+pub(super) struct Health(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    failures: u32,
+    /// When it was last tried, and for how long nobody else shall.
+    quiet: Option<(SystemTime, Duration)>,
+}
+
+impl Health {
+    /// How long it is still to be left alone.
+    pub(super) fn left(&self, now: SystemTime) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).left(now)
+    }
+
+    /// Lets a request through, or says how long to wait. Whoever is let through after a pause starts
+    /// the next.
+    pub(super) fn admit(&self, now: SystemTime) -> Result<(), (u32, Duration)> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = state.left(now);
+        if !left.is_zero() {
+            return Err((state.failures, left));
+        }
+        if let Some((since, _)) = &mut state.quiet {
+            *since = now;
+        }
+        Ok(())
+    }
+
+    /// It answered.
+    pub(super) fn answered(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.failures > 0 {
+            *state = State::default();
+        }
+    }
+
+    /// It did not.
+    pub(super) fn failed(&self, now: SystemTime) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.failures = state.failures.saturating_add(1);
+        if state.failures >= FAILURES {
+            let pause = state.quiet.map_or(FIRST_PAUSE, |(_, last)| (last * 2).min(PAUSE_MAX));
+            state.quiet = Some((now, pause));
+        }
+    }
+}
+
+impl State {
+    /// A clock that was set back ends the pause.
+    fn left(&self, now: SystemTime) -> Duration {
+        let Some((since, pause)) = self.quiet else { return Duration::ZERO };
+        let gone = now.duration_since(since).unwrap_or(Duration::MAX);
+        pause.saturating_sub(gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // pitfall 131
+    fn one_at_a_time_is_let_through_until_one_is_answered() {
+        let health = Health::default();
+        let at = |milliseconds| SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);
+        for _ in 0..FAILURES {
+            assert!(health.admit(at(0)).is_ok());
+            health.failed(at(0));
+        }
+        assert_eq!(health.admit(at(100)), Err((FAILURES, Duration::from_millis(400))));
+        assert!(health.admit(at(500)).is_ok()); // and is never heard of again
+        assert!(health.admit(at(501)).is_err());
+        assert!(health.admit(at(1_000)).is_ok());
+        health.failed(at(1_000));
+        assert_eq!(health.left(at(1_000)), Duration::from_secs(1)); // twice as long
+        assert!(health.admit(at(2_000)).is_ok());
+        health.answered();
+        assert!(health.admit(at(2_000)).is_ok() && health.admit(at(2_000)).is_ok());
+        for _ in 0..100 {
+            health.failed(at(9_000));
+        }
+        assert_eq!(health.left(at(9_000)), PAUSE_MAX);
+        assert_eq!(health.left(at(0)), Duration::ZERO); // the clock was set back
+    }
+}
