@@ -118,7 +118,7 @@ fn ours_as_text(command: &Command<'_>) -> String {
         Command::Unsubscribe(mailbox) => format!("UNSUBSCRIBE {}", our_name(mailbox)),
         Command::Rename { from, to } => format!("RENAME {} {}", our_name(from), our_name(to)),
         Command::Status { mailbox, .. } => format!("STATUS {}", our_name(mailbox)),
-        Command::Append { head, .. } => format!("APPEND {}", our_name(&head.mailbox)),
+        Command::Append { mailbox, .. } => format!("APPEND {}", our_name(mailbox)),
         Command::Search { numbers, .. } => format!("{}SEARCH", uid(numbers)),
         Command::Fetch { numbers, set, .. } => format!("{}FETCH {}", uid(numbers), our_set(set)),
         Command::Store { numbers, set, .. } => format!("{}STORE {}", uid(numbers), our_set(set)),

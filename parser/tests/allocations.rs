@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use parser::imap::{self, Command, Frame, Framer, Limits, Notify};
+use parser::imap::{self, AppendPieces, AppendRead, Command, Frame, Framer, Limits, Notify};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -47,6 +47,9 @@ fn allocations(frame: &[u8]) -> usize {
         }
         Command::Search { keys, .. } => assert!(keys.iter().count() > 0),
         Command::Store { flags, .. } => assert!(flags.iter().count() > 0),
+        Command::Append { items, .. } | Command::Replace { items, .. } => {
+            assert!(items.count() > 0);
+        }
         Command::SetMetadata { entries, .. } => assert!(entries.iter().count() > 0),
         Command::Notify(Notify::Set { groups, .. }) => {
             for events in groups.iter().filter_map(|group| group.events) {
@@ -65,7 +68,7 @@ fn allocations(frame: &[u8]) -> usize {
 fn commands_are_read_without_allocating() {
     let set: Vec<String> = (1..4_000).map(|uid| (uid * 3).to_string()).collect();
     let long = format!("a UID FETCH {} (FLAGS)\r\n", set.join(","));
-    let commands: [&[u8]; 17] = [
+    let commands: [&[u8]; 19] = [
         b"a NOOP\r\n",
         b"a LOGIN \"me\" {6+}\r\nsecret\r\n",
         b"a SELECT INBOX (CONDSTORE)\r\n",
@@ -75,6 +78,8 @@ fn commands_are_read_without_allocating() {
         b"a UID SEARCH RETURN (ALL) OR (FROM a SINCE 1-Feb-2020) NOT (SEEN NOT DRAFT) 1:*\r\n",
         b"a UID STORE 1:5 +FLAGS.SILENT (\\Seen $Junk)\r\n",
         b"a APPEND x (\\Seen) \" 1-Feb-2020 00:00:00 +0000\" {5}\r\nhello\r\n",
+        b"a APPEND x {2}\r\nhi () CATENATE (URL /a TEXT {1}\r\na UTF8 (~{1}\r\nb)) UTF8 (~{1}\r\nc)\r\n",
+        b"a UID REPLACE 7 x (\\Seen) {5+}\r\nhello\r\n",
         b"a SETACL INBOX fred +lrs\r\n",
         b"a SETQUOTA \"\" (STORAGE 512 MESSAGE 1000)\r\n",
         b"a GETMETADATA (DEPTH 1) INBOX (/shared/comment \"/private/comment\")\r\n",
@@ -90,4 +95,21 @@ fn commands_are_read_without_allocating() {
     }
     // An escape has to be taken out somewhere: once a string.
     assert_eq!(allocations(b"a LOGIN \"a\\\"b\" \"c\"\r\n"), 1);
+}
+
+#[test]
+fn pieces_of_an_append_are_read_without_allocating() {
+    let before = ALLOCATIONS.get();
+    let mut pieces = AppendPieces::new();
+    let command: [&[u8]; 4] = [
+        b"a APPEND x (\\Seen) {310+}\r\n",
+        b" \" 1-Feb-2020 00:00:00 +0000\" CATENATE (URL {2}\r\n/a TEXT {7}\r\n",
+        b" UTF8 (~{1}\r\n",
+        b"))\r\n",
+    ];
+    for piece in command {
+        let Ok(AppendRead::Piece(piece)) = pieces.read(piece) else { panic!("a piece") };
+        piece.items.for_each(drop);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }

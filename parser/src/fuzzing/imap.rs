@@ -3,9 +3,13 @@
 use super::imap_print::print;
 use super::{cuts, linear};
 use crate::imap::write::{self, Charset};
-use crate::imap::{self, Frame, Framer, Limits, SequenceSet, utf7};
+use crate::imap::{
+    self, AppendItem, AppendOctets, AppendPieces, AppendRead, Command, Frame, Framer, Limits,
+    SequenceSet, utf7,
+};
 use crate::{Cursor, Error, steps};
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// No input panics; errors point into the input; a command that was read can be printed, and what
@@ -19,6 +23,10 @@ pub fn imap_command(input: &[u8]) {
             let again = imap::command(&printed)
                 .unwrap_or_else(|error| panic!("{error}: {}", printed.escape_ascii()));
             assert_eq!(print(&again), printed, "printed as {}", printed.escape_ascii());
+            if let Command::Append { items, .. } | Command::Replace { items, .. } = tagged.command {
+                let want: Vec<_> = items.map(told).collect();
+                assert_eq!(in_pieces(input), want, "whole, and in pieces");
+            }
             assert_eq!(
                 imap::tag_of(input).is_some(),
                 input.contains(&b'\n') || input.contains(&b' ')
@@ -26,16 +34,64 @@ pub fn imap_command(input: &[u8]) {
         }
         Err(error) => check_error(error.error, input),
     }
-    match linear(input.len(), 8, || imap::append_head(input)) {
-        Ok(Some((tag, head))) => {
+    match linear(input.len(), 8, || AppendPieces::new().read(input)) {
+        Ok(AppendRead::Piece(piece)) => {
             assert!(imap::is_append(input));
-            assert_eq!(imap::tag_of(input), Some(tag));
-            assert_eq!(imap::frame::literal_head(last_line(input)), Some(head.literal));
+            assert_eq!(piece.head.map(|head| head.tag), imap::tag_of(input));
+            let mut items = piece.items;
+            let last = linear(input.len(), 8, || items.by_ref().last());
+            assert!(items.is_done(), "stops at {items:?}");
+            if let Some(literal) = piece.literal {
+                assert_eq!(imap::frame::literal_head(last_line(input)), Some(literal));
+                assert!(
+                    matches!(last, Some(AppendItem::Octets(octets)) if octets.literal == literal)
+                );
+            }
         }
-        Ok(None) => assert!(imap::is_append(input)),
+        Ok(AppendRead::Name | AppendRead::Url) => {
+            assert!(imap::is_append(input));
+            assert!(imap::frame::literal_head(last_line(input)).is_some());
+        }
         Err(error) => check_error(error.error, input),
     }
     let _ = imap::idle_done(input);
+}
+
+/// The items of an APPEND that is right, taken as a stream as far as that goes.
+fn in_pieces(mut input: &[u8]) -> Vec<String> {
+    let limits = Limits { line_bytes_max: usize::MAX, frame_bytes_max: usize::MAX };
+    let (mut framer, mut pieces, mut items) = (Framer::new(), AppendPieces::new(), Vec::new());
+    loop {
+        let bytes = match framer.next(input, &limits) {
+            Frame::Literal { head_bytes, .. } => head_bytes,
+            Frame::Complete { bytes } => bytes,
+            // A command may do without the end of its line, a frame may not.
+            _ => input.len(),
+        };
+        match pieces.read(&input[..bytes]).expect("a command that was read") {
+            AppendRead::Piece(piece) => {
+                framer.reset();
+                items.extend(piece.items.map(told));
+                let Some(literal) = piece.literal else { return items };
+                let (octets, rest) = input[bytes..].split_at(literal.size as usize);
+                if let Some(last) = items.last_mut() {
+                    last.push_str(&octets.escape_ascii().to_string());
+                }
+                input = rest;
+            }
+            AppendRead::Name | AppendRead::Url => assert!(framer.accept_literal()),
+        }
+    }
+}
+
+fn told(item: AppendItem<'_>) -> String {
+    match item {
+        AppendItem::Octets(octets) => {
+            let AppendOctets { literal, octets, part, utf8 } = octets;
+            format!("{literal:?} part {part} utf8 {utf8}: {}", octets.escape_ascii())
+        }
+        other => format!("{other:?}"),
+    }
 }
 
 /// The stream cut anywhere gives the same frames as the stream in one piece, by linear work.
@@ -64,6 +120,8 @@ enum Event<'a> {
 fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>> {
     let mut events = Vec::new();
     let (mut framer, mut consumed, mut to_stream) = (Framer::new(), 0usize, 0usize);
+    // The reader of an APPEND, once a message of it was taken as a stream.
+    let mut appending: Option<AppendPieces> = None;
     let (mut calls, mut looked) = (0usize, 0usize);
     for &end in cuts.iter().chain([&stream.len()]) {
         let streamed = to_stream.min(end - consumed);
@@ -86,27 +144,44 @@ fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>
                     let frame = &rest[..bytes];
                     assert!(frame.ends_with(b"\n") && bytes <= limits.frame_bytes_max);
                     assert!(framer.is_fresh());
-                    let _ = imap::command(frame);
+                    match appending.take().map(|mut pieces| pieces.read(frame)) {
+                        None => _ = imap::command(frame),
+                        Some(Ok(AppendRead::Piece(piece))) => assert_eq!(piece.literal, None),
+                        Some(Ok(other)) => panic!("{other:?} at the end of a command"),
+                        Some(Err(error)) => check_error(error.error, frame),
+                    }
                     events.push(Event::Frame(frame));
                     consumed += bytes;
                 }
                 Frame::Literal { head_bytes, literal } => {
                     let head = &rest[..head_bytes];
-                    if matches!(imap::append_head(head), Ok(Some(_))) {
-                        events.push(Event::Streamed(head));
-                        framer.reset();
-                        consumed += head_bytes;
-                        to_stream = usize::try_from(literal.size).unwrap_or(usize::MAX);
-                        let streamed = to_stream.min(end - consumed);
-                        (consumed, to_stream) = (consumed + streamed, to_stream - streamed);
-                    } else if framer.accept_literal() {
-                        events.push(Event::Accepted(head));
-                    } else {
-                        framer.refuse_literal();
-                        events.push(Event::Refused(head));
+                    let mut pieces = appending.unwrap_or_default();
+                    let appends = appending.is_some() || imap::is_append(head);
+                    match appends.then(|| pieces.read(head)) {
+                        Some(Ok(AppendRead::Piece(piece))) => {
+                            assert_eq!(piece.literal, Some(literal));
+                            appending = Some(pieces);
+                            events.push(Event::Streamed(head));
+                            framer.reset();
+                            consumed += head_bytes;
+                            to_stream = usize::try_from(literal.size).unwrap_or(usize::MAX);
+                            let streamed = to_stream.min(end - consumed);
+                            (consumed, to_stream) = (consumed + streamed, to_stream - streamed);
+                        }
+                        None | Some(Ok(_)) if framer.accept_literal() => {
+                            events.push(Event::Accepted(head));
+                        }
+                        _ => {
+                            appending = None;
+                            framer.refuse_literal();
+                            events.push(Event::Refused(head));
+                        }
                     }
                 }
-                Frame::TooLong => events.push(Event::TooLong),
+                Frame::TooLong => {
+                    appending = None;
+                    events.push(Event::TooLong);
+                }
                 Frame::Skip { bytes } => {
                     assert!(bytes > 0 && bytes <= rest.len());
                     consumed += bytes;
@@ -273,6 +348,9 @@ mod tests {
             ("a LOGIN \"", "\\\\", "\" x"),
             ("a ID (", "{0}\r\n NIL ", "a b)"),
             ("a LIST (", "SUBSCRIBED ", "REMOTE) \"\" *"),
+            ("a APPEND x", " {1}\r\na", ""),
+            ("a APPEND x", " (\\Seen) \" 1-Feb-2020 00:00:00 +0000\" UTF8 (~{1+}\r\na)", ""),
+            ("a APPEND x CATENATE (URL /a", " TEXT {1}\r\na URL {2}\r\n/b", ")"),
             ("a NOTIFY SET (personal (X", " X", "))"),
             ("a NOTIFY SET", " (subtree (a \"b\") (MailboxName))", ""),
             (

@@ -1,14 +1,13 @@
 //! Commands written back as a client would write them, in one spelling each.
 
+mod append;
 mod extension;
 mod fetch;
 mod mailbox;
 mod search;
 
 use crate::imap::write::{self, Charset};
-use crate::imap::{
-    Command, DateTime, FetchModifier, Flag, List, Numbers, Set, StoreOperation, Str, Tagged,
-};
+use crate::imap::{Command, FetchModifier, Flag, List, Numbers, Set, StoreOperation, Str, Tagged};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -121,20 +120,9 @@ impl Printer {
                 self.word(" ");
                 self.list(*items, Self::status_item);
             }
-            Command::Append { head, message } => {
-                self.strings("APPEND", &[head.mailbox]);
-                self.word(" ");
-                self.list(head.flags, Self::flag);
-                self.word(" ");
-                if let Some(DateTime { unix_seconds, zone_minutes }) = head.date_time {
-                    // Whole hours of zone could lead out of the four-digit years.
-                    write::date_time(&mut self.out, unix_seconds, zone_minutes);
-                    self.word(" ");
-                }
-                if head.literal.binary {
-                    self.word("~");
-                }
-                write::literal(&mut self.out, message);
+            Command::Append { mailbox, items } => {
+                self.strings("APPEND", &[*mailbox]);
+                self.append_items(items.clone());
             }
             Command::Expunge(None) => self.word("EXPUNGE"),
             Command::Expunge(Some(set)) => {

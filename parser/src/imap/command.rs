@@ -4,6 +4,7 @@
 //! right, and [`List::iter`] walks it again to hand out items. So no command needs an allocation.
 
 mod acl;
+mod append;
 mod fetch;
 mod mailbox;
 mod metadata;
@@ -13,6 +14,7 @@ mod search;
 mod sets;
 
 pub use acl::*;
+pub use append::*;
 pub use fetch::*;
 pub use mailbox::*;
 pub use metadata::*;
@@ -21,6 +23,7 @@ pub use quota::*;
 pub use search::*;
 pub use sets::*;
 
+use super::append::AppendItems;
 use super::lists::List;
 use alloc::borrow::Cow;
 use core::fmt;
@@ -168,12 +171,24 @@ pub enum Command<'a> {
         /// What to tell.
         items: List<'a, StatusItem>,
     },
-    /// RFC 9051 §6.3.12, with its whole literal in the frame. See [`AppendHead`] for the rest.
+    /// RFC 9051 §6.3.12, RFC 3502, with its literals in the frame. See
+    /// [`AppendPieces`](super::AppendPieces) for those that are too large for it.
     Append {
-        /// All before the literal.
-        head: AppendHead<'a>,
-        /// The message.
-        message: &'a [u8],
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// One message at least, and its parts.
+        items: AppendItems<'a>,
+    },
+    /// RFC 8508 §3
+    Replace {
+        /// REPLACE or UID REPLACE.
+        numbers: Numbers,
+        /// Which message goes.
+        message: SeqNumber,
+        /// Mailbox name as sent.
+        mailbox: Str<'a>,
+        /// The one message that comes, and its parts.
+        items: AppendItems<'a>,
     },
     /// RFC 9051 §6.3.13
     Idle,
@@ -313,30 +328,6 @@ pub enum Command<'a> {
         /// Which batches, counted from 1 at the highest UID; `None` for all. In the client's order.
         batches: Option<(u32, u32)>,
     },
-}
-
-/// APPEND up to its literal: all a session needs before it takes the message (RFC 9051 §6.3.12).
-#[derive(Clone, Debug, PartialEq)]
-pub struct AppendHead<'a> {
-    /// Mailbox name as sent.
-    pub mailbox: Str<'a>,
-    /// Flags in parentheses.
-    pub flags: List<'a, Flag<'a>>,
-    /// INTERNALDATE.
-    pub date_time: Option<DateTime>,
-    /// The literal that follows.
-    pub literal: Literal,
-}
-
-/// `{n}`, `{n+}`, `~{n}` or `~{n+}` (RFC 9051 §4.3, RFC 7888 §8, RFC 3516 §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Literal {
-    /// Bytes announced.
-    pub size: u64,
-    /// True if the client waits for `+` before it sends them.
-    pub synchronizing: bool,
-    /// literal8: may hold NUL.
-    pub binary: bool,
 }
 
 /// `date-time` (RFC 9051 §9), as seconds since 1970 in UTC, the zone folded in.

@@ -10,8 +10,9 @@
 //!   [`accept_literal`](Framer::accept_literal) (it becomes part of the frame; answer `+` first if
 //!   it is synchronizing), [`refuse_literal`](Framer::refuse_literal) (answer the tag; what the
 //!   client sends anyway is skipped), or consume `head_bytes`, [`reset`](Framer::reset), and take
-//!   `size` bytes of the stream yourself, after which the rest of the line comes as a frame of its
-//!   own (APPEND).
+//!   `size` bytes of the stream yourself, after which the rest of the command comes as a frame of
+//!   its own. It may end with a literal again, and so on: that is how APPEND takes any number of
+//!   messages and parts ([`AppendPieces`](super::AppendPieces)). The limits then hold for each piece.
 //! - `TooLong`: answer `BAD` with [`tag_of`](super::tag_of) the input, and call `next` again.
 //! - `Skip`: consume these bytes of a refused command and call `next` again. Normal frames follow
 //!   by themselves.

@@ -42,7 +42,7 @@ mod testing;
 pub mod utf7;
 pub mod write;
 
-pub use append::{append_head, is_append};
+pub use append::{AppendItems, AppendPieces, is_append};
 pub use base64::{SaslLine, decode_base64, initial_response, sasl_line};
 pub use command::*;
 pub use frame::{Frame, Framer, Limits};

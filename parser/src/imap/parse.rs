@@ -97,6 +97,7 @@ fn body<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Option<Command<
             let (set, mailbox) = store::set_and_mailbox(cursor)?;
             Command::Move { numbers, set, mailbox }
         }
+        b"REPLACE" => append::replace(cursor, numbers)?,
         _ if numbers == Numbers::Uid => return Err(before.error("command after UID")),
         b"UID" => {
             sp(cursor)?;
@@ -366,18 +367,5 @@ mod tests {
         for not in ["DONE x\r\n", "\r\n", "a NOOP\r\n", "DON\r\n"] {
             assert!(!idle_done(not.as_bytes()), "{not:?}");
         }
-    }
-
-    #[test]
-    fn whole_appends() {
-        check(
-            "a APPEND x (\\Seen) {3}\r\n\0\r\n",
-            "a Append { head: AppendHead { mailbox: \"x\", flags: (\\\\Seen), date_time: None, \
-             literal: Literal { size: 3, synchronizing: true, binary: false } }, \
-             message: [0, 13, 10] }",
-        );
-        check("a APPEND x {3}\r\nabcd", "a expected CRLF at byte 19");
-        check("a APPEND x abc", "a expected literal at byte 11");
-        check("a APPEND x \"abc\"", "a expected date-day at byte 12");
     }
 }

@@ -121,7 +121,7 @@ fn seq_range(cursor: &mut Cursor<'_>) -> Result<SeqRange, Error> {
 }
 
 /// `seq-number = nz-number / "*"` — RFC 9051 §9.
-fn seq_number(cursor: &mut Cursor<'_>) -> Result<SeqNumber, Error> {
+pub(super) fn seq_number(cursor: &mut Cursor<'_>) -> Result<SeqNumber, Error> {
     if cursor.eat(b'*') {
         return Ok(SeqNumber::Largest);
     }

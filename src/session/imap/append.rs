@@ -4,7 +4,9 @@
 //! and of a client that does not wait every byte is passed over, so that the connection stays in
 //! step (pitfall 63).
 
-use parser::imap::{self, AppendHead};
+use parser::imap::{
+    self, AppendHead, AppendItem, AppendOctets, AppendPiece, AppendPieces, AppendRead,
+};
 
 use super::super::{Next, Output, Step};
 use super::codes::{self, Missing};
@@ -17,6 +19,8 @@ use crate::error::Refusal;
 use crate::job::{Body, FlagSet, Job, Reply, Ticket};
 use crate::limits::{MESSAGE_IN_MEMORY_BYTES_MAX, SPOOL_CHUNK_BYTES};
 use crate::model::{AccountId, MailboxName, Timestamp};
+
+const CATENATE: &str = "CATENATE is not offered";
 
 /// A message on its way in.
 #[derive(Debug)]
@@ -49,19 +53,26 @@ enum Spooled {
 impl Imap {
     /// The head of a literal of an APPEND: `None` if the literal is still part of the command.
     pub(super) fn on_append_head(&mut self, head: &[u8], out: &mut Output) -> Option<Step> {
-        let (tag, head_read) = match imap::append_head(head) {
-            Ok(None) => return None,
-            Ok(Some(read)) => read,
+        let piece = match AppendPieces::new().read(head) {
+            Ok(AppendRead::Name) => return None,
+            Ok(AppendRead::Piece(piece)) => piece,
+            Ok(AppendRead::Url) => {
+                self.framer.refuse_literal();
+                let next = self.bad(imap::tag_of(head), format_args!("{CATENATE}"), out);
+                return Some(Step { consumed: 0, next });
+            }
             Err(error) => {
                 self.framer.refuse_literal();
                 let next = self.bad(error.tag, format_args!("{error}"), out);
                 return Some(Step { consumed: 0, next });
             }
         };
-        match self.append(tag, &head_read) {
+        let tag = piece.head.map_or("*", |head| head.tag);
+        let waits = piece.literal.is_some_and(|literal| literal.synchronizing);
+        match self.append(&piece) {
             Ok(append) => {
                 self.framer.reset();
-                let next = self.await_message(append, head_read.literal.synchronizing, out);
+                let next = self.await_message(append, waits, out);
                 Some(Step { consumed: head.len(), next })
             }
             Err(text) => {
@@ -112,21 +123,32 @@ impl Imap {
     }
 
     /// What can be known of an APPEND before its message comes.
-    fn append(
-        &self,
-        tag: &str,
-        head: &AppendHead<'_>,
-    ) -> Result<Append, std::borrow::Cow<'static, str>> {
+    fn append(&self, piece: &AppendPiece<'_>) -> Result<Append, std::borrow::Cow<'static, str>> {
         let account = self.account().ok_or("BAD Log in first")?;
-        let name = self.name_of(head.mailbox)?;
-        let size = head.literal.size;
+        let Some(AppendHead { tag, replaces: None, mailbox }) = piece.head else {
+            return Err("BAD REPLACE is not offered".into());
+        };
+        let mut items = piece.items.clone();
+        let (flags, date_time, size) = match (items.next(), items.next()) {
+            (
+                Some(AppendItem::Message { flags, date_time }),
+                Some(AppendItem::Octets(AppendOctets {
+                    literal, part: false, utf8: false, ..
+                })),
+            ) => (flags, date_time, literal.size),
+            (_, Some(AppendItem::Octets(AppendOctets { utf8: true, part: false, .. }))) => {
+                return Err("BAD UTF8=ACCEPT is not offered".into());
+            }
+            _ => return Err(format!("BAD {CATENATE}").into()),
+        };
+        let name = self.name_of(mailbox)?;
         if size == 0 {
             return Err("NO [CANNOT] An empty message is none".into()); // pitfall 13
         }
         if size > self.settings.append_bytes_max {
             return Err(codes::refusal(Refusal::TooBig, Missing::Target));
         }
-        let flags = flag_set(head.flags).ok_or(BAD_KEYWORD)?;
+        let flags = flag_set(flags).ok_or(BAD_KEYWORD)?;
         let in_memory =
             usize::try_from(size).ok().filter(|size| *size <= MESSAGE_IN_MEMORY_BYTES_MAX);
         let spooled = if in_memory.is_some() { Spooled::No } else { Spooled::Yes(None) };
@@ -135,7 +157,7 @@ impl Imap {
             account,
             name,
             flags,
-            internal_date: head.date_time.map(|at| Timestamp::from_seconds(at.unix_seconds)),
+            internal_date: date_time.map(|at| Timestamp::from_seconds(at.unix_seconds)),
             left: size,
             bytes: Vec::with_capacity(in_memory.unwrap_or_default()),
             spooled,

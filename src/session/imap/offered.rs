@@ -5,7 +5,7 @@
 //! the form comes through; as long as the word is missing, handlers may take it that the form never
 //! reaches them.
 
-use parser::imap::{Command, FetchModifier, List, SelectParam};
+use parser::imap::{AppendItem, AppendOctets, Command, FetchModifier, List, SelectParam};
 
 use super::capability::is_offered;
 
@@ -22,7 +22,17 @@ pub(super) fn missing(command: &Command<'_>) -> Option<&'static str> {
             any(*params, select_param)
         }
         Command::Fetch { modifiers, .. } => any(*modifiers, fetch_modifier),
+        Command::Append { items, .. } => items.clone().find_map(|item| absent(append_item(item))),
         command => absent(whole(command)),
+    }
+}
+
+/// What comes with literals is told apart in `append.rs`, before they do.
+const fn append_item(item: AppendItem<'_>) -> Announced {
+    match item {
+        AppendItem::Octets(AppendOctets { part: true, .. }) | AppendItem::Url(_) => &["CATENATE"],
+        AppendItem::Octets(AppendOctets { utf8: true, .. }) => &["UTF8=ACCEPT"],
+        _ => BASE,
     }
 }
 
@@ -45,6 +55,7 @@ const fn whole(command: &Command<'_>) -> Announced {
         Command::Language(_) => &["LANGUAGE"],
         Command::Comparator(_) => &["I18NLEVEL=2"],
         Command::UidBatches { .. } => &["UIDBATCHES"],
+        Command::Replace { .. } => &["REPLACE"],
         _ => BASE,
     }
 }

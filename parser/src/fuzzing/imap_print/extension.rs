@@ -7,12 +7,19 @@ use crate::imap::{
     Notify, QuotaLimit, QuotaResource, RightsChange,
 };
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 impl Printer {
     /// What the big `match` leaves over.
     pub(super) fn extension(&mut self, command: &Command<'_>) {
         match *command {
+            Command::Replace { numbers, message, mailbox, ref items } => {
+                self.numbered(numbers, "REPLACE ");
+                self.word(&message.to_string());
+                self.strings("", &[mailbox]);
+                self.append_items(items.clone());
+            }
             Command::SetAcl { mailbox, identifier, change, rights } => {
                 self.strings("SETACL", &[mailbox, identifier]);
                 let sign: &[u8] = match change {
