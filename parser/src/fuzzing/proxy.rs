@@ -23,8 +23,13 @@ pub fn proxy_header(input: &[u8]) {
     };
     match whole {
         Ok(Progress::Needs { bytes }) => assert!(bytes > input.len() && told.is_none()),
-        Ok(Progress::Complete { bytes, .. }) => {
+        Ok(Progress::Complete { bytes, tlvs, .. }) => {
             assert_eq!((bytes, told), (read, Some(whole)));
+            assert!(tlvs.iter().count() <= bytes / 3);
+            if let Some(ssl) = tlvs.ssl() {
+                let values = [ssl.version(), ssl.common_name(), ssl.cipher()];
+                assert!(values.iter().flatten().all(|value| value.len() < bytes));
+            }
         }
         // Which rule it breaks may depend on how much is seen; that it breaks one, not.
         Err(_) => assert!(told.is_none_or(|told| told.is_err())),

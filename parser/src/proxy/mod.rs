@@ -5,10 +5,26 @@
 //! socket (pitfall 134); and a length is bounded before it is waited for. Whether the peer may say
 //! such a thing at all is for the caller to know: whoever may can claim any address.
 //!
+//! ```
+//! use parser::proxy::{Peer, Progress, header};
+//!
+//! let stream = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 143\r\na1 NOOP\r\n";
+//! let Progress::Needs { bytes } = header(&stream[..6])? else { panic!() };
+//! assert!(bytes <= 41); // never more than the header has
+//! let Progress::Complete { bytes, peer, .. } = header(stream)? else { panic!() };
+//! let Peer::Tcp { source, .. } = peer else { panic!() };
+//! assert_eq!((bytes, source.to_string().as_str()), (41, "192.0.2.7:4711"));
+//! # Ok::<(), parser::proxy::HeaderError>(())
+//! ```
+//!
 //! Sections are those of HAProxy's `proxy-protocol.txt`.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+mod tlv;
+
+pub use tlv::{Ssl, Tlv, Tlvs, UNIQUE_ID_BYTES_MAX};
 
 use crate::cursor::Cursor;
 use crate::steps;
@@ -47,6 +63,8 @@ pub enum Progress<'a> {
         bytes: usize,
         /// Whom the proxy speaks for.
         peer: Peer<'a>,
+        /// What else it tells of the client; version 1 and LOCAL tell nothing.
+        tlvs: Tlvs<'a>,
     },
 }
 
@@ -81,6 +99,8 @@ pub enum HeaderError {
     Syntax(&'static str),
     /// It is longer than [`V1_BYTES_MAX`] or [`V2_BYTES_MAX`].
     TooLong,
+    /// Its checksum is not that of its bytes (§2.2.3).
+    Checksum,
 }
 
 impl fmt::Display for HeaderError {
@@ -89,6 +109,7 @@ impl fmt::Display for HeaderError {
             Self::NotProxy => f.write_str("not a PROXY header"),
             Self::Syntax(expected) => write!(f, "PROXY header: expected {expected}"),
             Self::TooLong => f.write_str("PROXY header: too long"),
+            Self::Checksum => f.write_str("PROXY header: wrong checksum"),
         }
     }
 }
@@ -134,7 +155,8 @@ fn v1(input: &[u8]) -> Result<Progress<'_>, HeaderError> {
         b"TCP6" => v1_addresses(&mut cursor, v6)?,
         _ => return Err(HeaderError::Syntax("TCP4, TCP6 or UNKNOWN")),
     };
-    Ok(Progress::Complete { bytes: end.saturating_add(1), peer })
+    let bytes = end.saturating_add(1);
+    Ok(Progress::Complete { bytes, peer, tlvs: Tlvs::default() })
 }
 
 /// `SP source SP destination SP source-port SP destination-port` — §2.1.
@@ -201,24 +223,30 @@ fn v2(input: &[u8]) -> Result<Progress<'_>, HeaderError> {
         return Ok(Progress::Needs { bytes });
     };
     // The receiver of LOCAL "must discard the protocol block including the family".
-    let peer = if is_local { Peer::Own } else { v2_addresses(family, block)? };
-    Ok(Progress::Complete { bytes, peer })
+    if is_local {
+        return Ok(Progress::Complete { bytes, peer: Peer::Own, tlvs: Tlvs::default() });
+    }
+    let (peer, rest) = v2_addresses(family, block)?;
+    let tlvs = Tlvs::new(rest, input.get(..bytes).unwrap_or_default())?;
+    Ok(Progress::Complete { bytes, peer, tlvs })
 }
 
-/// `proxy_addr` by the family and the transport — §2.2. Behind it come TLVs, which are not read.
-fn v2_addresses(family: u8, block: &[u8]) -> Result<Peer<'_>, HeaderError> {
+/// `proxy_addr` by the family and the transport — §2.2, and what is behind it.
+fn v2_addresses(family: u8, block: &[u8]) -> Result<(Peer<'_>, &[u8]), HeaderError> {
     let mut cursor = Cursor::new(block);
-    match family {
-        0x00 => Ok(Peer::Own), // UNSPEC
-        0x11 => v2_ip(&mut cursor, |cursor| array(cursor).map(|ip: [u8; 4]| IpAddr::from(ip))),
-        0x21 => v2_ip(&mut cursor, |cursor| array(cursor).map(|ip: [u8; 16]| IpAddr::from(ip))),
+    let peer = match family {
+        // UNSPEC: how long the addresses are, if there are some, nobody can say, so nothing is read.
+        0x00 => return Ok((Peer::Own, &[])),
+        0x11 => v2_ip(&mut cursor, |cursor| array(cursor).map(|ip: [u8; 4]| IpAddr::from(ip)))?,
+        0x21 => v2_ip(&mut cursor, |cursor| array(cursor).map(|ip: [u8; 16]| IpAddr::from(ip)))?,
         0x31 => {
             let (source, destination) = (v2_path(&mut cursor)?, v2_path(&mut cursor)?);
-            Ok(Peer::Unix { source, destination })
+            Peer::Unix { source, destination }
         }
         // Deviation: datagrams are valid there, but nothing here can have come in one.
-        _ => Err(HeaderError::Syntax("TCP over IPv4 or IPv6, or a UNIX stream")),
-    }
+        _ => return Err(HeaderError::Syntax("TCP over IPv4 or IPv6, or a UNIX stream")),
+    };
+    Ok((peer, cursor.rest()))
 }
 
 /// Two addresses, then two ports in network order — §2.2.
@@ -280,7 +308,7 @@ mod tests {
                     assert!(bytes > read && bytes <= input.len(), "{bytes} after {read}");
                     read = bytes;
                 }
-                Ok(Progress::Complete { bytes, peer }) => {
+                Ok(Progress::Complete { bytes, peer, .. }) => {
                     assert_eq!((bytes, read), (input.len(), input.len()));
                     break show(peer);
                 }
@@ -361,9 +389,16 @@ mod tests {
         paths[108..].fill(b'b');
         let b = "b".repeat(108);
         check(&v2(0x21, 0x31, 216, &paths), &format!("</a> to <{b}>"));
-        // TLVs follow the addresses; whatever they hold, they are not the client's.
-        let tlvs = [&four[..], b"\x04\xff\xff\0\n"].concat();
-        check(&v2(0x21, 0x11, 17, &tlvs), "192.0.2.1:12345 to 198.51.100.2:143");
+        // TLVs follow the addresses; they are not the client's.
+        let tlvs = [&four[..], b"\x04\0\x02\0\n\x02\0\x02mx"].concat();
+        let header = v2(0x21, 0x11, 22, &tlvs);
+        check(&header, "192.0.2.1:12345 to 198.51.100.2:143");
+        let Ok(Progress::Complete { tlvs, .. }) = super::header(&header) else { panic!() };
+        assert!(tlvs.iter().eq([Tlv::Authority(b"mx")]));
+        let sums = [&four[..], b"\x03\0\x04\0\0\0\0"].concat();
+        check(&v2(0x21, 0x11, 19, &sums), "PROXY header: wrong checksum");
+        let broken = [&four[..], b"\x04\xff\xff\0\n"].concat();
+        check(&v2(0x21, 0x11, 17, &broken), "PROXY header: expected a TLV within the header");
         check(&v2(0x20, 0x00, 0, b""), "own");
         check(&v2(0x20, 0xff, 3, b"abc"), "own"); // LOCAL: the family is not looked at
         check(&v2(0x21, 0x00, 3, b"abc"), "own");
