@@ -147,7 +147,8 @@ impl Listeners<'_> {
                 let is_private = matches!(socket, Socket::Open(Listen::Unix(_))) && !is_implicit;
                 let tls = (!is_private).then(|| Arc::clone(&tls));
                 let settings = Arc::clone(&settings);
-                listeners.push(ListenPlan { service, settings, socket, tls, is_implicit });
+                let proxies = listener.proxy_protocol_from.clone();
+                listeners.push(ListenPlan { service, settings, socket, tls, is_implicit, proxies });
             }
         }
         if listeners.is_empty() { Err(StartError::NothingToServe) } else { Ok(listeners) }

@@ -71,6 +71,11 @@ const CERT: &str =
     "PEM files; SIGHUP reads them again. Without them Sora makes itself a certificate
 in data_dir, which clients will ask about.";
 
+const PROXY: &str =
+    "Balancers that say for whom they connect, by the PROXY protocol (v1 or v2), and are believed:
+addresses, networks, or unix for Unix sockets. From them nothing else is taken; from others, no
+such header.";
+
 /// In the order of config.toml.example. Sections are together.
 pub(super) const KEYS: &[Key] = &[
     key(
@@ -184,6 +189,7 @@ files is raised to fit, or said in the log.",
     key("servers.imap", "tls", "imaptls", TLS, |c| &mut imap(c).tls),
     key("servers.imap", "tls_cert_file", "imaptlscert", CERT, |c| &mut imap(c).tls_cert_file),
     key("servers.imap", "tls_key_file", "imaptlskey", "", |c| &mut imap(c).tls_key_file),
+    key("servers.imap", "proxy_protocol_from", "", PROXY, |c| &mut imap(c).proxy_protocol_from),
     key(
         "servers.imap",
         "append_limit",
@@ -232,6 +238,7 @@ loopback and Unix sockets they are taken in any case.",
     ),
     key("servers.lmtp", "tls_cert_file", "lmtptlscert", CERT, |c| &mut lmtp(c).tls_cert_file),
     key("servers.lmtp", "tls_key_file", "lmtptlskey", "", |c| &mut lmtp(c).tls_key_file),
+    key("servers.lmtp", "proxy_protocol_from", "", PROXY, |c| &mut lmtp(c).proxy_protocol_from),
     key(
         "servers.lmtp",
         "max_message_size",
@@ -451,7 +458,7 @@ mod tests {
             let mut config = Config::default();
             let before: Vec<String> = KEYS.iter().map(|key| key.show(&config)).collect();
             let value = (key.at)(&mut config);
-            let taken = [":9", "9mb", "9s", "9", "true", "/x"].iter().find(|text| {
+            let taken = [":9", "9mb", "9s", "9", "true", "/x", "10.0.0.0/8"].iter().find(|text| {
                 value.set(super::super::values::Given::Flag(text)).is_some()
                     && value.show() != before[index]
             });

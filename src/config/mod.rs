@@ -14,6 +14,8 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::Networks;
+
 pub use error::ConfigError;
 pub use flags::Start;
 pub use values::{Engine, Home, Listen, LogOutput, Size, duration, shown_duration};
@@ -132,6 +134,8 @@ pub struct Listener {
     pub tls_cert_file: Option<PathBuf>,
     /// PEM key.
     pub tls_key_file: Option<PathBuf>,
+    /// Balancers that say by the PROXY protocol for whom they connect, and must.
+    pub proxy_protocol_from: Networks,
 }
 
 impl Listener {
@@ -152,6 +156,7 @@ impl Listener {
             tls_use_starttls: false,
             tls_cert_file: None,
             tls_key_file: None,
+            proxy_protocol_from: Networks::default(),
         }
     }
 }

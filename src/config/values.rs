@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::Networks;
+
 /// A value as it was found: in a file with its type, on the command line as text.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Given<'a> {
@@ -324,6 +326,21 @@ impl Value for Option<Duration> {
 
     fn show(&self) -> String {
         self.map_or_else(|| quoted(""), |length| length.show())
+    }
+}
+
+impl Value for Networks {
+    fn expected(&self) -> &'static str {
+        "addresses and networks such as \"10.0.0.0/8, 2001:db8::1, unix\", or \"\" for none"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = given.text()?.parse().ok()?;
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
     }
 }
 

@@ -3,11 +3,13 @@
 mod flags;
 mod ids;
 mod name;
+mod networks;
 mod secret;
 mod time;
 
 pub use flags::{Flags, Keyword, KeywordMask, Keywords};
 pub use ids::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
 pub use name::{Address, MailboxName, NameError, SpecialUse};
+pub use networks::Networks;
 pub use secret::Secret;
 pub use time::Timestamp;

@@ -86,6 +86,13 @@ impl Admission {
 }
 
 impl Place {
+    /// The same for whom a balancer speaks for, who is bounded like any other.
+    pub(super) fn readmit(self, peer: Option<IpAddr>) -> Option<Self> {
+        let admission = Arc::clone(&self.admission);
+        drop(self);
+        admission.admit(peer)
+    }
+
     /// There was no room: the peer is to be told so.
     pub(super) fn is_refused(&self) -> bool {
         matches!(self.kind, Kind::Refused)
@@ -136,5 +143,9 @@ mod tests {
         let refused: Vec<_> = (0..REFUSALS_MAX).map(|_| admission.admit(None).unwrap()).collect();
         assert!(refused.iter().all(Place::is_refused));
         assert!(admission.admit(None).is_none(), "no room even to refuse");
+        drop((here, refused));
+        let through = || admission.admit(None).unwrap().readmit(far).unwrap();
+        let places = [through(), through(), through()];
+        assert_eq!(places.each_ref().map(Place::is_refused), [false, false, true]);
     }
 }

@@ -3,6 +3,7 @@
 //! [`Connection::drive`] does what can be done now and returns; nothing here waits. What a peer does
 //! not read stops its own session and costs its own buffer, nothing more (invariant 4).
 
+mod introduction;
 mod wire;
 
 use std::io;
@@ -23,6 +24,7 @@ use crate::limits::{
 use crate::model::ModSeq;
 use crate::session::{Event, Next, Output, Session, Standing};
 use crate::work::{Mailbag, Work};
+use introduction::Introduction;
 
 /// What a connection is lent while it is driven.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub(super) struct Turn<'a> {
 /// What a connection does at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// A balancer is about to say for whom it connects.
+    Introducing,
     /// Plain, and the session has not heard of it yet.
     Fresh,
     /// TLS comes up, from the first byte or after STARTTLS.
@@ -93,8 +97,10 @@ pub(super) struct Connection {
     stream: Stream,
     session: Session,
     door: Arc<Door>,
-    place: Place,
+    /// Always there, but while it is exchanged for another.
+    place: Option<Place>,
     tls: Option<Box<Tls>>,
+    introduction: Option<Box<Introduction>>,
     input: Input,
     output: Vec<u8>,
     /// Bytes of `output` that are gone.
@@ -149,8 +155,9 @@ impl Connection {
             stream,
             session,
             door,
-            place,
+            place: Some(place),
             tls,
+            introduction: None,
             input: Input::default(),
             output: Vec::new(),
             sent: 0,
@@ -269,6 +276,7 @@ impl Connection {
 
     fn advance(&mut self, turn: &mut Turn<'_>) -> io::Result<Progress> {
         match self.state {
+            State::Introducing => self.read_introduction(turn),
             State::Fresh => {
                 self.open(turn);
                 Ok(Progress::Made)
@@ -328,7 +336,7 @@ impl Connection {
     fn open(&mut self, turn: &mut Turn<'_>) {
         self.is_opened = true;
         self.active_at = turn.now;
-        let refused = self.place.is_refused();
+        let refused = self.place.as_ref().is_some_and(Place::is_refused);
         self.step(if refused { Event::Refused } else { Event::Opened }, turn);
     }
 
@@ -450,7 +458,9 @@ impl Connection {
     fn next_deadline(&self) -> Option<(Tick, Deadline)> {
         let abandon = |at: Tick, seconds| Some((at.saturating_add(seconds), Deadline::Abandon));
         match self.state {
-            State::Fresh | State::Handshaking => abandon(self.active_at, TLS_HANDSHAKE_SECONDS_MAX),
+            State::Introducing | State::Fresh | State::Handshaking => {
+                abandon(self.active_at, TLS_HANDSHAKE_SECONDS_MAX)
+            }
             State::Lingering => abandon(self.active_at, LINGER_SECONDS_MAX),
             _ if self.is_blocked && self.unsent() > 0 => {
                 abandon(self.taken_at, WRITE_STALL_SECONDS_MAX)

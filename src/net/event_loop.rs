@@ -373,7 +373,9 @@ impl EventLoop {
                 }
             };
             self.accept_fails = false;
-            let Some(place) = self.shared.admission.admit(peer) else { continue };
+            // A balancer is not bounded like a client: whom it speaks for will be.
+            let bounded = peer.filter(|_| !listener.door.proxies.contains(peer));
+            let Some(place) = self.shared.admission.admit(bounded) else { continue };
             let door = Arc::clone(&listener.door);
             let target = if listener.goes_round { self.next_loop } else { self.index };
             if listener.goes_round {

@@ -24,6 +24,7 @@ use super::stream::Stream;
 use super::timers::Tick;
 use super::tls::Tls;
 use crate::config::Listen;
+use crate::model::Networks;
 use crate::session::{Peer, Service, Session, SharedSettings};
 
 /// Connections that wait to be accepted.
@@ -40,6 +41,8 @@ pub(super) struct Door {
     pub(super) tls: Option<Arc<ServerConfig>>,
     /// TLS from the first byte.
     pub(super) is_implicit: bool,
+    /// Peers that say by the PROXY protocol for whom they connect.
+    pub(super) proxies: Networks,
 }
 
 impl Door {
@@ -59,10 +62,19 @@ impl Door {
             }
             None => None,
         };
+        let session = self.session(address);
+        let mut connection = Connection::new(stream, session, Arc::clone(self), place, tls, now);
+        if self.proxies.contains(address) {
+            connection.await_introduction(address);
+        }
+        Some(connection)
+    }
+
+    /// A session for a peer at `address`.
+    pub(super) fn session(&self, address: Option<IpAddr>) -> Session {
         let can_start_tls = self.tls.is_some() && !self.is_implicit;
-        let peer = Peer { address, tls: tls.is_some(), can_start_tls };
-        let session = Session::new(self.service, peer, &self.settings);
-        Some(Connection::new(stream, session, Arc::clone(self), place, tls, now))
+        let peer = Peer { address, tls: self.tls.is_some() && self.is_implicit, can_start_tls };
+        Session::new(self.service, peer, &self.settings)
     }
 }
 

@@ -28,6 +28,7 @@ use mio::Poll;
 use rustls::ServerConfig;
 
 use crate::config::Listen;
+use crate::model::Networks;
 use crate::session::{Service, SharedSettings};
 use crate::work::Work;
 use admission::Admission;
@@ -64,6 +65,8 @@ pub struct ListenPlan {
     pub tls: Option<Arc<ServerConfig>>,
     /// TLS from the first byte, rather than by STARTTLS.
     pub is_implicit: bool,
+    /// Peers that say by the PROXY protocol for whom they connect.
+    pub proxies: Networks,
 }
 
 /// A socket to listen on.
@@ -161,8 +164,8 @@ pub fn start(plan: Plan, work: Arc<Work>) -> Result<Loops, NetError> {
 
 impl Loops {
     fn open(&mut self, plan: ListenPlan, listeners: &mut [Vec<Listener>]) -> Result<(), NetError> {
-        let ListenPlan { service, settings, socket, tls, is_implicit } = plan;
-        let door = Arc::new(Door { service, settings, tls, is_implicit });
+        let ListenPlan { service, settings, socket, tls, is_implicit, proxies } = plan;
+        let door = Arc::new(Door { service, settings, tls, is_implicit, proxies });
         let opened = match socket {
             Socket::Open(listen) => listener::open(&listen, listeners.len())
                 .map_err(|source| NetError::Listen { listen: listen.to_string(), source })?,

@@ -1,6 +1,7 @@
 //! The loops over real sockets, driving the echo session.
 
 mod clock;
+mod proxy;
 mod tls;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -66,6 +67,7 @@ fn echo_at(listen: Listen) -> ListenPlan {
         socket: Socket::Open(listen),
         tls: None,
         is_implicit: false,
+        proxies: Networks::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The PROXY protocol, version 1 and 2: who a load balancer speaks for.
 //!
-//! No listener speaks it yet. The rule: [`header`] names how many bytes to read next, and never
+//! The rule: [`header`] names how many bytes to read next, and never
 //! more than the header has, so that what follows it (a TLS handshake, as a rule) stays in the
 //! socket (pitfall 134); and a length is bounded before it is waited for. Whether the peer may say
 //! such a thing at all is for the caller to know: whoever may can claim any address.

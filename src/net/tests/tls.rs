@@ -14,7 +14,9 @@ use super::*;
 type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 /// A certificate of ours and a client's configuration that trusts it, of one version only.
-fn tls(version: &'static SupportedProtocolVersion) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+pub(super) fn tls(
+    version: &'static SupportedProtocolVersion,
+) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     static FOLDERS: AtomicUsize = AtomicUsize::new(0);
     let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
     let folder = format!("sora-net-tls-{}-{number}", std::process::id());
@@ -38,7 +40,7 @@ fn echo_with_tls(tls: Arc<ServerConfig>, is_implicit: bool) -> Server {
 }
 
 impl Client {
-    fn start_tls(self, config: &Arc<ClientConfig>) -> Client<TlsStream> {
+    pub(super) fn start_tls(self, config: &Arc<ClientConfig>) -> Client<TlsStream> {
         assert!(self.socket.buffer().is_empty(), "the server spoke out of turn");
         let name = ServerName::try_from("localhost").unwrap();
         let tls = ClientConnection::new(Arc::clone(config), name).unwrap();
