@@ -15,6 +15,7 @@
 
 mod imap;
 mod imap_print;
+mod imap_url;
 mod lmtp;
 mod managesieve;
 mod message;
@@ -25,6 +26,7 @@ mod sieve;
 use crate::steps;
 
 pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
+pub use imap_url::imap_url;
 pub use lmtp::{lmtp_command, lmtp_dots};
 pub use managesieve::{managesieve_command, managesieve_stream, managesieve_write};
 pub use message::{
@@ -86,6 +88,7 @@ mod tests {
         replay("imap_command", super::imap_command);
         replay("imap_stream", super::imap_stream);
         replay("imap_sequence", super::imap_sequence);
+        replay("imap_url", super::imap_url);
         replay("imap_utf7", super::imap_utf7);
         replay("imap_write", super::imap_write);
         replay("imap_base64", super::imap_base64);

@@ -124,13 +124,32 @@ fn section_binary<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<'a>, Error>
     Ok(part)
 }
 
-/// `section = "[" [section-spec] "]"`,
-/// `section-spec = section-msgtext / (section-part ["." section-text])` — RFC 9051 §9.
+/// `section = "[" [section-spec] "]"` — RFC 9051 §9.
 fn section<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Section<'a>, Error> {
     cursor.expect(b'[', "\"[\"")?;
+    let section = match cursor.peek() {
+        Some(b']') => Section { part: PartNumbers { raw: b"" }, text: SectionText::Whole },
+        _ => inside(cursor, header_list)?,
+    };
+    cursor.expect(b']', "\"]\"")?;
+    Ok(section)
+}
+
+/// `section-spec` on its own, as the decoded `;SECTION=` of a URL has it (RFC 5092 §11): all of
+/// `input`.
+///
+/// # Errors
+/// It is not that.
+pub fn section_spec(input: &[u8]) -> Result<Section<'_>, Error> {
+    let mut cursor = Cursor::new(input);
+    let section = inside(&mut cursor, |cursor| parenthesized(cursor, Least::One, astring))?;
+    if cursor.is_empty() { Ok(section) } else { Err(cursor.error("end of the section")) }
+}
+
+/// `section-spec = section-msgtext / (section-part ["." section-text])` — RFC 9051 §9.
+fn inside<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Section<'a>, Error> {
     let mut part = PartNumbers { raw: b"" };
     let text = match cursor.peek() {
-        Some(b']') => SectionText::Whole,
         Some(b'0'..=b'9') => {
             part = section_part(cursor)?;
             if cursor.eat(b'.') {
@@ -141,7 +160,6 @@ fn section<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Secti
         }
         _ => section_text(cursor, false, header_list)?,
     };
-    cursor.expect(b']', "\"]\"")?;
     Ok(Section { part, text })
 }
 
@@ -342,6 +360,23 @@ mod tests {
         check("HEADER.FIELDS", "!expected SP at byte 28");
         check("HEADER.FIELDS ()", "!expected astring at byte 30");
         check(" HEADER", "!expected section-text at byte 15");
+    }
+
+    #[test]
+    fn sections_alone() {
+        #[track_caller]
+        fn check(section: &str, want: &str) {
+            let told = match section_spec(section.as_bytes()) {
+                Ok(Section { part, text }) => format!("{part:?} {text:?}"),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(told, want, "from {section:?}");
+        }
+        check("1.2.MIME", "[1.2] Mime");
+        check("header.fields (a \"b\")", "[] HeaderFields((a \\\"b\\\"))");
+        check("", "expected section-text at byte 0");
+        check("1]", "expected end of the section at byte 1");
+        check("TEXT ", "expected end of the section at byte 4");
     }
 
     #[test]

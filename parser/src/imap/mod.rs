@@ -39,12 +39,14 @@ mod store;
 pub(crate) mod strings;
 #[cfg(test)]
 mod testing;
+pub mod url;
 pub mod utf7;
 pub mod write;
 
 pub use append::{AppendItems, AppendPieces, is_append};
 pub use base64::{SaslLine, decode_base64, initial_response, sasl_line};
 pub use command::*;
+pub use fetch::section_spec;
 pub use frame::{Frame, Framer, Limits};
 pub use lists::{Item, Items, List, Sub};
 pub use parse::{CommandError, Fault, command, idle_done};

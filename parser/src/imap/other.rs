@@ -1,4 +1,4 @@
-//! Commands of small extensions: COMPRESS, LANGUAGE, COMPARATOR, CANCELUPDATE, UIDBATCHES.
+//! Commands of small extensions: COMPRESS, LANGUAGE, COMPARATOR, UIDBATCHES.
 
 use super::command::{Command, Str};
 use super::lists::{Item, List, spaced};
