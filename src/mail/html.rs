@@ -4,7 +4,10 @@
 //! crates that render HTML build a tree first, at many times the cost and memory. One walk, linear,
 //! nothing nests.
 
+use encoding_rs::WINDOWS_1252;
 use memchr::{memchr, memchr2, memmem};
+
+use super::entities;
 
 /// What a tag does to the text around it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,53 +131,44 @@ fn behind_element<'a>(text: &'a str, name: &str) -> &'a str {
 
 /// A character reference; a lone `&` stands for itself.
 fn entity<'a>(text: &'a str, out: &mut String) -> &'a str {
-    const NAMED: [(&str, &str); 22] = [
-        ("amp", "&"),
-        ("lt", "<"),
-        ("gt", ">"),
-        ("quot", "\""),
-        ("apos", "'"),
-        ("nbsp", " "),
-        ("shy", ""),
-        ("zwnj", ""),
-        ("auml", "ä"),
-        ("ouml", "ö"),
-        ("uuml", "ü"),
-        ("Auml", "Ä"),
-        ("Ouml", "Ö"),
-        ("Uuml", "Ü"),
-        ("szlig", "ß"),
-        ("eacute", "é"),
-        ("egrave", "è"),
-        ("agrave", "à"),
-        ("ccedil", "ç"),
-        ("euro", "€"),
-        ("copy", "©"),
-        ("ndash", "–"),
-    ];
     let near = text.as_bytes().iter().take(12).position(|byte| *byte == b';');
     let found = near.and_then(|end| Some((text.get(1..end)?, text.get(end + 1..)?)));
-    if let Some((name, rest)) = found {
-        if let Some((_, stands_for)) = NAMED.iter().find(|(is, _)| *is == name) {
-            if *stands_for == " " {
-                gap(out);
-            } else {
-                out.push_str(stands_for);
-            }
-            return rest;
-        }
-        let code =
-            name.strip_prefix('#').and_then(|number| match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16).ok(),
-                None => number.parse().ok(),
-            });
-        if let Some(c) = code.and_then(char::from_u32) {
-            out.push(c);
-            return rest;
+    let Some((name, rest)) = found else {
+        out.push('&');
+        return text.get(1..).unwrap_or("");
+    };
+    let stands_for = match name.strip_prefix('#') {
+        Some(number) => numbered(number),
+        None => entities::named(name),
+    };
+    match stands_for {
+        Some('\u{a0}') => gap(out),
+        Some(c) if INVISIBLE.contains(&c) => {}
+        Some(c) => out.push(c),
+        None => {
+            out.push('&');
+            return text.get(1..).unwrap_or("");
         }
     }
-    out.push('&');
-    text.get(1..).unwrap_or("")
+    rest
+}
+
+/// Soft hyphen, zero-width space and joiners, byte order mark: they are in words that are searched
+/// for without them.
+const INVISIBLE: [char; 5] = ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}'];
+
+/// Decimal, or hexadecimal behind an `x`. Numbers 128 to 159 mean windows-1252 to every browser.
+fn numbered(number: &str) -> Option<char> {
+    let code = match number.strip_prefix(['x', 'X']) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+        None => number.parse().ok()?,
+    };
+    match u8::try_from(code) {
+        Ok(byte @ 0x80..=0x9f) => {
+            WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next()
+        }
+        _ => char::from_u32(code),
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +191,7 @@ mod tests {
         check("<!-- <b> -->x<!-- open", "x");
         check("<a title=\"1 > 2\" href='x'>link</a>", "link");
         check("a &lt; b &amp;&amp; c&nbsp;d &#228;&#xE4; &auml;", "a < b && c d ää ä");
+        check("&#150; &#x93;&hellip;&Auml;&#0173;&shy;&zwnj;b", "– “…Äb");
         check("R&D; & &#xFFFFFFFF; 1 < 2", "R&D; & &#xFFFFFFFF; 1 < 2");
         check("<div", "");
         check("<a title=\"open>x", "x");

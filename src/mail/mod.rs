@@ -1,10 +1,13 @@
 //! What is known about mail without a store, a socket or a clock: views, sets of UIDs, search.
 
+pub mod charset;
 pub mod digest;
+mod entities;
 pub mod envelope;
 pub mod fold;
 pub mod html;
 pub mod matcher;
+pub mod preview;
 pub mod runs;
 pub mod search;
 pub mod section;

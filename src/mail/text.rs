@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, WINDOWS_1252};
 use memchr::{memchr, memchr2};
 use parser::message::content;
 use parser::message::encoded_word::{Piece, pieces};
@@ -11,6 +10,7 @@ use parser::message::header::{Fields, unfold};
 use parser::message::transfer::{Base64, QuotedPrintable};
 use parser::message::{Kind, MessageMap, PartRef};
 
+use super::charset;
 use super::html;
 
 /// `bytes` with a Content-Transfer-Encoding undone (RFC 2045 §6); `None` if it is none we know.
@@ -54,18 +54,6 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// `bytes` in a charset as text. Where none is named, or us-ascii, or one we do not know: UTF-8 if
-/// it is that, else windows-1252.
-pub fn decode_charset<'a>(charset: &[u8], bytes: &'a [u8]) -> Cow<'a, str> {
-    let named = !charset.is_empty() && !charset.eq_ignore_ascii_case(b"us-ascii");
-    let known = if named { Encoding::for_label(charset) } else { None };
-    match (known, std::str::from_utf8(bytes)) {
-        (Some(encoding), _) => encoding.decode_without_bom_handling(bytes).0,
-        (None, Ok(text)) => Cow::Borrowed(text),
-        (None, Err(_)) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
-    }
-}
-
 /// A header value, still folded, as its reader sees it: encoded words decoded (RFC 2047).
 pub fn decode_header(value: &[u8]) -> String {
     let mut text = String::with_capacity(value.len());
@@ -76,7 +64,7 @@ pub fn decode_header(value: &[u8]) -> String {
 fn decode_header_into(value: &[u8], text: &mut String) {
     let value = unfold(value);
     if memchr2(b'=', b'?', &value).is_none() {
-        text.push_str(&decode_charset(b"", &value));
+        text.push_str(&charset::decode(b"", &value));
         return;
     }
     // Words of one charset that follow each other are one: some mailers cut characters in two.
@@ -86,18 +74,18 @@ fn decode_header_into(value: &[u8], text: &mut String) {
         let same =
             matches!(&piece, Piece::Word(word) if word.charset.eq_ignore_ascii_case(charset));
         if !same && !bytes.is_empty() {
-            text.push_str(&decode_charset(charset, &bytes));
+            text.push_str(&charset::decode(charset, &bytes));
             bytes.clear();
         }
         match piece {
-            Piece::Text(plain) => text.push_str(&decode_charset(b"", plain)),
+            Piece::Text(plain) => text.push_str(&charset::decode(b"", plain)),
             Piece::Word(word) => {
                 charset = word.charset;
                 word.decode(&mut bytes);
             }
         }
     }
-    text.push_str(&decode_charset(charset, &bytes));
+    text.push_str(&charset::decode(charset, &bytes));
 }
 
 /// A parameter's value by its plain name, in whichever form of RFC 2231 it was sent.
@@ -109,23 +97,36 @@ pub fn decode_param<'a>(
     // RFC 2047 §5 forbids encoded words here, and mailers write them.
     Some(match joined.charset.as_slice() {
         b"" => decode_header(&joined.value),
-        charset => decode_charset(charset, &joined.value).into_owned(),
+        charset => charset::decode(charset, &joined.value).into_owned(),
     })
 }
 
 /// A part's own text, for search; `None` for what is no text. HTML gives the words it shows.
 pub fn part_text<'m>(part: PartRef<'_>, message: &'m [u8]) -> Option<Cow<'m, str>> {
+    part_text_near(part, message, u32::MAX)
+}
+
+/// As [`part_text`], of no more than the first `bytes_max` bytes of the part.
+pub fn part_text_near<'m>(
+    part: PartRef<'_>,
+    message: &'m [u8],
+    bytes_max: u32,
+) -> Option<Cow<'m, str>> {
     let (media, subtype) = part.media_type();
     if part.kind() != Kind::Leaf || media != b"text" {
         return None;
     }
-    let encoded = slice(message, part.body());
+    let (at, len) = part.body();
+    let encoded = slice(message, (at, len.min(bytes_max)));
     let encoding = String::from_utf8_lossy(part.encoding());
     let plain = undo_encoding(&encoding, encoded).unwrap_or(Cow::Borrowed(encoded));
-    let charset = part.param("charset").unwrap_or_default();
+    let named = match part.param("charset") {
+        Some(charset) => Cow::Borrowed(charset),
+        None => Cow::Owned(part.param_joined("charset").map_or(Vec::new(), |named| named.value)),
+    };
     let text = match plain {
-        Cow::Borrowed(plain) => decode_charset(charset, plain),
-        Cow::Owned(plain) => Cow::Owned(decode_charset(charset, &plain).into_owned()),
+        Cow::Borrowed(plain) => charset::decode(&named, plain),
+        Cow::Owned(plain) => Cow::Owned(charset::decode(&named, &plain).into_owned()),
     };
     if subtype != b"html" {
         return Some(text);
@@ -135,12 +136,39 @@ pub fn part_text<'m>(part: PartRef<'_>, message: &'m [u8]) -> Option<Cow<'m, str
     Some(Cow::Owned(words))
 }
 
+/// Messages in base64 within each other that are opened (RFC 2045 §6.4 forbids the first).
+const ENCODED_DEPTH_MAX: u32 = 3;
+
+/// What a leaf has to say: its text, or all texts of the encoded message that it stands for.
+fn leaf_texts<'m>(part: PartRef<'_>, message: &'m [u8], depth: u32) -> Vec<Cow<'m, str>> {
+    let encoded = depth > 0
+        && part.encoding() == b"base64"
+        && part.header().1 == 0
+        && part.parent().is_some_and(|parent| parent.kind() == Kind::Message);
+    if !encoded {
+        return part_text(part, message).into_iter().collect();
+    }
+    let inner = base64(slice(message, part.body()));
+    let map = MessageMap::parse(&inner);
+    let header = header_text(slice(&inner, map.root().header()));
+    let texts = texts_below(&map, &inner, depth - 1).map(|text| Cow::Owned(text.into_owned()));
+    texts.chain([Cow::Owned(header)]).collect()
+}
+
 /// What a search in BODY looks at: every text part, and the headers of messages in the message.
 pub fn body_texts<'a>(
     map: &'a MessageMap,
     message: &'a [u8],
 ) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
-    map.parts().filter_map(move |part| part_text(part, message)).chain(
+    texts_below(map, message, ENCODED_DEPTH_MAX)
+}
+
+fn texts_below<'a>(
+    map: &'a MessageMap,
+    message: &'a [u8],
+    depth: u32,
+) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+    map.parts().flat_map(move |part| leaf_texts(part, message, depth)).chain(
         map.parts()
             .filter(|part| part.parent().is_some_and(|parent| parent.kind() == Kind::Message))
             .map(move |part| Cow::Owned(header_text(slice(message, part.header())))),
@@ -164,7 +192,7 @@ const HEADER_BYTES: usize = 4 * 1024;
 pub fn header_text(header: &[u8]) -> String {
     let mut text = String::with_capacity(header.len().min(HEADER_BYTES));
     for field in Fields::new(header) {
-        text.push_str(&decode_charset(b"", field.name));
+        text.push_str(&charset::decode(b"", field.name));
         text.push_str(": ");
         decode_header_into(field.value, &mut text);
         text.push('\n');
@@ -199,14 +227,6 @@ mod tests {
         header("roh: ö", "roh: ö");
         header("a=b?c", "a=b?c");
         assert_eq!(decode_header(b"J\xf6rg"), "Jörg");
-    }
-
-    #[test]
-    fn charsets() {
-        assert_eq!(decode_charset(b"ISO-8859-15", b"\xa4"), "€");
-        assert_eq!(decode_charset(b"us-ascii", "ö".as_bytes()), "ö");
-        assert_eq!(decode_charset(b"utf-8", b"\xff"), "\u{fffd}");
-        assert_eq!(decode_charset(b"", b"\xe4"), "ä");
     }
 
     #[test] // pitfall 102
@@ -249,5 +269,23 @@ mod tests {
         let texts: Vec<_> = body_texts(&map, message).collect();
         assert_eq!(texts, ["plain", "grün", "deep", "Subject: innér\n"]);
         assert_eq!(mime_texts(&map, message).count(), 4);
+    }
+
+    #[test] // RFC 2045 §6.4 forbids it
+    fn texts_of_an_encoded_message() {
+        let inner =
+            b"Subject: =?utf-8?q?inn=C3=A9r?=\r\nContent-Type: text/plain; charset=koi8-r\r\n\
+            Content-Transfer-Encoding: quoted-printable\r\n\r\n=F0=D2=C9=D7=C5=D4";
+        let mut wrapped = base64_simd::STANDARD.encode_to_string(inner);
+        for depth in 1..5 {
+            let message = format!(
+                "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{wrapped}"
+            );
+            let map = MessageMap::parse(message.as_bytes());
+            let texts: Vec<_> = body_texts(&map, message.as_bytes()).collect();
+            let found = texts.iter().any(|text| text == "Привет");
+            assert_eq!(found, depth <= ENCODED_DEPTH_MAX, "{texts:?}");
+            wrapped = base64_simd::STANDARD.encode_to_string(&message);
+        }
     }
 }
