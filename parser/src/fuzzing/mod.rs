@@ -30,7 +30,8 @@ pub use imap_url::imap_url;
 pub use lmtp::{lmtp_command, lmtp_dots};
 pub use managesieve::{managesieve_command, managesieve_stream, managesieve_write};
 pub use message::{
-    message_address, message_date, message_header, message_map, message_transfer, message_words,
+    message_address, message_date, message_header, message_map, message_params, message_transfer,
+    message_words,
 };
 pub use pop3::{pop3_command, pop3_dots, pop3_stream};
 pub use proxy::proxy_header;
@@ -96,6 +97,7 @@ mod tests {
         replay("message_header", super::message_header);
         replay("message_address", super::message_address);
         replay("message_date", super::message_date);
+        replay("message_params", super::message_params);
         replay("message_words", super::message_words);
         replay("message_transfer", super::message_transfer);
         replay("lmtp_command", super::lmtp_command);

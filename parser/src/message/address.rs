@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use memchr::{memchr, memchr2, memchr3};
 
 use super::encoded_word::word_len;
+use crate::steps::took;
 
 /// One item of an address list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,6 +195,7 @@ impl<'a> Piece<'a> {
     /// The inside of the first comment, for `joe@example.org (Joe)`; `None` if it has no text.
     fn comment(&self) -> Option<Cow<'a, [u8]>> {
         let inside = self.raw.get(self.scan.comment?.saturating_add(1)..)?;
+        took(inside.len());
         let end = memchr3(b'(', b')', b'\\', inside);
         if let Some(end) = end.filter(|end| inside.get(*end) == Some(&b')')) {
             let text = inside.get(..end)?.trim_ascii();
@@ -224,13 +226,11 @@ impl<'a> Piece<'a> {
 /// beside a comment belong to it (RFC 5322 §4.4 obs-domain).
 fn first_word(domain: &[u8]) -> &[u8] {
     let domain = domain.trim_ascii();
-    let Some(end) = domain.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'(' | b'['))
-    else {
-        return domain;
-    };
+    let stops = |byte: &u8| matches!(byte, b' ' | b'\t' | b'(' | b'[' | b'"' | b'\\');
+    let Some(end) = domain.iter().position(stops) else { return domain };
     let (word, behind) = domain.split_at_checked(end).unwrap_or_default();
     let behind = behind.trim_ascii_start();
-    let apart = behind.first().is_some_and(|byte| !matches!(byte, b'.' | b'(' | b'['));
+    let apart = behind.first().is_some_and(|byte| !stops(byte) && *byte != b'.');
     if apart && !word.is_empty() && !word.ends_with(b".") { word } else { domain }
 }
 
@@ -332,6 +332,7 @@ impl Scan {
             at = next;
         }
         scan.len = at.min(input.len());
+        took(scan.len.saturating_add(1));
         scan
     }
 }
@@ -377,6 +378,7 @@ enum Spaces {
 
 /// `raw` where there are no quotes, comments or backslashes; spaces are all that may be to undo.
 fn clean(raw: &[u8], spaces: Spaces) -> Cow<'_, [u8]> {
+    took(raw.len());
     let raw = raw.trim_ascii();
     let mut last = 0;
     let odd = raw.iter().any(|&byte| {
@@ -390,6 +392,7 @@ fn clean(raw: &[u8], spaces: Spaces) -> Cow<'_, [u8]> {
 
 /// `raw` with quotes and backslashes undone and comments dropped; borrowed if nothing was to do.
 fn unquoted(raw: &[u8], spaces: Spaces) -> Cow<'_, [u8]> {
+    took(raw.len());
     let raw = raw.trim_ascii();
     if let Some(inside) = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""))
         && memchr2(b'"', b'\\', inside).is_none()
@@ -399,14 +402,20 @@ fn unquoted(raw: &[u8], spaces: Spaces) -> Cow<'_, [u8]> {
     let mut text: Vec<u8> = Vec::with_capacity(raw.len());
     let mut quoted = false;
     let mut at = 0;
+    // What was quoted keeps its spaces at the end too.
+    let mut kept = 0;
     while let Some(&byte) = raw.get(at) {
         at = at.saturating_add(1);
         match byte {
             b'\\' => {
                 text.extend(raw.get(at));
                 at = at.saturating_add(1);
+                kept = text.len();
             }
-            b'"' => quoted = !quoted,
+            b'"' => {
+                quoted = !quoted;
+                kept = text.len();
+            }
             _ if quoted => text.push(byte),
             b'(' => at = behind_comment(raw, at),
             _ if !byte.is_ascii_whitespace() => text.push(byte),
@@ -417,7 +426,7 @@ fn unquoted(raw: &[u8], spaces: Spaces) -> Cow<'_, [u8]> {
         }
     }
     if !quoted {
-        text.truncate(text.trim_ascii_end().len());
+        text.truncate(text.trim_ascii_end().len().max(kept));
     }
     Cow::Owned(text)
 }

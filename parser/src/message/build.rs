@@ -14,6 +14,7 @@ use super::map::{
     TEXT_BYTES_MAX, VALUE_BYTES_MAX,
 };
 use super::{envelope, transfer};
+use crate::steps::{self, took};
 
 /// Bytes of a boundary. RFC 2046 §5.1.1 allows 70.
 const BOUNDARY_BYTES_MAX: usize = 250;
@@ -194,8 +195,12 @@ impl<'a> Builder<'a> {
         {
             return Some(found);
         }
-        memmem::find_iter(rest, b"\n--")
-            .find_map(|found| self.delimiter(at.saturating_add(found).saturating_add(1)))
+        let mut looked = 0;
+        memmem::find_iter(rest, b"\n--").find_map(|found| {
+            took(found.saturating_sub(looked));
+            looked = found;
+            self.delimiter(at.saturating_add(found).saturating_add(1))
+        })
     }
 
     /// The line at `line_at`, if it begins with `"--" boundary` of an open part; with `--` behind
@@ -206,6 +211,7 @@ impl<'a> Builder<'a> {
     fn delimiter(&self, line_at: usize) -> Option<Delimiter> {
         let name = self.message.get(line_at..)?.strip_prefix(b"--")?;
         let mut found: Option<(usize, usize)> = None;
+        took(self.open.len());
         for (of, part) in self.open.iter().enumerate().rev() {
             let Some(boundary) = part.boundary.as_deref() else { continue };
             if found.is_none_or(|(_, len)| len < boundary.len()) && name.starts_with(boundary) {
@@ -214,7 +220,7 @@ impl<'a> Builder<'a> {
         }
         let (of, len) = found?;
         let behind = name.get(len..).unwrap_or_default();
-        let line_end = memchr(b'\n', behind).map_or(self.message.len(), |end| {
+        let line_end = steps::find(b'\n', behind).map_or(self.message.len(), |end| {
             let skipped = len.saturating_add(end).saturating_add(3);
             line_at.saturating_add(skipped)
         });
@@ -259,7 +265,10 @@ impl<'a> Builder<'a> {
     /// Counts forward from where it last stood, or back over the few bytes of a line ending.
     fn lines_before(&mut self, offset: usize) -> u32 {
         let (counted, lines) = self.counted;
-        let count = |bytes: &[u8]| narrow(memchr_iter(b'\n', bytes).count());
+        let count = |bytes: &[u8]| {
+            took(bytes.len());
+            narrow(memchr_iter(b'\n', bytes).count())
+        };
         let lines = match self.message.get(counted..offset) {
             Some(ahead) => lines.saturating_add(count(ahead)),
             None => {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use memchr::memchr;
 
 use super::transfer::hex;
+use crate::steps::took;
 
 /// `type "/" subtype`, then the parameters. `None` if that is not what `value` begins with: then
 /// it is text/plain (RFC 2045 §5.2).
@@ -43,6 +44,7 @@ impl<'a> Iterator for Params<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let rest = skip(self.rest);
+            took(1);
             let Some((&first, tail)) = rest.split_first() else {
                 self.rest = &[];
                 return None;
@@ -53,9 +55,11 @@ impl<'a> Iterator for Params<'a> {
             }
             let end = rest.iter().position(|byte| matches!(byte, b'=' | b';'));
             let Some(end) = end else {
+                took(rest.len());
                 self.rest = &[];
                 return None;
             };
+            took(end);
             let (name, rest) = rest.split_at_checked(end)?;
             let Some(rest) = rest.strip_prefix(b"=") else {
                 self.rest = rest; // a word without a value
@@ -63,7 +67,9 @@ impl<'a> Iterator for Params<'a> {
             };
             // `; junk name=value`: the word that touches the `=` is the name.
             let name = name.trim_ascii().rsplit(u8::is_ascii_whitespace).next().unwrap_or(name);
+            let before = rest.len();
             let (value, rest) = value(rest.trim_ascii_start());
+            took(before.saturating_sub(rest.len()));
             self.rest = rest;
             return Some((name, value));
         }
@@ -77,6 +83,7 @@ pub fn tags(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         loop {
             rest = skip(rest);
             let end = rest.iter().position(|byte| matches!(byte, b',' | b'(' | b' ' | b'\t'));
+            took(end.unwrap_or(rest.len()));
             let (tag, behind) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
             rest = behind.strip_prefix(b",").unwrap_or(behind);
             if !tag.is_empty() {
@@ -241,6 +248,7 @@ fn value(input: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
 fn token(input: &[u8]) -> (&[u8], &[u8]) {
     let special = |byte: &u8| byte.is_ascii_control() || b" ()<>@,;:\\\"/[]?=".contains(byte);
     let end = input.iter().position(special).unwrap_or(input.len());
+    took(end);
     input.split_at_checked(end).unwrap_or_default()
 }
 
@@ -261,6 +269,7 @@ fn skip(input: &[u8]) -> &[u8] {
         }
         rest = tail;
     }
+    took(input.len().saturating_sub(rest.len()));
     rest
 }
 

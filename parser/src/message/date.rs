@@ -2,6 +2,8 @@
 //!
 //! An absurd date is no date (pitfall 140): every [`DateTime`] is in range and nothing overflows.
 
+use crate::steps::took;
+
 /// The Date field, in its own zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime {
@@ -28,6 +30,7 @@ impl DateTime {
     /// §2.2).
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = text.get(..TEXT_BYTES_MAX).unwrap_or(text);
+        took(text.len());
         let mut words = Words { rest: text };
         let mut word = words.next()?;
         if word.first().is_some_and(u8::is_ascii_alphabetic) && month(word).is_none() {

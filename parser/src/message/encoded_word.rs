@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use memchr::{memchr, memchr3, memmem};
 
 use super::transfer;
+use crate::steps::took;
 
 /// A piece of an unfolded value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +75,10 @@ impl<'a> Iterator for Pieces<'a> {
             return Some(Piece::Word(word));
         }
         let rest = self.value.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let mut looked = 0;
         for start in memmem::find_iter(rest, b"=?") {
+            took(start.saturating_sub(looked).saturating_add(1));
+            looked = start;
             let at = self.at.saturating_add(start);
             let Some((word, end)) = self.word(at) else { continue };
             self.at = end;
@@ -88,6 +92,7 @@ impl<'a> Iterator for Pieces<'a> {
             self.behind_word = false;
             return Some(Piece::Text(text));
         }
+        took(rest.len().saturating_sub(looked));
         self.at = self.value.len();
         Some(Piece::Text(rest))
     }
@@ -120,7 +125,9 @@ struct Closing {
 impl Closing {
     fn behind(&mut self, from: usize, value: &[u8]) -> Option<usize> {
         if !(self.from..=self.at).contains(&from) {
-            let found = memmem::find(value.get(from..)?, b"?=");
+            let rest = value.get(from..)?;
+            let found = memmem::find(rest, b"?=");
+            took(found.unwrap_or(rest.len()));
             let at = found.map_or(usize::MAX, |found| from.saturating_add(found));
             *self = Self { from, at };
         }
@@ -137,6 +144,7 @@ fn begin(input: &[u8]) -> Option<(&[u8], Encoding, usize)> {
     let inside = input.strip_prefix(b"=?")?;
     let near = inside.get(..CHARSET_BYTES_MAX).unwrap_or(inside);
     let len = memchr(b'?', near)?;
+    took(len);
     let (charset, rest) = inside.split_at_checked(len)?;
     let charset = charset.split(|byte| *byte == b'*').next().unwrap_or_default();
     if charset.is_empty() || !charset.iter().all(u8::is_ascii_graphic) {
@@ -155,7 +163,9 @@ pub(super) fn word_len(input: &[u8]) -> usize {
     let Some((_, _, skipped)) = begin(input) else { return 0 };
     let text = input.get(skipped..).unwrap_or_default();
     let text = text.get(..WORD_BYTES_MAX).unwrap_or(text);
-    match memchr3(b'?', b' ', b'\t', text) {
+    let end = memchr3(b'?', b' ', b'\t', text);
+    took(end.unwrap_or(text.len()));
+    match end {
         Some(end) if text.get(end..).is_some_and(|rest| rest.starts_with(b"?=")) => {
             skipped.saturating_add(end).saturating_add(2)
         }

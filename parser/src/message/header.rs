@@ -3,7 +3,9 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
+
+use crate::steps::{find as find_byte, took};
 
 /// Delivered-To and repeated address fields that are kept of one header.
 const REPEATED_FIELDS_MAX: usize = 1_000;
@@ -48,7 +50,8 @@ impl<'a> Fields<'a> {
     /// The end of the line that begins at `from`, its LF included.
     fn line_end(&self, from: usize) -> usize {
         let rest = self.whole.get(from..).unwrap_or_default();
-        memchr(b'\n', rest).map_or(self.whole.len(), |at| from.saturating_add(at).saturating_add(1))
+        find_byte(b'\n', rest)
+            .map_or(self.whole.len(), |at| from.saturating_add(at).saturating_add(1))
     }
 }
 
@@ -72,7 +75,7 @@ impl<'a> Iterator for Fields<'a> {
         }
         let raw = self.whole.get(self.at..end)?;
         self.at = end;
-        let Some(colon) = memchr(b':', first) else {
+        let Some(colon) = find_byte(b':', first) else {
             return Some(Field { name: b"", value: b"", raw });
         };
         let (name, rest) = raw.split_at_checked(colon)?;
@@ -94,6 +97,9 @@ pub fn header_len(message: &[u8]) -> usize {
 ///
 /// Of other fields only the start of each line is looked at.
 pub fn find<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    if !name.first().is_some_and(u8::is_ascii_graphic) {
+        return None; // a line that begins with a space belongs to the one before
+    }
     let mut rest = message;
     loop {
         if matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]) {
@@ -106,7 +112,7 @@ pub fn find<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         if begins && let Some(field) = Fields::new(rest).next().filter(|field| field.is(name)) {
             return Some(field.value);
         }
-        let end = memchr(b'\n', rest)?;
+        let end = find_byte(b'\n', rest)?;
         rest = rest.get(end..)?.get(1..)?;
     }
 }
@@ -114,6 +120,7 @@ pub fn find<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 /// A value on one line (RFC 5322 §2.2.3): line endings go, what they folded stays; spaces around
 /// it go too. A CR that ends no line becomes a space, for it may not stand in a quoted string.
 pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
+    took(value.len());
     let value = value.trim_ascii();
     if memchr2(b'\n', b'\r', value).is_none() {
         return Cow::Borrowed(value);
@@ -142,9 +149,9 @@ pub fn message_ids(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = value;
     core::iter::from_fn(move || {
         loop {
-            let start = memchr(b'<', rest)?;
+            let start = find_byte(b'<', rest)?;
             let from = rest.get(start..)?;
-            let end = memchr(b'>', from)?.saturating_add(1);
+            let end = find_byte(b'>', from)?.saturating_add(1);
             let (id, after) = from.split_at_checked(end)?;
             rest = after;
             if id.len() > 2 {

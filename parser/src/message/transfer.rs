@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 
 use memchr::memchr2;
 
+use crate::steps::took;
+
 /// Values of base64 characters; 64 for padding, 255 for what is skipped.
 const VALUES: [u8; 256] = values();
 
@@ -49,6 +51,7 @@ impl Base64 {
 
     /// Appends what `input` stands for.
     pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        took(input.len());
         out.reserve(input.len().div_euclid(4).saturating_mul(3).saturating_add(3));
         let mut rest = input;
         while !rest.is_empty() {
@@ -127,6 +130,7 @@ impl QuotedPrintable {
 
     /// Appends what `input` stands for.
     pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        took(input.len());
         // Behind `floor` all is written as it came: spaces there go if their line ends.
         let mut floor = out.len();
         out.append(&mut self.spaces);
@@ -227,6 +231,7 @@ fn ending(out: &[u8], floor: usize) -> (usize, bool) {
 
 /// The Q encoding of RFC 2047 §4.2: `_` is a space.
 pub fn decode_q(input: &[u8], out: &mut Vec<u8>) {
+    took(input.len());
     let mut rest = input;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
