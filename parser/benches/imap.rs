@@ -96,16 +96,21 @@ fn commands(asked: &Asked) {
 /// Frames, reads and walks.
 fn ours(line: &[u8]) -> bool {
     let framed = Framer::new().next(line, &LIMITS);
-    framed == Frame::Complete { bytes: line.len() }
-        && imap::command(line).is_ok_and(|tagged| black_box(walked(&tagged.command)) < usize::MAX)
+    matches!(framed, Frame::Complete { bytes } if bytes == line.len())
+        && match &imap::command(line) {
+            Ok(tagged) => black_box(walked(&tagged.command)) < usize::MAX,
+            Err(_) => false,
+        }
 }
 
 fn codec(line: &[u8]) -> bool {
-    let decoded = CommandCodec::default().decode(line);
-    decoded.is_ok_and(|(rest, command)| {
-        black_box(&command);
-        rest.is_empty()
-    })
+    match &CommandCodec::default().decode(line) {
+        Ok((rest, command)) => {
+            black_box(command);
+            rest.is_empty()
+        }
+        Err(_) => false,
+    }
 }
 
 fn append_head(line: &[u8]) -> bool {

@@ -23,90 +23,115 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 /// A position in borrowed bytes. Copying it is how a parser looks ahead.
+///
+/// It holds what is left, not a place in the whole: so a look at the next byte needs no other check
+/// than whether there is one.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
-    whole: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
+    /// Bytes of the whole input.
+    whole: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the first byte.
+    #[inline]
     pub const fn new(whole: &'a [u8]) -> Self {
-        Self { whole, at: 0 }
+        Self { rest: whole, whole: whole.len() }
     }
 
     /// Bytes consumed so far.
+    #[inline]
     pub const fn offset(&self) -> usize {
-        self.at
+        self.whole.saturating_sub(self.rest.len())
     }
 
     /// What is left.
-    pub fn rest(&self) -> &'a [u8] {
-        self.whole.get(self.at..).unwrap_or_default()
+    #[inline]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// True at the end of input.
-    pub fn is_empty(&self) -> bool {
-        self.at >= self.whole.len()
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 
     /// The next byte, without consuming it.
+    #[inline]
     pub fn peek(&self) -> Option<u8> {
         steps::took(1);
-        self.whole.get(self.at).copied()
+        self.rest.first().copied()
     }
 
     /// Consumes `byte` if it is next.
+    #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        if found {
-            self.at = self.at.saturating_add(1);
+        steps::took(1);
+        match self.rest {
+            [first, rest @ ..] if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        found
     }
 
     /// Consumes `word` if it is next, in any ASCII case (RFC 5234 §2.3).
+    #[inline]
     pub fn eat_word(&mut self, word: &str) -> bool {
         steps::took(word.len());
-        let found = self
-            .rest()
-            .get(..word.len())
-            .is_some_and(|next| next.eq_ignore_ascii_case(word.as_bytes()));
-        if found {
-            self.at = self.at.saturating_add(word.len());
+        match self.rest.split_at_checked(word.len()) {
+            Some((next, rest)) if next.eq_ignore_ascii_case(word.as_bytes()) => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        found
     }
 
     /// Consumes `byte`, or says that `expected` was not there.
+    #[inline]
     pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Error> {
         if self.eat(byte) { Ok(()) } else { Err(self.error(expected)) }
     }
 
     /// Takes exactly `count` bytes, or says that `expected` was cut short.
+    #[inline]
     pub fn take(&mut self, count: usize, expected: &'static str) -> Result<&'a [u8], Error> {
         steps::took(1);
-        let taken = self.rest().get(..count).ok_or_else(|| self.error(expected))?;
-        self.at = self.at.saturating_add(count);
+        let (taken, rest) =
+            self.rest.split_at_checked(count).ok_or_else(|| self.error(expected))?;
+        self.rest = rest;
         Ok(taken)
     }
 
+    /// Takes `count` bytes, or all that is left if it is less.
+    #[inline]
+    pub fn take_at_most(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.rest.split_at_checked(count).unwrap_or((self.rest, &[]));
+        steps::took(taken.len().saturating_add(1));
+        self.rest = rest;
+        taken
+    }
+
     /// Takes bytes for as long as `wanted` holds; may take none.
+    #[inline]
     pub fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
-        let rest = self.rest();
-        let count = rest.iter().position(|&byte| !wanted(byte)).unwrap_or(rest.len());
-        steps::took(count.saturating_add(1));
-        self.at = self.at.saturating_add(count);
-        rest.get(..count).unwrap_or_default()
+        let count = self.rest.iter().position(|&byte| !wanted(byte)).unwrap_or(self.rest.len());
+        self.take_at_most(count)
     }
 
     /// The bytes between an earlier position of this cursor and now.
+    #[inline]
     pub fn since(&self, earlier: Cursor<'a>) -> &'a [u8] {
-        self.whole.get(earlier.at..self.at).unwrap_or_default()
+        let count = earlier.rest.len().saturating_sub(self.rest.len());
+        earlier.rest.get(..count).unwrap_or_default()
     }
 
     /// An error at this position.
     pub const fn error(&self, expected: &'static str) -> Error {
-        Error { expected, offset: self.at }
+        Error { expected, offset: self.offset() }
     }
 }

@@ -166,20 +166,20 @@ impl Framer {
             self.state = State::SkipLine;
             return Frame::TooLong;
         };
-        let end = self.scanned.saturating_add(found).saturating_add(1);
-        match literal_head(input.get(self.line_start..end).unwrap_or_default()) {
-            Some(literal) => {
-                // After the literal at least the end of the line must come.
-                let fits =
-                    matches!(literal_end(end, literal), Some(end) if end < limits.frame_bytes_max);
-                self.state = State::Announced { head_bytes: end, literal, fits };
-                Frame::Literal { head_bytes: end, literal }
-            }
-            None => {
-                self.reset();
-                Frame::Complete { bytes: end }
-            }
+        // A place in the input: it cannot wrap.
+        let end = self.scanned.wrapping_add(found).wrapping_add(1);
+        // Most lines are ruled out by one byte, for a third of what looking closer costs.
+        if may_end_in_literal_head(input.get(..end).unwrap_or_default())
+            && let Some(literal) = literal_head(input.get(self.line_start..end).unwrap_or_default())
+        {
+            // After the literal at least the end of the line must come.
+            let fits =
+                matches!(literal_end(end, literal), Some(end) if end < limits.frame_bytes_max);
+            self.state = State::Announced { head_bytes: end, literal, fits };
+            return Frame::Literal { head_bytes: end, literal };
         }
+        (self.line_start, self.scanned) = (0, 0);
+        Frame::Complete { bytes: end }
     }
 
     /// Skips to the end of the line, keeping back what may turn out to be a literal head: a client
@@ -232,6 +232,12 @@ const fn literal_end(head_bytes: usize, literal: Literal) -> Option<usize> {
     )]
     let size = if literal.size <= usize::MAX as u64 { literal.size as usize } else { return None };
     head_bytes.checked_add(size)
+}
+
+/// Never so if the last line does not end in `}`.
+#[inline]
+const fn may_end_in_literal_head(line: &[u8]) -> bool {
+    matches!(line, [.., b'}', b'\n'] | [.., b'}', b'\r', b'\n'])
 }
 
 /// The literal head at the very end of a line: `"{" number64 ["+"] "}"` (RFC 9051 §9, RFC 7888 §8)

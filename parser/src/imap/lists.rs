@@ -1,5 +1,6 @@
 //! Lists: walked once to prove every item right, kept as bytes to be walked again.
 
+use super::classes::{FLAT, take};
 use super::strings::{literal_octets, quoted, sp};
 use crate::cursor::{Cursor, Error};
 use core::fmt;
@@ -197,7 +198,7 @@ pub(super) fn step_over<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Error> 
     let inside = *cursor;
     let mut open = 1usize;
     loop {
-        cursor.take_while(|byte| !matches!(byte, b'(' | b')' | b'"' | b'{'));
+        take::<FLAT>(cursor);
         let raw = cursor.since(inside);
         match cursor.peek() {
             Some(b'(') => open = open.saturating_add(1),

@@ -20,6 +20,7 @@
 mod acl;
 mod append;
 mod base64;
+mod classes;
 pub mod command;
 mod date;
 mod fetch;

@@ -66,12 +66,14 @@ pub fn command(frame: &[u8]) -> Result<Tagged<'_>, CommandError<'_>> {
     let syntax = |error| CommandError::new(tag_ended.then_some(tag), Fault::Syntax, error);
     sp(&mut cursor).map_err(syntax)?;
     let before = cursor;
-    let command = match body(&mut cursor, Numbers::Seq).map_err(syntax)? {
-        Some(command) => command,
-        None => return Err(CommandError::new(Some(tag), Fault::Unknown, before.error("command"))),
-    };
-    end(&mut cursor).map_err(syntax)?;
-    Ok(Tagged { tag, command })
+    let read = body(&mut cursor, Numbers::Seq);
+    // Asked before `read` is opened, so that a command is moved once: they are large.
+    let ended = end(&mut cursor);
+    match (read, ended) {
+        (Ok(Some(command)), Ok(())) => Ok(Tagged { tag, command }),
+        (Ok(None), _) => Err(CommandError::new(Some(tag), Fault::Unknown, before.error("command"))),
+        (Err(error), _) | (Ok(Some(_)), Err(error)) => Err(syntax(error)),
+    }
 }
 
 /// True if `line`, its end included, is the `DONE` that ends IDLE (RFC 9051 §6.3.13).

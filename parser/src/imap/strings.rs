@@ -2,78 +2,33 @@
 //!
 //! Every function takes what it names and stops behind it; whoever called says what may follow.
 
+use super::classes::{ASTRING, ATOM, LIST, QUOTED, WORD, is, keyword_char, take};
 use super::command::Str;
 use super::number::number64;
 use crate::cursor::{Cursor, Error};
 use crate::steps;
 
-/// Byte classes, one bit each: a lookup costs less than a row of comparisons, and names are long.
-const ATOM: u8 = 1;
-const ASTRING: u8 = 2;
-const LIST: u8 = 4;
-const WORD: u8 = 8;
-const QUOTED: u8 = 16;
-
-static CLASSES: [u8; 256] = classes();
-
-#[expect(
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    reason = "run by the compiler"
-)]
-const fn classes() -> [u8; 256] {
-    let mut classes = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        let byte = at as u8;
-        classes[at] = match byte {
-            b'(' | b')' | b'{' | b'"' | b'\\' => 0,
-            b'%' | b'*' => LIST,
-            b']' => LIST | ASTRING,
-            b'!'..=b'~' => LIST | ASTRING | ATOM,
-            _ => 0,
-        };
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') {
-            classes[at] |= WORD;
-        }
-        if !matches!(byte, b'"' | b'\\' | b'\r' | b'\n' | 0) {
-            classes[at] |= QUOTED;
-        }
-        at += 1;
-    }
-    classes
-}
-
-#[inline]
-fn is(byte: u8, class: u8) -> bool {
-    CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & class != 0)
-}
-
 /// `ATOM-CHAR = <any CHAR except atom-specials>` — RFC 9051 §9.
 pub(super) fn is_atom_char(byte: u8) -> bool {
-    is(byte, ATOM)
+    is::<ATOM>(byte)
 }
 
 /// `ASTRING-CHAR = ATOM-CHAR / resp-specials` — RFC 9051 §9.
 pub(super) fn is_astring_char(byte: u8) -> bool {
-    is(byte, ASTRING)
-}
-
-/// `list-char = ATOM-CHAR / list-wildcards / resp-specials` — RFC 9051 §9.
-pub(super) fn is_list_char(byte: u8) -> bool {
-    is(byte, LIST)
+    is::<ASTRING>(byte)
 }
 
 /// `tag = 1*<any ASTRING-CHAR except "+">` — RFC 9051 §9.
 pub(super) fn tag<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
-    some_text(cursor, |byte| is_astring_char(byte) && byte != b'+', "tag")
+    let before = *cursor;
+    let bytes = some(cursor, |byte| is_astring_char(byte) && byte != b'+', "tag")?;
+    text(bytes).ok_or_else(|| before.error("tag"))
 }
 
 /// `atom = 1*ATOM-CHAR` — RFC 9051 §9.
 pub(super) fn atom<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
-    some_text(cursor, is_atom_char, "atom")
+    let before = *cursor;
+    text(some_of::<ATOM>(cursor, "atom")?).ok_or_else(|| before.error("atom"))
 }
 
 /// One or more bytes of a class.
@@ -86,14 +41,24 @@ pub(super) fn some<'a>(
     if bytes.is_empty() { Err(cursor.error(expected)) } else { Ok(bytes) }
 }
 
-/// One or more bytes of an ASCII class, as text.
-fn some_text<'a>(
+/// One or more bytes of a class.
+#[inline]
+fn some_of<'a, const CLASS: u8>(
     cursor: &mut Cursor<'a>,
-    wanted: impl Fn(u8) -> bool,
     expected: &'static str,
-) -> Result<&'a str, Error> {
-    let before = *cursor;
-    core::str::from_utf8(some(cursor, wanted, expected)?).map_err(|_| before.error(expected))
+) -> Result<&'a [u8], Error> {
+    let bytes = take::<CLASS>(cursor);
+    if bytes.is_empty() { Err(cursor.error(expected)) } else { Ok(bytes) }
+}
+
+/// Bytes of an ASCII class as text, which they always are.
+///
+/// For the few bytes of a tag or a flag this is half the instructions of `from_utf8`, which gets
+/// ready for many.
+#[inline]
+fn text(bytes: &[u8]) -> Option<&str> {
+    let chunk = bytes.utf8_chunks().next()?;
+    chunk.invalid().is_empty().then_some(chunk.valid())
 }
 
 /// `SP` — RFC 9051 §9 note 2: exactly one.
@@ -129,11 +94,16 @@ impl Word {
 
 /// Letters, digits, dots and hyphens: what the keywords of all IMAP grammars are made of.
 pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
-    let bytes = cursor.take_while(|byte| is(byte, WORD));
     let mut upper = [0; WORD_BYTES_MAX];
-    let len = if bytes.len() <= WORD_BYTES_MAX { bytes.len() } else { 0 };
-    for (to, from) in upper.iter_mut().zip(bytes) {
-        *to = from.to_ascii_uppercase();
+    let mut len = 0usize;
+    for (to, from) in upper.iter_mut().zip(cursor.rest()) {
+        let Some(byte) = keyword_char(*from) else { break };
+        *to = byte;
+        len = len.wrapping_add(1); // at most WORD_BYTES_MAX
+    }
+    cursor.take_at_most(len);
+    if len == WORD_BYTES_MAX && !take::<WORD>(cursor).is_empty() {
+        len = 0;
     }
     Word { upper, len }
 }
@@ -142,7 +112,7 @@ pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
 pub(super) fn astring<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     match cursor.peek() {
         Some(b'"' | b'{') => string(cursor),
-        _ => some(cursor, is_astring_char, "astring").map(Str::Plain),
+        _ => some_of::<ASTRING>(cursor, "astring").map(Str::Plain),
     }
 }
 
@@ -150,7 +120,7 @@ pub(super) fn astring<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
 pub(super) fn mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     match cursor.peek() {
         Some(b'"' | b'{') => string(cursor),
-        _ => some(cursor, is_astring_char, "mailbox").map(Str::Plain),
+        _ => some_of::<ASTRING>(cursor, "mailbox").map(Str::Plain),
     }
 }
 
@@ -158,7 +128,7 @@ pub(super) fn mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
 pub(super) fn list_mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     match cursor.peek() {
         Some(b'"' | b'{') => string(cursor),
-        _ => some(cursor, is_list_char, "list-mailbox").map(Str::Plain),
+        _ => some_of::<LIST>(cursor, "list-mailbox").map(Str::Plain),
     }
 }
 
@@ -189,7 +159,7 @@ pub(super) fn quoted<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     let inside = *cursor;
     let mut escaped = false;
     loop {
-        cursor.take_while(|byte| is(byte, QUOTED));
+        take::<QUOTED>(cursor);
         let value = cursor.since(inside);
         if cursor.eat(b'"') {
             return Ok(if escaped { Str::Escaped(value) } else { Str::Plain(value) });

@@ -1,0 +1,146 @@
+//! The byte classes of the grammar, and how a run of one class is taken.
+//!
+//! The rule: a class is written down once, in [`holds`], and looked up in a table that the compiler
+//! makes of it: a load and a test for a byte, whatever the class.
+
+use crate::cursor::Cursor;
+
+/// `ATOM-CHAR = <any CHAR except atom-specials>` — RFC 9051 §9.
+pub(super) const ATOM: u8 = 1;
+/// `ASTRING-CHAR = ATOM-CHAR / resp-specials` — RFC 9051 §9.
+pub(super) const ASTRING: u8 = 2;
+/// `list-char = ATOM-CHAR / list-wildcards / resp-specials` — RFC 9051 §9.
+pub(super) const LIST: u8 = 4;
+/// Letters, digits, dots and hyphens: what the keywords of all IMAP grammars are made of.
+pub(super) const WORD: u8 = 8;
+/// What stands for itself in a quoted string: bytes beyond ASCII, too.
+pub(super) const QUOTED: u8 = 16;
+/// What a pair of parentheses can be skipped by: neither a parenthesis nor the start of a string.
+pub(super) const FLAT: u8 = 32;
+
+const fn holds(class: u8, byte: u8) -> bool {
+    match class {
+        ATOM => list_char(byte) & (byte != b'%') & (byte != b'*') & (byte != b']'),
+        ASTRING => list_char(byte) & (byte != b'%') & (byte != b'*'),
+        LIST => list_char(byte),
+        WORD => {
+            let letter = byte | 0x20;
+            ((letter >= b'a') & (letter <= b'z'))
+                | ((byte >= b'0') & (byte <= b'9'))
+                | (byte == b'.')
+                | (byte == b'-')
+        }
+        QUOTED => {
+            (byte != b'"') & (byte != b'\\') & (byte != b'\r') & (byte != b'\n') & (byte != 0)
+        }
+        _ => (byte != b'(') & (byte != b')') & (byte != b'"') & (byte != b'{'),
+    }
+}
+
+const fn list_char(byte: u8) -> bool {
+    (byte > b' ')
+        & (byte < 0x7f)
+        & (byte != b'(')
+        & (byte != b')')
+        & (byte != b'{')
+        & (byte != b'"')
+        & (byte != b'\\')
+}
+
+static CLASSES: [u8; 256] = classes();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "run by the compiler"
+)]
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let mut class = FLAT;
+        while class > 0 {
+            if holds(class, at as u8) {
+                classes[at] |= class;
+            }
+            class >>= 1;
+        }
+        at += 1;
+    }
+    classes
+}
+
+/// Whether a byte is of a class.
+#[inline]
+pub(super) fn is<const CLASS: u8>(byte: u8) -> bool {
+    CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & CLASS != 0)
+}
+
+/// The upper case of each [`WORD`] byte, 0 for the others: one lookup for a keyword's byte, not two.
+static KEYWORD: [u8; 256] = keyword();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "run by the compiler"
+)]
+const fn keyword() -> [u8; 256] {
+    let mut upper = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        if holds(WORD, at as u8) {
+            upper[at] = (at as u8).to_ascii_uppercase();
+        }
+        at += 1;
+    }
+    upper
+}
+
+/// A byte of a keyword in upper case; `None` for a byte that no keyword has.
+#[inline]
+pub(super) fn keyword_char(byte: u8) -> Option<u8> {
+    KEYWORD.get(usize::from(byte)).copied().filter(|&upper| upper != 0)
+}
+
+/// Takes the bytes of a class that are next; may take none.
+#[inline]
+pub(super) fn take<'a, const CLASS: u8>(cursor: &mut Cursor<'a>) -> &'a [u8] {
+    cursor.take_while(is::<CLASS>)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[track_caller]
+    fn check<const CLASS: u8>(first: u8, last: u8, without: &[u8]) {
+        for byte in 0..=255 {
+            let want = (first..=last).contains(&byte) && !without.contains(&byte);
+            assert_eq!(is::<CLASS>(byte), want, "{byte:#x}");
+            let input = [byte, b'(', byte];
+            let taken = take::<CLASS>(&mut Cursor::new(&input)).len();
+            assert_eq!(taken, usize::from(want) * if CLASS == QUOTED { input.len() } else { 1 });
+        }
+    }
+
+    #[test]
+    fn members() {
+        check::<ATOM>(0x21, 0x7e, b"(){%*\"\\]");
+        check::<ASTRING>(0x21, 0x7e, b"(){%*\"\\");
+        check::<LIST>(0x21, 0x7e, b"(){\"\\");
+        check::<QUOTED>(1, 0xff, b"\r\n\"\\");
+        check::<FLAT>(0, 0xff, b"(){\"");
+        let word = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
+        let others: Vec<u8> = (0..=255).filter(|byte| !word(byte)).collect();
+        check::<WORD>(0, 0xff, &others);
+        for byte in 0..=255 {
+            let want = word(&byte).then_some(byte.to_ascii_uppercase());
+            assert_eq!(keyword_char(byte), want);
+        }
+    }
+}
