@@ -107,6 +107,10 @@ pub const WRITE_GROUP_JOBS_MAX: usize = 256;
 pub const WRITE_GROUP_MILLISECONDS_MAX: u64 = 5;
 /// Bytes after which a group of writes takes no more of them.
 pub const WRITE_GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Times that a transaction of PostgreSQL is run before its failure is told.
+pub const TRANSACTION_ATTEMPTS_MAX: u32 = 6;
+/// Seconds after which one that failed is not run again.
+pub const TRANSACTION_RETRY_SECONDS_MAX: u64 = 10;
 /// Connections that read the embedded database at once.
 pub const READERS_MAX: usize = 16;
 /// KiB of pages that the writer's connection keeps.

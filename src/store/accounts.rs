@@ -52,10 +52,11 @@ impl Store {
     /// Makes an account with INBOX and the standard folders, subscribed. `None` if the address
     /// belongs to an account already; of two at the same time one wins (pitfall 138).
     pub fn create_account(&self, new: NewAccount) -> Result<Option<AccountId>, Failure> {
-        self.0.engine.write("creating an account", Weight::Bytes(2_048), move |tx| {
+        let made = self.0.engine.write("creating an account", Weight::Bytes(2_048), move |tx| {
             if account_of(tx, &new.address)?.is_some() {
                 return Ok(None);
             }
+            // Under this row's lock accounts are made one after the other.
             let account = AccountId(ids::take(tx, "account", 1)?);
             let now = tx.now().0;
             tx.execute(
@@ -63,9 +64,15 @@ impl Store {
                  VALUES ($1, $2, 1, $3)",
                 &[Value::Int(account.0), Value::Int(now), Value::Int(now.div_euclid(1_000_000))],
             )?;
-            add_credential(tx, account, &new, Rank::Primary)?;
+            if !add_credential(tx, account, &new, Rank::Primary)? {
+                return Err(Taken::Address);
+            }
             create_standard_mailboxes(tx, account)?;
             Ok(Some(account))
+        });
+        made.or_else(|why| match why {
+            Taken::Address => Ok(None),
+            Taken::Failed(failure) => Err(failure),
         })
     }
 
@@ -77,13 +84,17 @@ impl Store {
         new: NewAccount,
         rank: Rank,
     ) -> Result<bool, Failure> {
-        self.0.engine.write("adding an address", Weight::Bytes(256), move |tx| {
+        let added = self.0.engine.write("adding an address", Weight::Bytes(256), move |tx| {
             lock_account(tx, account)?;
-            if account_of(tx, &new.address)?.is_some() {
-                return Ok(false);
+            match account_of(tx, &new.address)? {
+                Some(_) => Ok(false),
+                None if add_credential(tx, account, &new, rank)? => Ok(true),
+                None => Err(Taken::Address),
             }
-            add_credential(tx, account, &new, rank)?;
-            Ok(true)
+        });
+        added.or_else(|why| match why {
+            Taken::Address => Ok(false),
+            Taken::Failed(failure) => Err(failure),
         })
     }
 
@@ -120,7 +131,7 @@ impl Store {
 
     /// The account that has this address (no `+detail` here: the caller splits it off).
     pub fn account_by_address(&self, address: &Address) -> Result<Option<AccountFound>, Failure> {
-        self.0.engine.read("finding an account", |tx| {
+        self.0.engine.glance("finding an account", |tx| {
             tx.query_one(
                 "SELECT c.account_id, p.address, c.password_hash
                  FROM credentials c
@@ -140,7 +151,7 @@ impl Store {
 
     /// The addresses of an account, the primary one first; none if there is no such account.
     pub fn addresses(&self, account: AccountId) -> Result<Vec<Address>, Failure> {
-        self.0.engine.read("listing addresses", |tx| addresses_of(tx, account))
+        self.0.engine.glance("listing addresses", |tx| addresses_of(tx, account))
     }
 
     /// Every account, in the order they were made.
@@ -149,7 +160,8 @@ impl Store {
             let mut accounts = Vec::new();
             tx.query(
                 "SELECT a.account_id, COUNT(m.mailbox_id),
-                        COALESCE(SUM(m.messages), 0), COALESCE(SUM(m.bytes), 0)
+                        CAST(COALESCE(SUM(m.messages), 0) AS BIGINT),
+                        CAST(COALESCE(SUM(m.bytes), 0) AS BIGINT)
                  FROM accounts a
                  LEFT JOIN mailboxes m ON m.account_id = a.account_id AND m.name_key IS NOT NULL
                  WHERE a.deleted_at IS NULL
@@ -209,21 +221,35 @@ fn addresses_of(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<Address>, Fai
     Ok(addresses)
 }
 
+/// Why nothing was made.
+enum Taken {
+    /// Somebody else was faster: nothing of the transaction may stay.
+    Address,
+    Failed(Failure),
+}
+
+impl From<Failure> for Taken {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// False if another account has the address, or just got it.
 fn add_credential(
     tx: &mut Tx<'_>,
     account: AccountId,
     new: &NewAccount,
     rank: Rank,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     if rank == Rank::Primary {
         tx.execute(
             "UPDATE credentials SET is_primary = 0 WHERE account_id = $1 AND is_primary = 1",
             &[Value::Int(account.0)],
         )?;
     }
-    tx.execute(
+    let added = tx.execute(
         "INSERT INTO credentials (address, account_id, password_hash, is_primary, created_at)
-         VALUES ($1, $2, $3, $4, $5)",
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (address) DO NOTHING",
         &[
             Value::Text(new.address.as_str()),
             Value::Int(account.0),
@@ -231,8 +257,8 @@ fn add_credential(
             Value::Int(i64::from(rank == Rank::Primary)),
             Value::Int(tx.now().0),
         ],
-    )
-    .map(drop)
+    )?;
+    Ok(added == 1)
 }
 
 /// INBOX and one folder for each special use (RFC 6154), all subscribed.

@@ -181,7 +181,7 @@ impl Store {
         let small = self
             .0
             .engine
-            .read("reading a body", |tx| in_database(tx, account, blob, offset, count))?;
+            .glance("reading a body", |tx| in_database(tx, account, blob, offset, count))?;
         let bytes = match small {
             Some(bytes) => Some(bytes),
             None => self.0.bodies.read(blob, offset, count)?,
@@ -236,11 +236,18 @@ pub(super) fn in_database(
     offset: u64,
     count: usize,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    let from = i64::try_from(offset).unwrap_or(i64::MAX).saturating_add(1);
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    // No body in the database is as long as that.
+    let from = i32::try_from(offset).unwrap_or(i32::MAX).saturating_add(1);
+    let count = i32::try_from(count).unwrap_or(i32::MAX);
     tx.query_one(
-        "SELECT substr(bytes, $3, $4) FROM bodies WHERE account_id = $1 AND blob_id = $2",
-        &[Value::Int(account.0), Value::Int(blob.0), Value::Int(from), Value::Int(count)],
+        "SELECT substr(bytes, CAST($3 AS INTEGER), CAST($4 AS INTEGER)) FROM bodies
+         WHERE account_id = $1 AND blob_id = $2",
+        &[
+            Value::Int(account.0),
+            Value::Int(blob.0),
+            Value::Int(from.into()),
+            Value::Int(count.into()),
+        ],
         |row| row.bytes(0).map(<[u8]>::to_vec),
     )
 }

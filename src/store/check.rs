@@ -19,7 +19,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule {
         words: "account {} has {} primary addresses, not 1",
-        sql: "SELECT a.account_id, COALESCE(SUM(c.is_primary), 0) FROM accounts a
+        sql: "SELECT a.account_id, CAST(COALESCE(SUM(c.is_primary), 0) AS BIGINT) FROM accounts a
               LEFT JOIN credentials c ON c.account_id = a.account_id
               WHERE a.deleted_at IS NULL
               GROUP BY a.account_id HAVING COALESCE(SUM(c.is_primary), 0) <> 1",
@@ -66,9 +66,9 @@ const RULES: &[Rule] = &[
                      COALESCE(c.bytes, 0)
               FROM mailboxes m
               LEFT JOIN (SELECT account_id, mailbox_id, COUNT(*) AS messages,
-                                SUM(1 - (flags & 1)) AS unseen,
+                                CAST(SUM(1 - (flags & 1)) AS BIGINT) AS unseen,
                                 SUM(CASE WHEN flags & 8 <> 0 THEN 1 ELSE 0 END) AS deleted,
-                                SUM(size) AS bytes
+                                CAST(SUM(size) AS BIGINT) AS bytes
                          FROM messages GROUP BY account_id, mailbox_id) c
                      ON c.account_id = m.account_id AND c.mailbox_id = m.mailbox_id
               WHERE m.messages <> COALESCE(c.messages, 0) OR m.unseen <> COALESCE(c.unseen, 0)
@@ -124,7 +124,8 @@ const RULES: &[Rule] = &[
         words: "mailbox {}/{} has messages with keywords {} that have no name",
         sql: "SELECT DISTINCT m.account_id, m.mailbox_id, m.keywords & ~COALESCE(k.named, 0)
               FROM messages m
-              LEFT JOIN (SELECT account_id, mailbox_id, SUM(1 << bit) AS named
+              LEFT JOIN (SELECT account_id, mailbox_id, CAST(SUM(CAST(1 AS BIGINT) << CAST(bit AS INTEGER)) AS BIGINT)
+                                AS named
                          FROM keywords GROUP BY account_id, mailbox_id) k
                      ON k.account_id = m.account_id AND k.mailbox_id = m.mailbox_id
               WHERE m.keywords & ~COALESCE(k.named, 0) <> 0",
@@ -187,6 +188,7 @@ impl Store {
     /// none if all is well. At most `DIFFERENCES_MAX` are told.
     pub fn check(&self) -> Result<Vec<String>, Failure> {
         self.0.engine.read("checking", |tx| {
+            tx.read_whole_tables()?;
             let mut differences = Vec::new();
             for rule in RULES {
                 tell_each(tx, rule, &mut differences)?;
@@ -231,10 +233,12 @@ impl Store {
     /// as a disk that forgets. No transaction is open meanwhile, so a daemon is not held up. At most
     /// `DIFFERENCES_MAX` are told.
     pub fn check_bodies(&self) -> Result<Vec<String>, Failure> {
-        let mut kept = Vec::new();
-        self.0.engine.read("listing bodies", |tx| {
+        let kept = self.0.engine.read("listing bodies", |tx| {
+            tx.read_whole_tables()?;
+            let mut kept = Vec::new();
             tx.query(
-                "SELECT account_id, blob_id, size, hash FROM blobs WHERE state = $1",
+                "SELECT account_id, blob_id, size, hash FROM blobs WHERE state = $1
+                 ORDER BY account_id, blob_id",
                 &[Value::Int(bodies::STORED)],
                 |row| {
                     let (account, blob) = (AccountId(row.int(0)?), BlobId(row.int(1)?));
@@ -246,7 +250,8 @@ impl Store {
                     });
                     Ok(())
                 },
-            )
+            )?;
+            Ok::<_, Failure>(kept)
         })?;
         let wrong = kept.iter().filter_map(|kept| match self.hash_of(kept) {
             Ok(hash) if hash == kept.hash => None,

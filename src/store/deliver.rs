@@ -179,18 +179,18 @@ impl Store {
         let pending = self.0.engine.submit("delivering", weight, move |tx| {
             let account = ready.message.account;
             let mailbox = target(tx, account, &ready.message.mailbox, if_missing)?;
+            if tx.has_rivals() {
+                // What the memory of deliveries is asked under, lest two wait for each other.
+                row::lock(tx, MailboxKey { account, mailbox })
+                    .map_err(|error| missing(error, mailbox))?;
+            }
             if let Some(digest) = digest
                 && let Some(first) = delivered_before(tx, account, digest)?
             {
                 return Ok(Delivered::Repeated { first, now: tx.now() });
             }
-            match insert(tx, MailboxKey { account, mailbox }, &ready) {
-                // The account went between RCPT and DATA: every other has an INBOX.
-                Err(Error::Refused(Refusal::NoSuchMailbox)) if mailbox == INBOX => {
-                    Err(Refusal::NoSuchRecipient.into())
-                }
-                inserted => inserted.map(Delivered::Stored),
-            }
+            let inserted = insert(tx, MailboxKey { account, mailbox }, &ready);
+            inserted.map(Delivered::Stored).map_err(|error| missing(error, mailbox))
         });
         Ok(InFlight { pending, placed })
     }
@@ -287,6 +287,16 @@ impl Ready {
             NewBody::Bytes(_) => None,
             NewBody::Placed(_) => Some((self.message.account, self.blob)),
         }
+    }
+}
+
+/// No INBOX means no account: it went between RCPT and DATA.
+fn missing(error: Error, mailbox: MailboxId) -> Error {
+    match error {
+        Error::Refused(Refusal::NoSuchMailbox) if mailbox == INBOX => {
+            Refusal::NoSuchRecipient.into()
+        }
+        other => other,
     }
 }
 

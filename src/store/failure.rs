@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::engine::is_postgres_bug;
 use crate::error::{Fault, Refusal};
 
 /// Why an operation was not done. Nothing of it has happened.
@@ -23,7 +24,7 @@ pub enum Failure {
         /// Which operation.
         doing: &'static str,
         /// What it said.
-        source: rusqlite::Error,
+        source: DatabaseError,
     },
     /// A file could not be written, read or locked.
     File {
@@ -65,6 +66,17 @@ pub enum Failure {
     },
 }
 
+/// What a database said.
+#[derive(Debug)]
+pub enum DatabaseError {
+    /// The embedded one.
+    Sqlite(rusqlite::Error),
+    /// The other one.
+    Postgres(postgres::Error),
+    /// There was no connection to be had in time.
+    NoConnection(r2d2::Error),
+}
+
 impl Failure {
     /// All that a peer may know of it.
     pub fn fault(&self) -> Fault {
@@ -87,7 +99,7 @@ impl Failure {
             Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
                 Self::Corrupt { doing, what: "the database file is damaged" }
             }
-            _ => Self::Database { doing, source },
+            _ => Self::Database { doing, source: DatabaseError::Sqlite(source) },
         }
     }
 
@@ -101,11 +113,39 @@ impl Failure {
 }
 
 /// Not a matter of load or of the disk: the same statement would fail again.
-fn is_bug(source: &rusqlite::Error) -> bool {
+fn is_bug(source: &DatabaseError) -> bool {
     use rusqlite::ErrorCode::{ConstraintViolation, TypeMismatch, Unknown};
-    match source.sqlite_error_code() {
-        Some(code) => matches!(code, ConstraintViolation | TypeMismatch | Unknown),
-        None => true,
+    match source {
+        DatabaseError::Sqlite(source) => match source.sqlite_error_code() {
+            Some(code) => matches!(code, ConstraintViolation | TypeMismatch | Unknown),
+            None => true,
+        },
+        DatabaseError::Postgres(source) => is_postgres_bug(source),
+        DatabaseError::NoConnection(_) => false,
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(f),
+            // Its own words are in its source; the details of a row are not for the log.
+            Self::Postgres(error) => match error.as_db_error() {
+                Some(said) => write!(f, "{} ({})", said.message(), said.code().code()),
+                None => error.fmt(f),
+            },
+            Self::NoConnection(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Sqlite(error) => Some(error),
+            Self::Postgres(error) => Some(error),
+            Self::NoConnection(error) => Some(error),
+        }
     }
 }
 

@@ -59,7 +59,7 @@ macro_rules! select_bodies {
             $table,
             ", b.header_bytes, CASE WHEN $6 = 1 THEN b.envelope END,
                CASE WHEN $7 = 1 THEN b.map END,
-               CASE WHEN $8 = 1 THEN COALESCE(b.header, substr(y.bytes, 1, b.header_bytes)) END,
+               CASE WHEN $8 = 1 THEN COALESCE(b.header, substr(y.bytes, 1, CAST(b.header_bytes AS INTEGER))) END,
                CASE WHEN $9 = 1 THEN y.bytes END",
             " LEFT JOIN blob_map b ON b.account_id = m.account_id AND b.blob_id = m.blob_id
               LEFT JOIN bodies y ON y.account_id = m.account_id AND y.blob_id = m.blob_id"

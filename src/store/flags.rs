@@ -198,7 +198,7 @@ fn write(
                 WHERE account_id = $3 AND mailbox_id = $4 AND uid BETWEEN $1 AND $2",
         list: "UPDATE messages
                SET flags = (flags & $6) | $7, keywords = (keywords & $8) | $9, mod_seq = $5
-               WHERE account_id = $3 AND mailbox_id = $4 AND $2 IS NULL AND uid IN ({ids $1})",
+               WHERE account_id = $3 AND mailbox_id = $4 AND CAST($2 AS BIGINT) IS NULL AND uid IN ({ids $1})",
     };
     let written = selection::execute(
         tx,

@@ -34,7 +34,7 @@ macro_rules! select_info {
 impl Store {
     /// Every mailbox of an account, ascending by name.
     pub fn list_mailboxes(&self, account: AccountId) -> Result<Vec<MailboxInfo>, Failure> {
-        self.0.engine.read("listing mailboxes", |tx| {
+        self.0.engine.glance("listing mailboxes", |tx| {
             let mut mailboxes = Vec::new();
             tx.query(
                 select_info!("m.account_id = $1 AND m.name_key IS NOT NULL ORDER BY m.name"),
@@ -50,14 +50,14 @@ impl Store {
 
     /// One mailbox by name, in any case.
     pub fn mailbox(&self, account: AccountId, name: &MailboxName) -> Result<MailboxInfo, Error> {
-        self.0.engine.read("reading a mailbox", |tx| {
+        self.0.engine.glance("reading a mailbox", |tx| {
             Ok(info_by_name(tx, account, name)?.ok_or(Refusal::NoSuchMailbox)?)
         })
     }
 
     /// One mailbox by key; refused as missing once deleted.
     pub fn mailbox_by_key(&self, mailbox: MailboxKey) -> Result<MailboxInfo, Error> {
-        self.0.engine.read("reading a mailbox", |tx| {
+        self.0.engine.glance("reading a mailbox", |tx| {
             let found = tx.query_one(
                 select_info!("m.account_id = $1 AND m.mailbox_id = $2 AND m.name_key IS NOT NULL"),
                 &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0)],

@@ -1,7 +1,7 @@
-//! The schema: numbered steps, forward only, run under the write lock at start.
+//! The schema: numbered steps, forward only, run under a lock at start.
 
 use super::Failure;
-use super::engine::{Db, Value};
+use super::engine::{Schema, Value};
 use crate::crash_point;
 
 /// Every step, in order; the schema's version is how many have been run.
@@ -13,32 +13,46 @@ const STEPS: [&str; 2] = [
 const DOING: &str = "bringing the schema up to date";
 
 /// Brings the schema up to date, all or nothing. A schema newer than this program is refused.
-pub(super) fn run(db: &mut Db) -> Result<(), Failure> {
-    run_steps(db, &STEPS)
+pub(super) fn run(schema: &mut Schema<'_>) -> Result<(), Failure> {
+    run_steps(schema, &STEPS)
 }
 
-pub(super) fn run_steps(db: &mut Db, steps: &[&str]) -> Result<(), Failure> {
-    db.command("BEGIN IMMEDIATE", DOING)?;
-    let done = steps_missing(db, steps).and_then(|missing| {
+pub(super) fn run_steps(schema: &mut Schema<'_>, steps: &[&str]) -> Result<(), Failure> {
+    // Most starts find nothing to do, and need not wait for anybody.
+    if schema.is_there(DOING)? && steps_missing(schema, steps)?.is_empty() {
+        return Ok(());
+    }
+    schema.begin(DOING)?;
+    let done = steps_missing_in_new(schema, steps).and_then(|missing| {
         missing.iter().try_for_each(|step| {
-            db.script(step, DOING)?;
+            schema.script(step, DOING)?;
             crash_point!("migration: a step run, not committed");
-            let mut tx = db.tx(DOING);
+            let mut tx = schema.tx(DOING);
             tx.execute("UPDATE schema_version SET version = version + 1", &[]).map(drop)
         })
     });
     match done {
-        Ok(()) => db.command("COMMIT", DOING),
+        Ok(()) => schema.end("COMMIT", DOING),
         Err(failure) => {
-            let undone = db.command("ROLLBACK", DOING);
+            let undone = schema.end("ROLLBACK", DOING);
             undone.and(Err(failure))
         }
     }
 }
 
-fn steps_missing<'s>(db: &mut Db, steps: &'s [&'s str]) -> Result<&'s [&'s str], Failure> {
-    db.script("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)", DOING)?;
-    let mut tx = db.tx(DOING);
+fn steps_missing_in_new<'s>(
+    schema: &mut Schema<'_>,
+    steps: &'s [&'s str],
+) -> Result<&'s [&'s str], Failure> {
+    schema.script("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)", DOING)?;
+    steps_missing(schema, steps)
+}
+
+fn steps_missing<'s>(
+    schema: &mut Schema<'_>,
+    steps: &'s [&'s str],
+) -> Result<&'s [&'s str], Failure> {
+    let mut tx = schema.tx(DOING);
     let found = tx.query_one("SELECT version FROM schema_version", &[], |row| row.int(0))?;
     let version = match found {
         Some(version) => version,

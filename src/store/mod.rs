@@ -38,6 +38,7 @@ mod keywords;
 mod locks;
 mod mailboxes;
 mod migrations;
+mod place;
 mod rename;
 mod restore;
 mod retention;
@@ -58,9 +59,10 @@ pub use deliver::{
     Appended, Delivered, Delivery, DeliveryDigest, Facts, IfMissing, NewBody, NewMessage,
 };
 pub use expunge::Expunged;
-pub use failure::{Error, Failure};
+pub use failure::{DatabaseError, Error, Failure};
 pub use fetch::Batch;
 pub use flags::{FlagChange, FlagsStored};
+pub use place::{Database, Place, PostgresSettings, PostgresTls};
 pub use restore::{DeletedFrom, DeletedMessage, Restored};
 pub use retention::{AccountRestored, Cleaned, DeletedAccount, Due, DuePage, Retention};
 pub use scan::Scan;
@@ -100,14 +102,23 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the embedded store in `data_dir`, making it and bringing its schema up to date. A
-    /// second daemon on the same directory is refused (pitfall 147).
+    /// Opens the embedded store in `data_dir`: see [`Store::open_at`].
     pub fn open(data_dir: &Path, opening: Opening) -> Result<Self, Failure> {
+        Self::open_at(&Place::embedded(data_dir), opening)
+    }
+
+    /// Opens the store at `place`, making it and bringing its schema up to date. A second daemon on
+    /// the same data directory is refused (pitfall 147).
+    pub fn open_at(place: &Place, opening: Opening) -> Result<Self, Failure> {
         // Mail and password hashes: nobody else's business.
+        let data_dir = &place.data_dir;
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
         made.map_err(|source| Failure::file("making the data directory", source))?;
         let locks = locks::take(data_dir, opening)?;
-        let engine = Engine::sqlite(&data_dir.join("sora.db"))?;
+        let engine = match &place.database {
+            Database::Embedded => Engine::sqlite(&data_dir.join("sora.db"))?,
+            Database::Postgres(settings) => Engine::postgres(settings)?,
+        };
         let bodies = Bodies::open(&data_dir.join("bodies"))?;
         let store = Self(Arc::new(Inner {
             engine,
@@ -116,7 +127,8 @@ impl Store {
             swept: deliver::SweptUpTo::default(),
             _locks: locks,
         }));
-        if opening == Opening::Daemon {
+        // Elsewhere other nodes may be delivering: what looks left behind may be theirs.
+        if opening == Opening::Daemon && matches!(place.database, Database::Embedded) {
             locks::while_alone(data_dir, || store.sweep_bodies())?;
         }
         Ok(store)

@@ -6,9 +6,6 @@ use crate::job::MailboxKey;
 use crate::mail::UidRuns;
 use crate::model::Uid;
 
-/// Above this many runs, one statement for all costs less than one for each.
-const RANGES_MAX: usize = 16;
-
 /// What of a message a scan lends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
@@ -18,7 +15,6 @@ pub enum Scan {
     Bodies,
 }
 
-/// CROSS JOIN keeps SQLite from starting anywhere but at the left.
 macro_rules! select {
     ($column:literal, $table:literal, $from:literal, $between:literal) => {
         concat!(
@@ -26,7 +22,7 @@ macro_rules! select {
             $column,
             " FROM ",
             $from,
-            " CROSS JOIN ",
+            " {join} ",
             $table,
             " b ON b.account_id = m.account_id AND b.blob_id = m.blob_id
               WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN ",
@@ -79,8 +75,8 @@ impl Store {
         let ranges: Vec<(i64, i64)> =
             uids.ranges().map(|(first, last)| (first.0.into(), last.0.into())).collect();
         let mut show = |row: &Row<'_>| Ok(each(Uid(row.uint(0)?), row.bytes(1)?));
-        self.0.engine.read("searching", |tx| {
-            if ranges.len() > RANGES_MAX {
+        self.0.engine.read_once("searching", |tx| {
+            if ranges.len() > tx.ranges_apart_max() {
                 return tx.query_while(
                     what.of_runs(),
                     &[account, number, Value::Ranges(&ranges)],

@@ -1,12 +1,10 @@
-//! A set of UIDs as statements take it: a few ranges each their own statement, many gaps one list.
+//! A set of UIDs as statements take it: a few ranges each their own statement, where that costs
+//! little, and one list for many.
 
 use super::Failure;
 use super::engine::{Row, Tx, Value};
 use crate::job::MailboxKey;
 use crate::mail::UidRuns;
-
-/// Above this many runs, a list of UIDs costs less than a statement for each run.
-const RANGES_MAX: usize = 16;
 
 /// Changes above this many rows are alone in their commit.
 pub(super) const BULK_ROWS: u32 = 1_000;
@@ -27,7 +25,7 @@ pub(super) fn execute(
     more: &[Value<'_>],
 ) -> Result<u64, Failure> {
     let mut changed = 0;
-    if uids.ranges().len() <= RANGES_MAX {
+    if uids.ranges().len() <= tx.ranges_apart_max() {
         for (first, last) in uids.ranges() {
             let mut values = vec![Value::Int(first.0.into()), Value::Int(last.0.into())];
             values.extend_from_slice(more);
@@ -51,7 +49,7 @@ pub(super) fn rows(
 ) -> Result<(), Failure> {
     let account = Value::Int(mailbox.account.0);
     let number = Value::Int(mailbox.mailbox.0);
-    if uids.ranges().len() <= RANGES_MAX {
+    if uids.ranges().len() <= tx.ranges_apart_max() {
         for (first, last) in uids.ranges() {
             tx.query(
                 "SELECT uid, mod_seq, flags, keywords, size, internal_date, arrived_at

@@ -71,7 +71,14 @@ impl Store {
         mailbox: MailboxKey,
         earlier: &Snapshot,
     ) -> Result<Refreshed, Failure> {
-        self.0.engine.read("refreshing a mailbox", |tx| refresh(tx, mailbox, earlier))
+        let row = self.0.engine.glance("looking at a mailbox", |tx| head(tx, mailbox))?;
+        match row {
+            None => Ok(Refreshed::Gone),
+            Some(row) if row.is_of(earlier) => Ok(Refreshed::Same),
+            Some(_) => {
+                self.0.engine.read("refreshing a mailbox", |tx| refresh(tx, mailbox, earlier))
+            }
+        }
     }
 }
 
@@ -85,6 +92,12 @@ struct Head {
 }
 
 impl Head {
+    /// True if nothing has changed since `earlier` was read.
+    fn is_of(&self, earlier: &Snapshot) -> bool {
+        let head = &earlier.head;
+        self.highest_mod_seq == head.highest_mod_seq && self.uid_validity == head.uid_validity
+    }
+
     fn with_keywords(&self, tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<SnapshotHead, Failure> {
         Ok(SnapshotHead {
             mailbox: mailbox.mailbox,
@@ -149,7 +162,7 @@ fn load_under(tx: &mut Tx<'_>, mailbox: MailboxKey, head: &Head) -> Result<Snaps
 fn refresh(tx: &mut Tx<'_>, mailbox: MailboxKey, earlier: &Snapshot) -> Result<Refreshed, Failure> {
     let Some(head) = head(tx, mailbox)? else { return Ok(Refreshed::Gone) };
     let since = earlier.head.highest_mod_seq;
-    if head.highest_mod_seq == since && head.uid_validity == earlier.head.uid_validity {
+    if head.is_of(earlier) {
         return Ok(Refreshed::Same);
     }
     let knows_all_expunged = since >= head.horizon && head.highest_mod_seq > since;

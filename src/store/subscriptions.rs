@@ -25,7 +25,7 @@ impl Store {
 
     /// Every name subscribed, ascending.
     pub fn subscriptions(&self, account: AccountId) -> Result<Vec<MailboxName>, Failure> {
-        self.0.engine.read("listing subscriptions", |tx| {
+        self.0.engine.glance("listing subscriptions", |tx| {
             let mut names = Vec::new();
             tx.query(
                 "SELECT name FROM subscriptions WHERE account_id = $1 ORDER BY name",

@@ -31,7 +31,7 @@ pub(super) struct Answer<T>(Arc<Slot<T>>);
 
 /// The side that waits.
 #[derive(Debug)]
-pub(super) struct Awaited<T>(Arc<Slot<T>>);
+pub(in crate::store) struct Awaited<T>(Arc<Slot<T>>);
 
 /// Both sides.
 pub(super) fn answer<T>() -> (Answer<T>, Awaited<T>) {

@@ -3,49 +3,62 @@
 //! `$n` numbers values; SQLite is given `?n`, since it would number `$n` by first appearance and
 //! swap values silently. What else differs stands in braces:
 //!
-//! | written | SQLite |
-//! |---|---|
-//! | `{ids $n}` | `SELECT value FROM json_each(?n)` |
-//! | `{ranges $n}` | the columns `first` and `last` of each range |
-//! | `{lock}` | nothing: there is one writer |
-//! | `{bytes}` | `BLOB` |
-//! | `{binary}` | nothing: text compares by bytes already |
-//! | `{clustered}` | `WITHOUT ROWID` |
-//! | `{sqlite}` at the start of a line | the line is for SQLite only |
-//! | `{postgres}` at the start of a line | the line is left out |
+//! | written | SQLite | PostgreSQL |
+//! |---|---|---|
+//! | `{ids $n}` | `SELECT value FROM json_each(?n)` | `SELECT unnest($n::bigint[])` |
+//! | `{ranges $n}` | columns `first` and `last` of each range | the same, from two arrays |
+//! | `{join}` | `CROSS JOIN`, which starts at the left | `JOIN` |
+//! | `{lock}` | nothing: there is one writer | `FOR UPDATE` |
+//! | `{bytes}` | `BLOB` | `BYTEA` |
+//! | `{binary}` | nothing: text compares by bytes already | `COLLATE "C"` |
+//! | `{clustered}` | `WITHOUT ROWID` | nothing |
+//! | `{sqlite}` at the start of a line | the line is for SQLite only | the line is left out |
+//! | `{postgres}` at the start of a line | the line is left out | the line is for it only |
+//!
+//! A value of ranges is one value to the store and two to PostgreSQL: its first ends stand where the
+//! store put it, its last ends behind all other values, in the order in which ranges are named.
 
 use std::fmt::Write;
 
 /// The form SQLite takes.
 pub(super) fn for_sqlite(sql: &str) -> String {
-    let mut out = String::with_capacity(sql.len() + 64);
-    for line in sql.split_inclusive('\n') {
-        if line.trim_start().starts_with("{postgres}") {
-            continue;
-        }
-        line_for_sqlite(line, &mut out);
-    }
-    out
+    expand(sql, "{postgres}", "?", &mut word_for_sqlite)
 }
 
-fn line_for_sqlite(line: &str, out: &mut String) {
-    let mut rest = line;
-    while let Some(at) = rest.find(['$', '{']) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        rest = match from.strip_prefix('$') {
-            Some(after) => {
-                out.push('?');
-                after
-            }
-            None => {
-                let (word, after) = from.split_once('}').unwrap_or((from, ""));
-                word_for_sqlite(word.trim_start_matches('{'), out);
-                after
-            }
-        };
+/// The form PostgreSQL takes, and the numbers of the values that are ranges.
+pub(super) fn for_postgres(sql: &str) -> (String, Vec<usize>) {
+    let mut behind = values_in(sql);
+    let mut ranges = Vec::new();
+    let out = expand(sql, "{sqlite}", "$", &mut |word, out| {
+        word_for_postgres(word, out, &mut behind, &mut ranges);
+    });
+    (out, ranges)
+}
+
+/// Lines that begin with `not` are left out, `$` becomes `sign`, and `word` writes what stands in
+/// braces.
+fn expand(sql: &str, not: &str, sign: &str, word: &mut dyn FnMut(&str, &mut String)) -> String {
+    let mut out = String::with_capacity(sql.len() + 64);
+    for line in sql.split_inclusive('\n').filter(|line| !line.trim_start().starts_with(not)) {
+        let mut rest = line;
+        while let Some(at) = rest.find(['$', '{']) {
+            let (before, from) = rest.split_at(at);
+            out.push_str(before);
+            rest = match from.strip_prefix('$') {
+                Some(after) => {
+                    out.push_str(sign);
+                    after
+                }
+                None => {
+                    let (inner, after) = from.split_once('}').unwrap_or((from, ""));
+                    word(inner.trim_start_matches('{'), &mut out);
+                    after
+                }
+            };
+        }
+        out.push_str(rest);
     }
-    out.push_str(rest);
+    out
 }
 
 fn word_for_sqlite(word: &str, out: &mut String) {
@@ -55,6 +68,7 @@ fn word_for_sqlite(word: &str, out: &mut String) {
         "ranges" => {
             write!(out, "SELECT value ->> 0 AS first, value ->> 1 AS last FROM json_each(?{value})")
         }
+        "join" => out.write_str("CROSS JOIN"),
         "bytes" => out.write_str("BLOB"),
         "clustered" => out.write_str("WITHOUT ROWID"),
         _ => Ok(()), // {lock}, {binary}, {sqlite}
@@ -62,22 +76,71 @@ fn word_for_sqlite(word: &str, out: &mut String) {
     debug_assert!(written.is_ok(), "writing to a String cannot fail");
 }
 
+fn word_for_postgres(word: &str, out: &mut String, behind: &mut usize, ranges: &mut Vec<usize>) {
+    let (word, value) = word.split_once(" $").unwrap_or((word, ""));
+    let written = match word {
+        "ids" => write!(out, "SELECT unnest(${value}::bigint[])"),
+        "ranges" => {
+            *behind += 1;
+            ranges.extend(value.parse::<usize>());
+            write!(
+                out,
+                "SELECT a.first, a.last
+                 FROM unnest(${value}::bigint[], ${behind}::bigint[]) AS a(first, last)"
+            )
+        }
+        "join" => out.write_str("JOIN"),
+        "lock" => out.write_str("FOR UPDATE"),
+        "bytes" => out.write_str("BYTEA"),
+        "binary" => out.write_str(" COLLATE \"C\""),
+        _ => Ok(()), // {clustered}, {postgres}
+    };
+    debug_assert!(written.is_ok(), "writing to a String cannot fail");
+}
+
+/// The highest number behind a `$`.
+fn values_in(sql: &str) -> usize {
+    let number = |rest: &str| {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..digits)?.parse().ok()
+    };
+    sql.split('$').skip(1).filter_map(number).max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(written: &str, want: &str) {
-        assert_eq!(for_sqlite(written), want);
+    fn check(written: &str, sqlite: &str, postgres: &str) {
+        assert_eq!(for_sqlite(written), sqlite);
+        assert_eq!(for_postgres(written).0, postgres);
     }
 
     #[test]
     fn expands_what_differs() {
-        check("SELECT $2, $1 FROM t", "SELECT ?2, ?1 FROM t");
-        check("a IN ({ids $12})", "a IN (SELECT value FROM json_each(?12))");
-        check("WHERE a = $1 {lock}", "WHERE a = ?1 ");
-        check("a {bytes} NOT NULL\n) {clustered};", "a BLOB NOT NULL\n) WITHOUT ROWID;");
-        check("a\n    {postgres} b\n    {sqlite} c\nd", "a\n     c\nd");
-        check("name TEXT{binary}", "name TEXT");
+        check("SELECT $2, $1 FROM t", "SELECT ?2, ?1 FROM t", "SELECT $2, $1 FROM t");
+        check(
+            "a IN ({ids $12})",
+            "a IN (SELECT value FROM json_each(?12))",
+            "a IN (SELECT unnest($12::bigint[]))",
+        );
+        check("WHERE a = $1 {lock}", "WHERE a = ?1 ", "WHERE a = $1 FOR UPDATE");
+        check(
+            "a {bytes} NOT NULL\n) {clustered};",
+            "a BLOB NOT NULL\n) WITHOUT ROWID;",
+            "a BYTEA NOT NULL\n) ;",
+        );
+        check("a\n    {postgres} b\n    {sqlite} c\nd", "a\n     c\nd", "a\n     b\nd");
+        check("a {join} b ON c", "a CROSS JOIN b ON c", "a JOIN b ON c");
+        check("name TEXT{binary}", "name TEXT", "name TEXT COLLATE \"C\"");
+    }
+
+    #[test]
+    fn ranges_are_two_arrays_to_postgres() {
+        let (sql, ranges) = for_postgres("({ranges $2}) r WHERE a = $12 AND b IN ({ranges $3})");
+        assert!(sql.contains("unnest($2::bigint[], $13::bigint[])"), "{sql}");
+        assert!(sql.contains("unnest($3::bigint[], $14::bigint[])"), "{sql}");
+        assert_eq!(ranges, [2, 3]);
     }
 }

@@ -6,14 +6,19 @@
 
 mod answer;
 mod dialect;
+mod postgres;
+mod schema;
 mod sqlite;
 mod writer;
 
 use std::path::Path;
 
-use super::Failure;
+use super::{Failure, PostgresSettings};
 use crate::model::Timestamp;
 
+pub(super) use postgres::is_bug as is_postgres_bug;
+pub(super) use schema::Schema;
+#[cfg(test)]
 pub(super) use sqlite::Db;
 pub(super) use writer::Weight;
 
@@ -22,15 +27,25 @@ pub(super) use writer::Weight;
 pub(super) enum Engine {
     /// The embedded one.
     Sqlite(sqlite::Sqlite),
+    /// That of the production home.
+    Postgres(postgres::Postgres),
 }
 
 /// The answer of a write that others may be waiting for too.
-pub(super) struct Pending<T, E>(Result<answer::Awaited<Result<T, E>>, E>);
+pub(super) enum Pending<T, E> {
+    /// Somebody else writes.
+    Awaited(answer::Awaited<Result<T, E>>),
+    /// It is known already.
+    Known(Result<T, E>),
+}
 
 impl<T, E: From<Failure>> Pending<T, E> {
     /// Waits for the commit.
     pub(super) fn wait(self) -> Result<T, E> {
-        self.0?.wait().unwrap_or_else(|| Err(Failure::Closed.into()))
+        match self {
+            Self::Awaited(awaited) => awaited.wait().unwrap_or_else(|| Err(Failure::Closed.into())),
+            Self::Known(result) => result,
+        }
     }
 }
 
@@ -40,14 +55,45 @@ impl Engine {
         sqlite::Sqlite::open(file).map(Self::Sqlite)
     }
 
-    /// Runs `run` in one transaction that sees one moment and changes nothing.
+    /// Connects to PostgreSQL, with its schema brought up to date.
+    pub(super) fn postgres(settings: &PostgresSettings) -> Result<Self, Failure> {
+        postgres::Postgres::open(settings).map(Self::Postgres)
+    }
+
+    /// Runs `run` in one transaction that sees one moment and changes nothing. It may be run again.
     pub(super) fn read<T, E: From<Failure>>(
+        &self,
+        doing: &'static str,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(doing, run),
+            Self::Postgres(postgres) => postgres.read(doing, run),
+        }
+    }
+
+    /// As `read`, for what must not be run twice, since others see what it does.
+    pub(super) fn read_once<T, E: From<Failure>>(
         &self,
         doing: &'static str,
         run: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(doing, run),
+            Self::Postgres(postgres) => postgres.read_once(doing, run),
+        }
+    }
+
+    /// Runs the one statement of `run`: on PostgreSQL without the round trips of a transaction. It
+    /// may be run again.
+    pub(super) fn glance<T, E: From<Failure>>(
+        &self,
+        doing: &'static str,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(doing, run),
+            Self::Postgres(postgres) => postgres.glance(doing, run),
         }
     }
 
@@ -66,7 +112,21 @@ impl Engine {
         self.submit(doing, weight, run).wait()
     }
 
-    /// As `write`, without waiting yet: what is submitted together is committed together.
+    /// As `write`, by a closure that borrows; only where it runs on this thread.
+    #[cfg(test)]
+    pub(super) fn run_write<T, E: From<Failure>>(
+        &self,
+        doing: &'static str,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Sqlite(_) => Err(Failure::Closed.into()),
+            Self::Postgres(postgres) => postgres.write(doing, run),
+        }
+    }
+
+    /// As `write`, without waiting yet: what is submitted together is committed together, by the
+    /// embedded engine. On PostgreSQL it runs here and now.
     pub(super) fn submit<T, E>(
         &self,
         doing: &'static str,
@@ -78,7 +138,11 @@ impl Engine {
         E: From<Failure> + Send + 'static,
     {
         match self {
-            Self::Sqlite(sqlite) => Pending(sqlite.submit(doing, weight, run).map_err(E::from)),
+            Self::Sqlite(sqlite) => match sqlite.submit(doing, weight, run) {
+                Ok(awaited) => Pending::Awaited(awaited),
+                Err(failure) => Pending::Known(Err(failure.into())),
+            },
+            Self::Postgres(postgres) => Pending::Known(postgres.write(doing, run)),
         }
     }
 }
@@ -104,6 +168,8 @@ pub(super) enum Value<'a> {
 pub(super) enum Tx<'c> {
     /// Of the embedded database.
     Sqlite(sqlite::Tx<'c>),
+    /// Of PostgreSQL.
+    Postgres(postgres::Tx<'c>),
 }
 
 impl Tx<'_> {
@@ -115,6 +181,7 @@ impl Tx<'_> {
     ) -> Result<u64, Failure> {
         match self {
             Self::Sqlite(tx) => tx.execute(sql, values),
+            Self::Postgres(tx) => tx.execute(sql, values),
         }
     }
 
@@ -137,6 +204,7 @@ impl Tx<'_> {
     ) -> Result<(), Failure> {
         match self {
             Self::Sqlite(tx) => tx.query_while(sql, values, each),
+            Self::Postgres(tx) => tx.query_while(sql, values, each),
         }
     }
 
@@ -155,18 +223,41 @@ impl Tx<'_> {
         Ok(found)
     }
 
-    /// The engine's clock: the same for the whole statement, never earlier than what it told before
-    /// by more than the system's clock was set back.
+    /// The engine's clock: this machine's, or on PostgreSQL the server's.
     pub(super) fn now(&self) -> Timestamp {
         match self {
             Self::Sqlite(tx) => tx.now(),
+            Self::Postgres(tx) => tx.now(),
         }
+    }
+
+    /// Above how many ranges one statement for all of them costs less than one for each: a statement
+    /// of SQLite is a call, one of PostgreSQL a round trip.
+    pub(super) fn ranges_apart_max(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 16,
+            Self::Postgres(_) => 1,
+        }
+    }
+
+    /// Lets this transaction scan and hash whole tables, and take its time over it.
+    pub(super) fn read_whole_tables(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(tx) => tx.read_whole_tables(),
+        }
+    }
+
+    /// True if others may write at the same time, so that what is read first must be locked first.
+    pub(super) fn has_rivals(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// A rule was found broken.
     pub(super) fn corrupt(&self, what: &'static str) -> Failure {
         match self {
             Self::Sqlite(tx) => Failure::Corrupt { doing: tx.doing(), what },
+            Self::Postgres(tx) => Failure::Corrupt { doing: tx.doing(), what },
         }
     }
 }
@@ -176,6 +267,8 @@ impl Tx<'_> {
 pub(super) enum Row<'a> {
     /// Of the embedded database.
     Sqlite(sqlite::Row<'a>),
+    /// Of PostgreSQL.
+    Postgres(postgres::Row<'a>),
 }
 
 impl Row<'_> {
@@ -183,6 +276,7 @@ impl Row<'_> {
     pub(super) fn int(&self, column: usize) -> Result<i64, Failure> {
         match self {
             Self::Sqlite(row) => row.int(column),
+            Self::Postgres(row) => row.int(column),
         }
     }
 
@@ -195,6 +289,7 @@ impl Row<'_> {
     pub(super) fn int_or_null(&self, column: usize) -> Result<Option<i64>, Failure> {
         match self {
             Self::Sqlite(row) => row.int_or_null(column),
+            Self::Postgres(row) => row.int_or_null(column),
         }
     }
 
@@ -202,6 +297,7 @@ impl Row<'_> {
     pub(super) fn bytes(&self, column: usize) -> Result<&[u8], Failure> {
         match self {
             Self::Sqlite(row) => row.bytes(column),
+            Self::Postgres(row) => row.bytes(column),
         }
     }
 
@@ -209,6 +305,7 @@ impl Row<'_> {
     pub(super) fn bytes_or_null(&self, column: usize) -> Result<Option<&[u8]>, Failure> {
         match self {
             Self::Sqlite(row) => row.bytes_or_null(column),
+            Self::Postgres(row) => row.bytes_or_null(column),
         }
     }
 
@@ -216,6 +313,7 @@ impl Row<'_> {
     pub(super) fn text(&self, column: usize) -> Result<&str, Failure> {
         match self {
             Self::Sqlite(row) => row.text(column),
+            Self::Postgres(row) => row.text(column),
         }
     }
 
@@ -223,6 +321,7 @@ impl Row<'_> {
     pub(super) fn text_or_null(&self, column: usize) -> Result<Option<&str>, Failure> {
         match self {
             Self::Sqlite(row) => row.text_or_null(column),
+            Self::Postgres(row) => row.text_or_null(column),
         }
     }
 
@@ -230,6 +329,7 @@ impl Row<'_> {
     pub(super) fn corrupt(&self, what: &'static str) -> Failure {
         match self {
             Self::Sqlite(row) => row.corrupt(what),
+            Self::Postgres(row) => row.corrupt(what),
         }
     }
 }

@@ -44,7 +44,7 @@ impl Sqlite {
     /// Opens the file, brings its schema up to date, and starts the writer.
     pub(super) fn open(file: &Path) -> Result<Self, Failure> {
         let mut db = Db::open(file)?;
-        migrations::run(&mut db)?;
+        migrations::run(&mut super::Schema::Sqlite(&mut db))?;
         let (jobs, queue) = bounded(limits::WRITES_WAITING_MAX);
         let writer = std::thread::Builder::new()
             .name("sora-writer".to_owned())

@@ -64,8 +64,10 @@ fn check_finds_changed_bytes() {
     let mut other = whole.clone();
     other[1_199_999] = b'y';
     std::fs::write(&file, &other).unwrap();
-    let spoil = "UPDATE blobs SET hash = zeroblob(32) WHERE blob_id = $1";
-    let spoilt = move |tx: &mut Tx<'_>| tx.execute(spoil, &[Value::Int(small.0)]).map(drop);
+    let spoil = "UPDATE blobs SET hash = $2 WHERE blob_id = $1";
+    let spoilt = move |tx: &mut Tx<'_>| {
+        tx.execute(spoil, &[Value::Int(small.0), Value::Bytes(&[0; 32])]).map(drop)
+    };
     store.0.engine.write("spoiling", Weight::Bytes(64), spoilt).unwrap();
     assert_eq!(store.check().unwrap(), Vec::<String>::new()); // counts alone are right
     let wrong = |blob| format!("body {blob} has other bytes than were stored");
@@ -117,7 +119,7 @@ fn a_body_that_cannot_be_read_leaves_nothing() {
 
 #[test] // pitfall 40
 fn orphans_are_swept_at_the_daemons_start() {
-    let mut store = fixture();
+    let mut store = embedded_fixture();
     let kept = store.store.append(store.message("INBOX", &[b'k'; 200_000])).unwrap();
     store.place_body(store.account, &mut &b"orphan"[..]).unwrap();
     let half = store.place_body(store.account, &mut &b"half written"[..]).unwrap();
@@ -126,13 +128,13 @@ fn orphans_are_swept_at_the_daemons_start() {
     assert_eq!(files(&store), 3);
 
     let dir = store.dir.path().to_owned();
-    let elsewhere = TemporaryDir::new();
-    store.store = Store::open(elsewhere.path(), Opening::Daemon).unwrap(); // closes the first
+    let elsewhere = TemporaryDir::embedded();
+    store.store = elsewhere.open(Opening::Daemon).unwrap(); // closes the first
     let beside = Store::open(&dir, Opening::Beside).unwrap();
     store.store = Store::open(&dir, Opening::Daemon).unwrap();
     assert_eq!(files(&store), 3); // someone else may be delivering
     drop(beside);
-    store.store = Store::open(elsewhere.path(), Opening::Daemon).unwrap();
+    store.store = elsewhere.open(Opening::Daemon).unwrap();
     store.store = Store::open(&dir, Opening::Daemon).unwrap();
     assert_eq!(files(&store), 1);
     let blob = BlobId(kept.email_id.0);

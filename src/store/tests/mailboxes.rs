@@ -194,15 +194,14 @@ fn subscriptions_are_names() {
 #[test]
 fn mailboxes_are_limited() {
     let store = fixture();
-    let fill = |tx: &mut engine::Tx<'_>| {
+    let more: Vec<(i64, i64)> = (1..=9_994).map(|n| (n, n)).collect();
+    let fill = move |tx: &mut engine::Tx<'_>| {
         tx.execute(
-            "INSERT INTO mailboxes SELECT account_id, 1000 + value, 1, 1, 0, 0, 0, 0, 0, 0,
-                    1000 + value, NULL, 'm' || value, 'm' || value, NULL
-             FROM mailboxes, json_each((SELECT '[' || group_concat(n) || ']' FROM (
-                  WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 9994)
-                  SELECT n FROM c)))
+            "INSERT INTO mailboxes SELECT account_id, 1000 + r.first, 1, 1, 0, 0, 0, 0, 0, 0,
+                    1000 + r.first, NULL, 'm' || r.first, 'm' || r.first, NULL
+             FROM mailboxes CROSS JOIN ({ranges $1}) r
              WHERE mailbox_id = 1",
-            &[],
+            &[engine::Value::Ranges(&more)],
         )?;
         tx.execute("UPDATE accounts SET next_mailbox_id = 20000", &[])
     };

@@ -1,6 +1,7 @@
 //! The store's contract: what every engine must do, told by what goes in and what comes out.
 //!
-//! Every test has a store of its own in a directory of its own, and ends with `check` clean.
+//! Every test has a store of its own in a directory of its own, and ends with `check` clean. They
+//! run on the embedded engine, or on PostgreSQL if `SORA_TEST_DATABASE=postgres`.
 
 mod accounts;
 mod bodies;
@@ -14,31 +15,56 @@ mod fetch;
 mod flags;
 mod mailboxes;
 mod opening;
+#[path = "../../../tests/support/postgres.rs"]
+mod postgres;
 mod retention;
+mod rivals;
 mod snapshots;
 mod writer;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::*;
 use crate::error::Refusal;
 use crate::job::{FlagSet, MailboxInfo, MailboxKey};
 use crate::mail::UidRuns;
-use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, Uid};
+use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, Secret, Uid};
 
-/// A directory that goes with its owner.
-struct TemporaryDir(PathBuf);
+/// A directory, and a database if one is wanted, that go with their owner.
+struct TemporaryDir(PathBuf, Option<postgres::TestDatabase>);
 
 impl TemporaryDir {
     fn new() -> Self {
+        let mut dir = Self::embedded();
+        dir.1 = postgres::is_wanted().then(|| postgres::cluster().database());
+        dir
+    }
+
+    fn embedded() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("sora-store-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).unwrap();
-        Self(dir)
+        Self(dir, None)
+    }
+
+    fn place(&self) -> Place {
+        let embedded = Place::embedded(&self.0);
+        match &self.1 {
+            None => embedded,
+            Some(database) => {
+                let database = Database::Postgres(settings(database.host(), &database.name));
+                Place { database, ..embedded }
+            }
+        }
+    }
+
+    fn open(&self, opening: Opening) -> Result<Store, Failure> {
+        Store::open_at(&self.place(), opening)
     }
 
     fn path(&self) -> &Path {
@@ -76,10 +102,37 @@ impl Drop for Fixture {
 }
 
 fn fixture() -> Fixture {
-    let dir = TemporaryDir::new();
-    let store = Store::open(dir.path(), Opening::Daemon).unwrap();
+    fixture_in(TemporaryDir::new())
+}
+
+/// For what only the embedded engine has.
+fn embedded_fixture() -> Fixture {
+    fixture_in(TemporaryDir::embedded())
+}
+
+fn fixture_in(dir: TemporaryDir) -> Fixture {
+    let store = dir.open(Opening::Daemon).unwrap();
     let account = store.create_account(new_account("me@example.org")).unwrap().unwrap();
     Fixture { store, account, dir }
+}
+
+/// Of a server that trusts us.
+fn settings(host: &str, name: &str) -> PostgresSettings {
+    PostgresSettings {
+        host: host.to_owned(),
+        port: 5432,
+        user: "sora".to_owned(),
+        password: Secret::new(""),
+        name: name.to_owned(),
+        tls: None,
+        connections: 8,
+        is_pooled: std::env::var_os("SORA_TEST_POOLED").is_some(),
+        connect_timeout: Duration::from_secs(10),
+        statement_timeout: Duration::from_secs(60),
+        lock_timeout: Duration::from_secs(20),
+        patience: Duration::ZERO,
+        log_statements: false,
+    }
 }
 
 fn new_account(address: &str) -> NewAccount {

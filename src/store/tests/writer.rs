@@ -7,7 +7,7 @@ fn add(tx: &mut Tx<'_>, label: &str) -> Result<(), Failure> {
 
 fn labels(store: &Store) -> Vec<String> {
     let mut labels = Vec::new();
-    let read = store.0.engine.read::<_, Failure>("test", |tx| {
+    let read = store.0.engine.read_once::<_, Failure>("test", |tx| {
         tx.query("SELECT name FROM sequences ORDER BY name", &[], |row| {
             labels.push(row.text(0)?.to_owned());
             Ok(())
@@ -34,7 +34,7 @@ fn grouped<T>(store: &Store, submit: impl FnOnce() -> T) -> T {
 
 #[test]
 fn a_job_that_fails_undoes_only_itself() {
-    let store = fixture();
+    let store = embedded_fixture();
     let engine = &store.0.engine;
     let submit = |label: &'static str, fails: bool| -> Pending<(), Error> {
         engine.submit("test", Weight::Bytes(0), move |tx| {
@@ -52,7 +52,7 @@ fn a_job_that_fails_undoes_only_itself() {
 
 #[test] // the first job of a group has no savepoint
 fn a_first_job_that_fails_undoes_only_itself() {
-    let store = fixture();
+    let store = embedded_fixture();
     let fails: Result<(), Error> = store.0.engine.write("test", Weight::Bytes(0), |tx| {
         add(tx, "t1")?;
         Err(Refusal::OverQuota.into())
@@ -63,7 +63,7 @@ fn a_first_job_that_fails_undoes_only_itself() {
 
 #[test] // invariant 11
 fn a_job_that_panics_undoes_only_itself() {
-    let store = fixture();
+    let store = embedded_fixture();
     let engine = &store.0.engine;
     let submit = |label: &'static str, panics: bool| -> Pending<(), Failure> {
         engine.submit("test", Weight::Bytes(0), move |tx| {
@@ -82,7 +82,7 @@ fn a_job_that_panics_undoes_only_itself() {
 
 #[test] // pitfall 10: the transaction itself is lost, as by a full disk
 fn a_lost_transaction_is_run_again_each_job_alone() {
-    let store = fixture();
+    let store = embedded_fixture();
     let engine = &store.0.engine;
     let submit = |label: &'static str, loses: bool| -> Pending<(), Failure> {
         engine.submit("test", Weight::Bytes(0), move |tx| {
@@ -102,7 +102,7 @@ fn a_lost_transaction_is_run_again_each_job_alone() {
 
 #[test]
 fn a_bulk_job_is_alone_and_nothing_is_lost_around_it() {
-    let store = fixture();
+    let store = embedded_fixture();
     let engine = &store.0.engine;
     let submit = |label: &'static str, weight: Weight| -> Pending<(), Failure> {
         engine.submit("test", weight, move |tx| add(tx, label))
@@ -122,19 +122,19 @@ fn a_bulk_job_is_alone_and_nothing_is_lost_around_it() {
 
 #[test]
 fn what_was_submitted_is_committed_before_closing() {
-    let dir = TemporaryDir::new();
-    let store = Store::open(dir.path(), Opening::Daemon).unwrap();
+    let dir = TemporaryDir::embedded();
+    let store = dir.open(Opening::Daemon).unwrap();
     let answer: Pending<(), Failure> =
         store.0.engine.submit("test", Weight::Bytes(0), |tx| add(tx, "t1"));
     drop(store);
     answer.wait().unwrap();
-    let store = Store::open(dir.path(), Opening::Daemon).unwrap();
+    let store = dir.open(Opening::Daemon).unwrap();
     assert_eq!(labels(&store), ["t1"]);
 }
 
 #[test]
 fn a_reader_cannot_write() {
-    let store = fixture();
+    let store = embedded_fixture();
     let written = store.0.engine.read::<_, Failure>("test", |tx| add(tx, "t1"));
     assert!(written.is_err());
     assert_eq!(labels(&store), Vec::<String>::new());
@@ -142,7 +142,7 @@ fn a_reader_cannot_write() {
 
 #[test]
 fn a_reader_that_fails_leaves_the_pool_whole() {
-    let store = fixture();
+    let store = embedded_fixture();
     for _ in 0..crate::limits::READERS_MAX * 2 {
         let failed = store.0.engine.read::<(), _>("test", |tx| Err(tx.corrupt("on purpose")));
         assert!(failed.is_err());

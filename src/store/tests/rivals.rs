@@ -1,0 +1,267 @@
+//! What can only happen where there are other nodes: on PostgreSQL, with `SORA_TEST_DATABASE=postgres`.
+
+use std::sync::Barrier;
+use std::sync::atomic::AtomicU32;
+
+use super::*;
+use crate::error::Fault;
+use engine::{Engine, Tx, Value, Weight};
+
+/// A store on PostgreSQL, if this run has one.
+fn shared_fixture() -> Option<Fixture> {
+    postgres::is_wanted().then(fixture)
+}
+
+impl Fixture {
+    fn database(&self) -> &postgres::TestDatabase {
+        self.dir.1.as_ref().unwrap()
+    }
+
+    /// Another node's store on the same database.
+    fn node(&self) -> (Store, TemporaryDir) {
+        let dir = TemporaryDir::embedded();
+        let place = Place { data_dir: dir.path().to_owned(), ..self.dir.place() };
+        (Store::open_at(&place, Opening::Daemon).unwrap(), dir)
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+}
+
+fn label(tx: &mut Tx<'_>, label: &str) -> Result<(), Failure> {
+    tx.execute("INSERT INTO sequences (name, next) VALUES ($1, 1)", &[Value::Text(label)]).map(drop)
+}
+
+fn count(store: &Fixture) -> i64 {
+    let sql = "SELECT COUNT(*) FROM sequences WHERE name LIKE 't%'";
+    store.engine().glance("test", |tx| tx.query_one(sql, &[], |row| row.int(0))).unwrap().unwrap()
+}
+
+#[test]
+fn nodes_that_start_together_make_one_schema() {
+    if !postgres::is_wanted() {
+        return;
+    }
+    let dir = TemporaryDir::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let own = TemporaryDir::embedded();
+                let place = Place { data_dir: own.path().to_owned(), ..dir.place() };
+                drop(Store::open_at(&place, Opening::Daemon).unwrap());
+            });
+        }
+    });
+    let version = dir.1.as_ref().unwrap().connect();
+    let version: i64 =
+        { version }.query_one("SELECT version FROM schema_version", &[]).unwrap().get(0);
+    assert_eq!(version, 1);
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let Some(store) = shared_fixture() else { return };
+    store.database().connect().batch_execute("UPDATE schema_version SET version = 1000").unwrap();
+    let failure = store.dir.open(Opening::Beside).unwrap_err();
+    assert!(matches!(failure, Failure::SchemaTooNew { found: 1000, .. }), "{failure}");
+}
+
+#[test]
+fn what_one_node_commits_another_has_at_once() {
+    let Some(store) = shared_fixture() else { return };
+    let (other, _dir) = store.node();
+    let mailbox = store.key("INBOX");
+    for round in 1..=20_u32 {
+        let from = if round % 2 == 0 { &other } else { &store.store };
+        from.append(store.message("INBOX", b"A: b\r\n\r\nc\r\n")).unwrap();
+        for node in [&other, &store.store] {
+            assert_eq!(node.load_snapshot(mailbox).unwrap().iter().count(), round as usize);
+        }
+    }
+}
+
+#[test] // pitfall 98
+fn uids_are_in_commit_order_whoever_delivers() {
+    let Some(store) = shared_fixture() else { return };
+    let (other, _dir) = store.node();
+    let (mailbox, done) = (store.key("INBOX"), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for node in [&store.store, &other, &store.store, &other] {
+            let (store, done) = (&store, &done);
+            scope.spawn(move || {
+                for _ in 0..25 {
+                    node.append(store.message("INBOX", b"A: b\r\n\r\nc\r\n")).unwrap();
+                }
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        let mut seen = 0;
+        while done.load(Ordering::Relaxed) < 4 {
+            let snapshot = other.load_snapshot(mailbox).unwrap();
+            let uids: Vec<u32> = snapshot.iter().map(|message| message.uid.0).collect();
+            let upto: Vec<u32> = (1..snapshot.head.uid_next).collect();
+            assert_eq!(uids, upto); // never n+1 before n
+            let top = snapshot.iter().map(|message| message.mod_seq).max();
+            assert!(top.is_none_or(|top| top == snapshot.head.highest_mod_seq));
+            assert!(uids.len() >= seen);
+            seen = uids.len();
+        }
+    });
+    assert_eq!(store.info("INBOX").uid_next, 101);
+}
+
+#[test] // pitfall 138
+fn of_many_who_make_an_account_one_wins() {
+    let Some(store) = shared_fixture() else { return };
+    let (other, _dir) = store.node();
+    let made = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for node in [&store.store, &other, &store.store, &other] {
+            scope.spawn(|| {
+                let account = node.create_account(new_account("new@example.org")).unwrap();
+                made.fetch_add(account.is_some().into(), Ordering::Relaxed);
+                let address = new_account("also@example.org");
+                let added = node.add_address(store.account, address, Rank::Further).unwrap();
+                made.fetch_add(u32::from(added) * 100, Ordering::Relaxed);
+            });
+        }
+    });
+    assert_eq!(made.into_inner(), 101);
+}
+
+#[test] // pitfall 131
+fn a_deadlock_is_run_again() {
+    let Some(store) = shared_fixture() else { return };
+    let both = Barrier::new(2);
+    let runs = AtomicU32::new(0);
+    let lock = |first: i64, second: i64| {
+        let (both, runs, engine) = (&both, &runs, store.engine());
+        let sql = "SELECT uid_next FROM mailboxes WHERE mailbox_id = $1 {lock}";
+        move || {
+            let mut is_first = true;
+            engine.run_write("test", |tx| {
+                runs.fetch_add(1, Ordering::Relaxed);
+                tx.query_one(sql, &[Value::Int(first)], |row| row.int(0))?;
+                if std::mem::take(&mut is_first) {
+                    both.wait();
+                }
+                tx.query_one(sql, &[Value::Int(second)], |row| row.int(0))?;
+                label(tx, &format!("t{first}"))
+            })
+        }
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(lock(2, 1));
+        lock(1, 2)().unwrap();
+        other.join().unwrap().unwrap();
+    });
+    assert_eq!((runs.into_inner(), count(&store)), (3, 2));
+}
+
+#[test] // pitfall 130
+fn a_connection_cut_in_the_middle_is_not_used_again() {
+    let Some(store) = shared_fixture() else { return };
+    let mut runs = 0;
+    let cut = "SELECT pg_terminate_backend(pg_backend_pid()) IS NULL";
+    let written = store.engine().run_write("test", |tx| {
+        runs += 1;
+        label(tx, "t1")?;
+        if runs == 1 {
+            tx.query_one(cut, &[], |row| row.int(0))?; // its answer may overtake the end
+        }
+        tx.execute("DELETE FROM deliveries", &[])
+    });
+    written.unwrap();
+    assert_eq!((runs, count(&store)), (2, 1));
+    // All others are cut at once, as by a restart: what waits in the pool is found to be dead.
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for _ in 0..3 {
+        store.database().connect().query(others, &[]).unwrap();
+        assert_eq!(store.info("INBOX").uid_next, 1); // a single statement
+        store.database().connect().query(others, &[]).unwrap();
+        store.load_snapshot(store.key("INBOX")).unwrap(); // one moment
+        store.database().connect().query(others, &[]).unwrap();
+        store.engine().run_write("test", |tx| tx.execute("DELETE FROM deliveries", &[])).unwrap();
+    }
+}
+
+#[test] // pitfall 132
+fn a_server_that_is_no_longer_the_primary_is_left() {
+    let Some(store) = shared_fixture() else { return };
+    let demoted = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+    store.engine().run_write("test", |tx| tx.execute(demoted, &[]).map(drop)).unwrap();
+    let mut runs = 0;
+    let written = store.engine().run_write("test", |tx| {
+        runs += 1;
+        label(tx, "t1")
+    });
+    written.unwrap();
+    assert_eq!((runs, count(&store)), (2, 1));
+}
+
+#[test] // pitfall 131
+fn what_lasts_is_not_run_again() {
+    let Some(store) = shared_fixture() else { return };
+    let mut runs = 0;
+    let twice = store.engine().run_write("test", |tx| {
+        runs += 1;
+        label(tx, "t1")?;
+        label(tx, "t1")
+    });
+    let failure = twice.unwrap_err();
+    assert_eq!((runs, count(&store), failure.fault()), (1, 0, Fault::ServerBug));
+    // A lock that is not to be had in time is trouble that passes, for the peer to come again.
+    let mut holder = store.database().connect();
+    let mut held = holder.transaction().unwrap();
+    held.query("SELECT * FROM mailboxes FOR UPDATE", &[]).unwrap();
+    let impatient = "SET LOCAL lock_timeout = 1";
+    let failure = store.engine().run_write("test", |tx| {
+        tx.execute(impatient, &[])?;
+        tx.execute("UPDATE mailboxes SET unseen = unseen", &[])
+    });
+    assert_eq!(failure.unwrap_err().fault(), Fault::Unavailable);
+    held.rollback().unwrap();
+    store.append("INBOX");
+}
+
+#[test] // invariant 11
+fn a_write_that_panics_undoes_itself() {
+    let Some(store) = shared_fixture() else { return };
+    for _ in 0..20 {
+        let panicked: Result<(), Failure> =
+            store.0.engine.write("test", Weight::Bytes(0), |tx: &mut Tx<'_>| {
+                label(tx, "t1")?;
+                panic!("on purpose")
+            });
+        assert!(matches!(panicked, Err(Failure::Panicked { doing: "test" })));
+    }
+    assert_eq!(count(&store), 0);
+}
+
+#[test] // PostgreSQL answers COMMIT with "rolled back" and no error
+fn an_error_that_is_passed_over_is_not_a_success() {
+    let Some(store) = shared_fixture() else { return };
+    let passed_over = store.engine().run_write("test", |tx| {
+        label(tx, "t1")?;
+        let _passed_over = label(tx, "t1");
+        Ok::<_, Failure>(())
+    });
+    assert!(matches!(passed_over, Err(Failure::Corrupt { .. })));
+    assert_eq!(count(&store), 0);
+}
+
+#[test]
+fn a_reader_cannot_write_and_sees_one_moment() {
+    let Some(store) = shared_fixture() else { return };
+    let written = store.engine().read::<_, Failure>("test", |tx| label(tx, "t1"));
+    assert!(written.is_err());
+    let sql = "SELECT uid_next FROM mailboxes WHERE mailbox_id = 1";
+    let seen = store.engine().read::<_, Failure>("test", |tx| {
+        let before = tx.query_one(sql, &[], |row| row.int(0))?;
+        store.append("INBOX");
+        Ok((before, tx.query_one(sql, &[], |row| row.int(0))?))
+    });
+    assert_eq!(seen.unwrap(), (Some(1), Some(1)));
+}

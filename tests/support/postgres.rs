@@ -1,0 +1,149 @@
+//! A PostgreSQL of our own: started once by the first test of a process that wants it, in a temporary
+//! directory and on a Unix socket there, and gone with the process, however that ends. Each test has
+//! a database of its own.
+//!
+//! `SORA_TEST_DATABASE=postgres` makes the tests that open a store use it.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// True if tests that open a store shall open it here.
+pub(crate) fn is_wanted() -> bool {
+    std::env::var_os("SORA_TEST_DATABASE").is_some_and(|wanted| wanted == "postgres")
+}
+
+/// A server.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    folder: PathBuf,
+    /// Stops the server when its input ends: with us.
+    _keeper: Child,
+}
+
+/// A database that goes with its owner.
+#[derive(Debug)]
+pub(crate) struct TestDatabase {
+    cluster: &'static Cluster,
+    /// What it is called.
+    pub(crate) name: String,
+}
+
+/// Where Debian and others put the server's programs.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    folders.sort();
+    folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    folders.into_iter().find(|folder| folder.join("initdb").exists())
+}
+
+/// The server of this process.
+pub(crate) fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let programs = programs().expect("SORA_TEST_DATABASE=postgres needs PostgreSQL installed");
+        Cluster::start(&programs, "-c fsync=off -c full_page_writes=off")
+    })
+}
+
+/// `$1` the programs, `$2` the folder, `$3` more settings.
+const KEEP: &str = r#"
+set -e
+trap '' INT
+"$1/initdb" -D "$2/data" -U sora -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1
+options="-k '$2' -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB $3"
+"$1/pg_ctl" -D "$2/data" -l "$2/log" -o "$options" -w -t 60 start >/dev/null
+echo ready
+read -r _ || true
+"$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null
+rm -rf "$2"/*
+"#;
+
+impl Cluster {
+    /// Starts one with further settings.
+    pub(crate) fn start(programs: &Path, settings: &str) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let (process, number) = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(format!("sora-postgres-{process}-{number}"));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let mut command = match unprivileged(&folder) {
+            None => Command::new("sh"),
+            // The server refuses to run as root.
+            Some((user, group)) => {
+                let mut command = Command::new("setpriv");
+                command.args([format!("--reuid={user}"), format!("--regid={group}")]);
+                command.args(["--clear-groups", "sh"]);
+                command
+            }
+        };
+        command.args(["-c", KEEP, "keep"]).args([programs, &folder]).arg(settings);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/");
+        let mut keeper = command.spawn().expect("a shell");
+        let mut said = String::new();
+        let stdout = keeper.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut said).expect("it speaks");
+        assert_eq!(said, "ready\n", "PostgreSQL does not start: see {}", folder.display());
+        Self { folder, _keeper: keeper }
+    }
+
+    /// Makes a database.
+    pub(crate) fn database(&'static self) -> TestDatabase {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
+        self.run(&format!("CREATE DATABASE {name}"));
+        TestDatabase { cluster: self, name }
+    }
+
+    /// The directory of its socket.
+    pub(crate) fn host(&self) -> &str {
+        self.folder.to_str().expect("a name in UTF-8")
+    }
+
+    fn run(&self, command: &str) {
+        self.connect("postgres").batch_execute(command).expect("it does");
+    }
+
+    fn connect(&self, name: &str) -> postgres::Client {
+        let mut config = postgres::Config::new();
+        config.host(self.host()).user("sora").dbname(name);
+        config.connect(postgres::NoTls).expect("the server is there")
+    }
+}
+
+impl TestDatabase {
+    /// Where its server is.
+    pub(crate) fn host(&self) -> &'static str {
+        self.cluster.host()
+    }
+
+    /// A connection of the test's own.
+    pub(crate) fn connect(&self) -> postgres::Client {
+        self.cluster.connect(&self.name)
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        self.cluster.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// Gives `folder` to a user who is not root, if we are: their numbers.
+fn unprivileged(folder: &Path) -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").expect("there are users");
+    let entry = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2).map(str::parse::<u32>);
+        Some((fields.next()?.ok()?, fields.next()?.ok()?))
+    };
+    let (user, group) = entry("postgres").or_else(|| entry("nobody")).expect("somebody");
+    chown(folder, Some(user), Some(group)).expect("root may");
+    Some((user, group))
+}
