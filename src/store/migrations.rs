@@ -10,6 +10,12 @@ const STEPS: [&str; 2] = [
     include_str!("../../migrations/0002_retention.sql"),
 ];
 
+/// The version that this program makes.
+#[cfg(test)]
+pub(super) fn known() -> i64 {
+    i64::try_from(STEPS.len()).unwrap()
+}
+
 const DOING: &str = "bringing the schema up to date";
 
 /// Brings the schema up to date, all or nothing. A schema newer than this program is refused.

@@ -70,8 +70,9 @@ impl Store {
         self.0.engine.read("listing deleted accounts", |tx| {
             let mut found = Vec::new();
             tx.query(
-                "SELECT a.account_id, a.deleted_at, COALESCE(SUM(m.messages), 0),
-                        COALESCE(SUM(m.bytes), 0)
+                "SELECT a.account_id, a.deleted_at,
+                        CAST(COALESCE(SUM(m.messages), 0) AS BIGINT),
+                        CAST(COALESCE(SUM(m.bytes), 0) AS BIGINT)
                  FROM accounts a
                  LEFT JOIN mailboxes m ON m.account_id = a.account_id AND m.deleted_at = a.deleted_at
                  WHERE a.deleted_at IS NOT NULL

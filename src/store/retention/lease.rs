@@ -35,7 +35,7 @@ impl Store {
 
     /// Who has the lease `name`, if somebody has.
     pub fn lease_holder(&self, name: &'static str) -> Result<Option<String>, Failure> {
-        self.0.engine.read("reading a lease", |tx| {
+        self.0.engine.glance("reading a lease", |tx| {
             tx.query_one(
                 "SELECT holder FROM leases WHERE name = $1 AND expires_at > $2",
                 &[Value::Text(name), Value::Int(tx.now().0)],

@@ -1,7 +1,7 @@
 //! One mailbox: the aged are expunged, the expunged leave once their grace is over, and a deleted
 //! mailbox is emptied and goes.
 
-use super::super::engine::{Tx, Value, Weight};
+use super::super::engine::{Row, Tx, Value, Weight};
 use super::super::expunge::{Reason, retire};
 use super::super::row::{self, Difference};
 use super::super::{Failure, Store};
@@ -96,7 +96,7 @@ impl Store {
     pub fn count_due(&self, mailbox: MailboxKey, retention: &Retention) -> Result<Due, Failure> {
         self.0.engine.read("counting mail to remove", |tx| {
             let cuts = retention.cuts(tx.now());
-            let Some(locked) = lock(tx, mailbox)? else { return Ok(Due::default()) };
+            let Some(locked) = look(tx, mailbox)? else { return Ok(Due::default()) };
             let mut due = Due::default();
             let (all, grace) = match locked.deleted_at {
                 Some(deleted_at) if deleted_at > cuts.grace => return Ok(due),
@@ -106,11 +106,11 @@ impl Store {
             due.mailboxes = all.cast_unsigned();
             let (account, number) = (Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0));
             tx.query(
-                "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM expunged
+                "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM expunged
                  WHERE account_id = $1 AND mailbox_id = $2 AND expunged_at <= $3
                    AND blob_id IS NOT NULL
                  UNION ALL
-                 SELECT COUNT(*), COALESCE(SUM(size), 0) FROM messages
+                 SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM messages
                  WHERE account_id = $1 AND mailbox_id = $2 AND $4 = 1",
                 &[account, number, Value::Int(grace), Value::Int(all)],
                 |row| {
@@ -149,14 +149,26 @@ pub(in crate::store) fn lock(
         "SELECT highest_mod_seq, deleted_at, oldest_arrived FROM mailboxes
          WHERE account_id = $1 AND mailbox_id = $2 {lock}",
         &[Value::Int(key.account.0), Value::Int(key.mailbox.0)],
-        |row| {
-            Ok(LockedAny {
-                highest_mod_seq: ModSeq(row.int(0)?),
-                deleted_at: row.int_or_null(1)?,
-                oldest_arrived: row.int(2)?,
-            })
-        },
+        locked_at,
     )
+}
+
+/// The same without the lock, for who only reads.
+fn look(tx: &mut Tx<'_>, key: MailboxKey) -> Result<Option<LockedAny>, Failure> {
+    tx.query_one(
+        "SELECT highest_mod_seq, deleted_at, oldest_arrived FROM mailboxes
+         WHERE account_id = $1 AND mailbox_id = $2",
+        &[Value::Int(key.account.0), Value::Int(key.mailbox.0)],
+        locked_at,
+    )
+}
+
+fn locked_at(row: &Row<'_>) -> Result<LockedAny, Failure> {
+    Ok(LockedAny {
+        highest_mod_seq: ModSeq(row.int(0)?),
+        deleted_at: row.int_or_null(1)?,
+        oldest_arrived: row.int(2)?,
+    })
 }
 
 /// Expunges what has been in the store for too long (pitfall 43: since it first came, not by its date).

@@ -56,7 +56,7 @@ fn nodes_that_start_together_make_one_schema() {
     let version = dir.1.as_ref().unwrap().connect();
     let version: i64 =
         { version }.query_one("SELECT version FROM schema_version", &[]).unwrap().get(0);
-    assert_eq!(version, 1);
+    assert_eq!(version, migrations::known());
 }
 
 #[test]
