@@ -22,6 +22,7 @@ mod message;
 mod pop3;
 mod proxy;
 mod sieve;
+mod sieve_print;
 
 use crate::steps;
 
@@ -36,6 +37,8 @@ pub use message::{
 pub use pop3::{pop3_command, pop3_dots, pop3_stream};
 pub use proxy::proxy_header;
 pub use sieve::sieve_script;
+#[cfg(test)]
+pub(crate) use sieve_print::print;
 
 /// What `work` gives; panics if it took more than `each` steps for a byte of an input of `bytes`.
 ///

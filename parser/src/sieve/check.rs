@@ -7,27 +7,26 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
-use super::grammar::{Argument, Node, Value};
-use super::spec::{CAPABILITIES, Kind, Needs, Slot, Spec, Tag, Tests};
-use super::text;
-use super::tree::{At, Command, Piece, Test, Text};
-use super::{ERRORS_MAX, Error, Position};
-
-/// Characters of the script that a message repeats at most.
-const SHOWN_MAX: usize = 64;
+use super::capability::Capabilities;
+use super::error::{Errors, Position, nearest, shown};
+use super::grammar::{Argument, Next, Node, Value};
+use super::spec::{Kind, Needs, Slot, Spec, TESTS, Tag, Tests};
+use super::variables::Variables;
+use crate::steps::took;
 
 /// What the check of one script knows so far.
 #[derive(Debug)]
-pub(super) struct Checker<'o> {
-    offered: &'o [&'o str],
-    pub(super) required: Vec<&'static str>,
-    pub(super) used: Vec<&'static str>,
-    pub(super) errors: Vec<Error>,
-    /// Also those there was no room for.
-    mistakes: usize,
+pub(super) struct Checker {
+    pub(super) offered: Capabilities,
+    pub(super) required: Capabilities,
+    pub(super) used: Capabilities,
+    pub(super) errors: Errors,
+    pub(super) warnings: Errors,
+    pub(super) variables: Variables,
     /// A `require` was mistaken: what is missing may be what it meant to name.
-    unsure: bool,
+    pub(super) unsure: bool,
     /// The names of the `foreverypart` around, innermost last.
     pub(super) loops: Vec<Option<String>>,
 }
@@ -36,38 +35,49 @@ pub(super) struct Checker<'o> {
 #[derive(Debug)]
 pub(super) struct Call<'n, 'a> {
     pub(super) at: Position,
-    tags: Vec<(&'static Tag, Position, Option<&'n Argument<'a>>)>,
+    tags: Vec<Given<'n, 'a>>,
     slots: Vec<Option<&'n Argument<'a>>>,
 }
 
+/// A tagged argument, and what stands behind it if something must.
+#[derive(Clone, Copy, Debug)]
+struct Given<'n, 'a> {
+    tag: &'static Tag,
+    at: Position,
+    value: Option<&'n Argument<'a>>,
+}
+
 impl<'n, 'a> Call<'n, 'a> {
+    fn given(&self, name: &str) -> Option<&Given<'n, 'a>> {
+        self.tags.iter().find(|given| given.tag.name == name)
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
-        self.tags.iter().any(|(tag, ..)| tag.name == name)
+        self.given(name).is_some()
     }
 
-    /// The name of the tag given of a group.
-    pub(super) fn of(&self, group: &str) -> Option<&'static str> {
-        self.tags.iter().find(|(tag, ..)| tag.group == group).map(|(tag, ..)| tag.name)
+    /// The name of the tag given of a group, and its place.
+    pub(super) fn of(&self, group: &str) -> Option<(&'static str, Position)> {
+        let given = self.tags.iter().find(|given| given.tag.group == group)?;
+        Some((given.tag.name, given.at))
     }
 
-    fn value(&self, name: &str) -> Option<&'n Value<'a>> {
-        let (.., value) = self.tags.iter().find(|(tag, ..)| tag.name == name)?;
-        value.map(|argument| &argument.value)
+    pub(super) fn tag_at(&self, name: &str) -> Position {
+        self.given(name).map_or(self.at, |given| given.at)
     }
 
-    fn value_at(&self, name: &str) -> Position {
-        let found = self.tags.iter().find(|(tag, ..)| tag.name == name);
-        found.and_then(|(.., value)| *value).map_or(self.at, |argument| argument.at)
+    pub(super) fn tag_value(&self, name: &str) -> Option<&'n Argument<'a>> {
+        self.given(name).and_then(|given| given.value)
     }
 
     pub(super) fn tag_number(&self, name: &str) -> Option<u64> {
-        match self.value(name)? {
-            Value::Number(number) => Some(*number),
+        match self.tag_value(name)?.value {
+            Value::Number(number) => Some(number),
             _ => None,
         }
     }
 
-    fn slot(&self, index: usize) -> Option<&'n Argument<'a>> {
+    pub(super) fn slot(&self, index: usize) -> Option<&'n Argument<'a>> {
         self.slots.get(index).copied().flatten()
     }
 
@@ -79,64 +89,42 @@ impl<'n, 'a> Call<'n, 'a> {
     }
 }
 
-/// A name as a message may show it.
-pub(super) fn shown(name: &str) -> String {
-    name.chars().take(SHOWN_MAX).collect()
-}
-
-pub(super) fn is(name: &str, wanted: &str) -> bool {
+pub(super) const fn is(name: &str, wanted: &str) -> bool {
     name.eq_ignore_ascii_case(wanted)
 }
 
-impl<'o> Checker<'o> {
-    pub(super) const fn new(offered: &'o [&'o str]) -> Self {
+impl Checker {
+    pub(super) fn new(offered: Capabilities, errors: Errors) -> Self {
         Self {
             offered,
-            required: Vec::new(),
-            used: Vec::new(),
-            errors: Vec::new(),
-            mistakes: 0,
+            required: Capabilities::NONE,
+            used: Capabilities::NONE,
+            errors,
+            warnings: Errors::default(),
+            variables: Variables::default(),
             unsure: false,
             loops: Vec::new(),
         }
     }
 
-    pub(super) fn error(&mut self, at: Position, expected: impl Into<Cow<'static, str>>) {
-        self.mistakes = self.mistakes.saturating_add(1);
-        if self.errors.len() < ERRORS_MAX {
-            self.errors.push(Error { at, expected: expected.into() });
-        }
+    pub(super) fn error(&mut self, at: Position, message: impl Into<Cow<'static, str>>) {
+        self.errors.add(at, message);
     }
 
-    pub(super) fn has(&self, capability: &str) -> bool {
-        self.required.contains(&capability)
-    }
-
-    /// The capability of this name, if it is offered.
-    pub(super) fn offers(&self, name: &str) -> Option<&'static str> {
-        let known = CAPABILITIES.iter().copied().find(|&capability| capability == name)?;
-        self.offered.contains(&known).then_some(known)
-    }
-
-    pub(super) fn add_required(&mut self, capability: &'static str) {
-        if !self.has(capability) {
-            self.required.push(capability);
-        }
-    }
-
-    pub(super) fn mark_used(&mut self, capability: &'static str) {
-        if !self.used.contains(&capability) {
-            self.used.push(capability);
-        }
-    }
-
-    /// One of `needs` must be required (RFC 5228 §3.2: an extension is unknown before that).
-    pub(super) fn need(&mut self, at: Position, needs: Needs, what: &str) {
+    /// One of `needs` must be required (RFC 5228 §2.10.5: an extension is unknown before that).
+    pub(super) fn need(&mut self, at: Position, needs: Needs, what: fmt::Arguments<'_>) {
         let Some(first) = needs.first() else { return };
-        match needs.iter().copied().find(|need| self.has(need)) {
-            Some(capability) => self.mark_used(capability),
+        match needs.iter().copied().find(|&need| self.required.has(need)) {
+            Some(capability) => self.used.insert(capability),
             None if self.unsure => {}
-            None => self.error(at, format!("require \"{first}\" before \"{}\"", shown(what))),
+            None => {
+                self.error(at, format!("{what} needs the extension \"{first}\""));
+                self.errors.hint(if self.offered.has(*first) {
+                    format!("write require \"{first}\"; at the top of the script").into()
+                } else {
+                    Cow::Borrowed("it is not offered here")
+                });
+            }
         }
     }
 
@@ -146,37 +134,43 @@ impl<'o> Checker<'o> {
         node: &'n Node<'a>,
         spec: &'static Spec,
     ) -> Option<Call<'n, 'a>> {
-        let before = self.mistakes;
-        self.need(node.at, spec.needs, spec.name);
+        let before = self.errors.count();
+        took(node.arguments.len().saturating_add(1));
+        self.need(node.at, spec.needs, format_args!("\"{}\"", spec.name));
         let mut call = Call { at: node.at, tags: Vec::new(), slots: Vec::new() };
-        let mut positional: Vec<&Argument<'_>> = Vec::new();
-        let mut arguments = node.arguments.iter();
+        let mut positional: Vec<&Argument<'_>> = Vec::with_capacity(spec.slots.len());
+        let (mut arguments, mut known) = (node.arguments.iter(), true);
         while let Some(argument) = arguments.next() {
             let Value::Tag(name) = argument.value else {
                 positional.push(argument);
                 continue;
             };
-            // RFC 5228 §2.6.2: tagged arguments come before the positional ones.
-            if let Some(first) = positional.first() {
-                self.error(first.at, format!("\":{}\" before this", shown(name)));
-            }
-            let Some(tag) = self.tag(argument.at, name, spec, &call) else { continue };
-            let value = match tag.value {
-                Some(kind) => {
-                    let value = arguments.next();
-                    self.kind(value, node.end, kind, &format!("behind \":{}\"", tag.name));
-                    value
-                }
-                None => None,
+            let Some(tag) = self.tag(argument.at, name, spec, &call) else {
+                known = false;
+                continue;
             };
+            // RFC 5228 §2.6.2: tagged arguments come before the positional ones.
+            if !positional.is_empty() {
+                let message = format!("expected no tagged argument here, found \":{}\"", tag.name);
+                self.error(argument.at, message);
+                self.errors.hint(format!("write it behind \"{}\"", spec.name));
+            }
+            let value = tag.value.and_then(|kind| {
+                let value = arguments.next();
+                self.kind(value, node, kind, &|| format!("behind \":{}\"", tag.name));
+                value
+            });
             // One of a group, so that a flood of tags costs no more than its length.
             if call.of(tag.group).is_none() {
-                call.tags.push((tag, argument.at, value));
+                call.tags.push(Given { tag, at: argument.at, value });
             }
         }
-        call.slots = self.slots(node, spec, &positional);
+        if known {
+            // What belongs to a tag that is not known would be taken for more.
+            call.slots = self.slots(node, spec, &positional);
+        }
         self.shape(node, spec);
-        (self.mistakes == before).then_some(call)
+        (self.errors.count() == before).then_some(call)
     }
 
     fn tag(
@@ -186,30 +180,49 @@ impl<'o> Checker<'o> {
         spec: &'static Spec,
         call: &Call<'_, '_>,
     ) -> Option<&'static Tag> {
-        let mut known = spec.tags.iter().copied().flatten();
-        let Some(tag) = known.clone().find(|tag| is(name, tag.name)) else {
-            if known.next().is_none() {
-                self.error(at, format!("no tagged argument of \"{}\"", spec.name));
-                return None;
-            }
-            let names: Vec<String> = known_names(spec);
-            self.error(at, format!("{} of \"{}\"", names.join(", "), spec.name));
+        let known = || spec.tags.iter().copied().flatten();
+        let Some(tag) = known().find(|tag| is(name, tag.name)) else {
+            self.unknown_tag(at, name, spec);
             return None;
         };
-        self.need(at, tag.needs, &format!(":{}", tag.name));
-        if call.of(tag.group).is_some() {
-            self.error(at, format!("one {} only", tag.group));
+        self.need(at, tag.needs, format_args!("\":{}\"", tag.name));
+        // RFC 5228 §2.6: none of them twice, and none that exclude each other.
+        match call.of(tag.group) {
+            Some((other, _)) if other == tag.name => {
+                self.error(at, format!("expected \":{other}\" once, found it twice"));
+            }
+            Some((other, _)) => {
+                self.error(at, format!("\":{}\" and \":{other}\" exclude each other", tag.name));
+            }
+            None => {}
         }
         Some(tag)
     }
 
-    /// Is there an argument of this kind; if not, an error there or at `end`.
+    fn unknown_tag(&mut self, at: Position, name: &str, spec: &'static Spec) {
+        let found = shown(&format!(":{name}"));
+        self.error(at, format!("expected an argument of \"{}\", found {found}", spec.name));
+        if !self.errors.has_room() {
+            return;
+        }
+        let known = || spec.tags.iter().copied().flatten().map(|tag| tag.name);
+        if let Some(near) = nearest(name, known()) {
+            self.errors.hint(format!("did you mean \":{near}\"?"));
+        } else if known().next().is_none() {
+            self.errors.hint("it takes no tagged arguments");
+        } else {
+            let names: Vec<String> = known().map(|name| format!(":{name}")).collect();
+            self.errors.hint(format!("it knows {}", names.join(" ")));
+        }
+    }
+
+    /// Is there an argument of this kind; if not, an error there or behind the last argument.
     fn kind(
         &mut self,
         found: Option<&Argument<'_>>,
-        end: Position,
+        node: &Node<'_>,
         kind: Kind,
-        what: &str,
+        what: &dyn Fn() -> String,
     ) -> bool {
         let fits = match found.map(|argument| &argument.value) {
             Some(Value::Number(_)) => kind == Kind::Number,
@@ -217,16 +230,30 @@ impl<'o> Checker<'o> {
             Some(Value::List(_)) => kind == Kind::List,
             Some(Value::Tag(_)) | None => false,
         };
-        if !fits {
-            let kind = match kind {
-                Kind::Number => "a number",
-                Kind::Text => "a string",
-                Kind::List => "a string list",
-            };
-            let at = found.map_or(end, |argument| argument.at);
-            self.error(at, format!("{kind} {what}"));
+        if fits {
+            return true;
         }
-        fits
+        let wanted = match kind {
+            Kind::Number => "a number",
+            Kind::Text => "a string",
+            Kind::List => "a string list",
+        };
+        let at = found.map_or(node.end, |argument| argument.at);
+        let stands = found.map_or_else(|| node.next.shown(), |argument| argument.value.shown());
+        self.error(at, format!("expected {wanted} {}, found {stands}", what()));
+        match (kind, found.map(|argument| &argument.value), node.next) {
+            (Kind::Number, Some(Value::Text(_)), _) => {
+                self.errors.hint("a number stands without quotes");
+            }
+            (Kind::Text, Some(Value::List(_)), _) => {
+                self.errors.hint("one string, without brackets");
+            }
+            (Kind::Text | Kind::List, None, Next::Test(..)) => {
+                self.errors.hint("a string stands between double quotes");
+            }
+            _ => {}
+        }
+        false
     }
 
     /// Positional arguments to slots; the optional one goes without first.
@@ -236,7 +263,7 @@ impl<'o> Checker<'o> {
         spec: &'static Spec,
         positional: &[&'n Argument<'a>],
     ) -> Vec<Option<&'n Argument<'a>>> {
-        let mut filled = Vec::new();
+        let mut filled = Vec::with_capacity(spec.slots.len());
         let mut given = positional.iter().copied();
         let short = positional.len() < spec.slots.len();
         for Slot { what, kind, optional } in spec.slots {
@@ -245,7 +272,8 @@ impl<'o> Checker<'o> {
                 continue;
             }
             let next = given.next();
-            let found = self.kind(next, node.end, *kind, &format!("with {what}"));
+            let link = if *kind == Kind::Number { "of" } else { "with" };
+            let found = self.kind(next, node, *kind, &|| format!("{link} {what}"));
             filled.push(next.filter(|_| found));
             if !found {
                 // What follows would be blamed for this one's mistake.
@@ -253,261 +281,81 @@ impl<'o> Checker<'o> {
             }
         }
         if let Some(extra) = given.next() {
-            self.error(extra.at, format!("no more arguments of \"{}\"", spec.name));
+            let found = extra.value.shown();
+            self.error(
+                extra.at,
+                format!("expected no more arguments of \"{}\", found {found}", spec.name),
+            );
         }
         filled
     }
 
     /// As many tests as there must be, and a block where one must be (RFC 5228 §8.3).
     fn shape(&mut self, node: &Node<'_>, spec: &'static Spec) {
-        let first = node.tests.first().map_or(node.end, |test| test.at);
+        let found = node.next.shown();
         match spec.tests {
             Tests::None if !node.tests.is_empty() => {
-                self.error(first, if spec.block { "a block" } else { "\";\" or an argument" });
+                self.no_test(node, spec);
+                return;
             }
-            Tests::One if node.tests.is_empty() => self.error(node.end, "a test"),
-            Tests::One if node.listed => self.error(first, "one test without parentheses"),
-            Tests::Many if !node.listed => self.error(first, "\"(\" and a list of tests"),
+            Tests::One if node.tests.is_empty() => {
+                self.error(
+                    node.end,
+                    format!("expected a test behind \"{}\", found {found}", spec.name),
+                );
+            }
+            Tests::One if node.listed => {
+                self.error(node.next.at(), "expected one test without parentheses");
+                self.errors.hint(if node.tests.len() > 1 {
+                    "several tests need \"allof\" or \"anyof\" before them"
+                } else {
+                    "leave them out"
+                });
+            }
+            Tests::Many if !node.listed => {
+                let message =
+                    format!("expected \"(\" and tests behind \"{}\", found {found}", spec.name);
+                self.error(node.end, message);
+            }
             _ => {}
         }
         match &node.block {
-            None if spec.block => self.error(node.end, "a block"),
-            Some(_) if !spec.block => self.error(node.end, "\";\""),
+            None if spec.block => {
+                self.error(node.closed, format!("expected a block behind \"{}\"", spec.name));
+            }
+            Some(_) if !spec.block => {
+                let message = format!("expected \";\" behind \"{}\", found \"{{\"", spec.name);
+                self.error(node.closed, message);
+            }
+            _ => {}
+        }
+    }
+
+    /// A test stands where none may. Most often it is the next command, and a `;` is missing.
+    fn no_test(&mut self, node: &Node<'_>, spec: &'static Spec) {
+        let found = node.next.shown();
+        let wanted = match () {
+            () if TESTS.iter().any(|test| core::ptr::eq(test, spec)) => "no test",
+            () if spec.block => "a block",
+            () => "\";\"",
+        };
+        self.error(node.end, format!("expected {wanted} behind \"{}\", found {found}", spec.name));
+        match node.next {
+            Next::Test(_, name) if is(name, "if") && is(spec.name, "else") => {
+                self.errors.hint("write \"elsif\"");
+            }
+            Next::Test(_, name) if is(name, "and") || is(name, "or") => {
+                let join = if is(name, "and") { "allof" } else { "anyof" };
+                self.errors.hint(format!("write {join} (…, …)"));
+            }
             _ => {}
         }
     }
 
     /// `first` makes no sense without `second`.
     pub(super) fn together(&mut self, call: &Call<'_, '_>, first: &str, second: &str) {
-        let found = call.tags.iter().find(|(tag, ..)| tag.name == first);
-        if let Some((_, at, _)) = found.filter(|_| !call.has(second)) {
-            self.error(*at, format!("\":{second}\" with \":{first}\""));
+        if let Some(given) = call.given(first).filter(|_| !call.has(second)) {
+            self.error(given.at, format!("\":{first}\" needs \":{second}\" beside it"));
         }
-    }
-
-    /// A string as pieces, by the extensions required so far.
-    pub(super) fn text(&mut self, at: Position, string: &str) -> Text {
-        match self.pieces(string) {
-            Ok(pieces) => Text { at, pieces },
-            Err(expected) => {
-                self.error(at, expected);
-                Text { at, pieces: Vec::new() }
-            }
-        }
-    }
-
-    fn pieces(&mut self, string: &str) -> Result<Vec<Piece>, &'static str> {
-        let mut string = Cow::Borrowed(string);
-        if self.has("encoded-character") {
-            let decoded = text::decode(&string)?;
-            if decoded != *string {
-                self.mark_used("encoded-character");
-                string = Cow::Owned(decoded);
-            }
-        }
-        if !self.has("variables") {
-            let literal = Some(string.into_owned()).filter(|string| !string.is_empty());
-            return Ok(literal.map(Piece::Literal).into_iter().collect());
-        }
-        let pieces = text::split(&string, &self.namespaces())?;
-        if pieces.iter().any(|piece| !matches!(piece, Piece::Literal(_))) {
-            self.mark_used("variables");
-        }
-        Ok(pieces)
-    }
-
-    /// RFC 6609 §3.4.2; vnd.dovecot.environment §4.
-    pub(super) fn namespaces(&self) -> Vec<&'static str> {
-        let pairs = [("include", "global"), ("vnd.dovecot.environment", "env")];
-        pairs.iter().filter(|(need, _)| self.has(need)).map(|(_, name)| *name).collect()
-    }
-
-    fn strings(&mut self, argument: &Argument<'_>) -> Vec<Text> {
-        match &argument.value {
-            Value::Text(string) => alloc::vec![self.text(argument.at, string)],
-            Value::List(items) => items.iter().map(|(at, item)| self.text(*at, item)).collect(),
-            Value::Number(_) | Value::Tag(_) => Vec::new(),
-        }
-    }
-
-    pub(super) fn tag_text(&mut self, call: &Call<'_, '_>, name: &str) -> Option<Text> {
-        match call.value(name)? {
-            Value::Text(string) => Some(self.text(call.value_at(name), string)),
-            _ => None,
-        }
-    }
-
-    pub(super) fn tag_list(&mut self, call: &Call<'_, '_>, name: &str) -> Option<Vec<Text>> {
-        let (.., value) = call.tags.iter().find(|(tag, ..)| tag.name == name)?;
-        value.map(|argument| self.strings(argument))
-    }
-
-    /// The string in a slot that is there.
-    pub(super) fn slot_text(&mut self, call: &Call<'_, '_>, index: usize) -> Text {
-        let nothing = Text { at: call.at, pieces: Vec::new() };
-        self.slot_maybe(call, index).unwrap_or(nothing)
-    }
-
-    pub(super) fn slot_maybe(&mut self, call: &Call<'_, '_>, index: usize) -> Option<Text> {
-        let argument = call.slot(index)?;
-        self.strings(argument).into_iter().next()
-    }
-
-    pub(super) fn slot_list(&mut self, call: &Call<'_, '_>, index: usize) -> Vec<Text> {
-        call.slot(index).map(|argument| self.strings(argument)).unwrap_or_default()
-    }
-
-    pub(super) fn slot_list_maybe(
-        &mut self,
-        call: &Call<'_, '_>,
-        index: usize,
-    ) -> Option<Vec<Text>> {
-        call.slot(index).map(|argument| self.strings(argument))
-    }
-
-    /// A string that no variable may take part in.
-    pub(super) fn constant(&mut self, text: &Text) -> Option<String> {
-        let constant = text.constant().map(String::from);
-        if constant.is_none() {
-            self.error(text.at, "a string without variables");
-        }
-        constant
-    }
-
-    /// A script's commands, or those of a block (RFC 5228 §8.3).
-    pub(super) fn commands(&mut self, nodes: &[Node<'_>], whole: Whole) -> Vec<At<Command>> {
-        let mut commands = Vec::new();
-        // RFC 5228 §3.2: "require" comes before all other commands.
-        let mut may_require = whole == Whole::Script;
-        let mut nodes = nodes.iter().peekable();
-        while let Some(node) = nodes.next() {
-            if is(node.name, "require") {
-                self.require(node, may_require);
-                continue;
-            }
-            may_require = false;
-            if !is(node.name, "if") {
-                commands.extend(self.command(node));
-                continue;
-            }
-            let mut chain = alloc::vec![node];
-            while let Some(next) = nodes.next_if(|next| is(next.name, "elsif")) {
-                chain.push(next);
-            }
-            chain.extend(nodes.next_if(|next| is(next.name, "else")));
-            commands.extend(self.if_chain(&chain));
-        }
-        commands
-    }
-
-    /// `require <capabilities: string-list>` — RFC 5228 §3.2.
-    fn require(&mut self, node: &Node<'_>, allowed: bool) {
-        if !allowed {
-            self.error(node.at, "\"require\" before all other commands");
-        }
-        if node.broken || self.resolve(node, &REQUIRE).is_none() {
-            self.unsure = true;
-            return;
-        }
-        let names: Vec<(Position, &Cow<'_, str>)> = match node.arguments.first() {
-            Some(Argument { at, value: Value::Text(name) }) => alloc::vec![(*at, name)],
-            Some(Argument { value: Value::List(items), .. }) => {
-                items.iter().map(|(at, name)| (*at, name)).collect()
-            }
-            _ => Vec::new(),
-        };
-        for (at, name) in names {
-            match self.offers(name) {
-                Some(capability) => self.add_required(capability),
-                None => {
-                    self.unsure = true;
-                    let name = shown(name);
-                    self.error(at, format!("a capability that is offered; \"{name}\" is not"));
-                }
-            }
-        }
-    }
-
-    /// `if <test> <block>`, `elsif <test> <block>`, `else <block>` — RFC 5228 §3.1.
-    fn if_chain(&mut self, chain: &[&Node<'_>]) -> Option<At<Command>> {
-        let at = chain.first()?.at;
-        let (mut branches, mut otherwise, mut decided) = (Vec::new(), Vec::new(), false);
-        for node in chain {
-            let last = is(node.name, "else");
-            let block = node.block.as_deref().unwrap_or_default();
-            // RFC 5463 §4: what an untrue "ihave" guards may use what we do not know.
-            if decided {
-                continue;
-            }
-            let spec = if last { &ELSE } else { &IF };
-            if node.broken || self.resolve(node, spec).is_none() {
-                self.commands(block, Whole::Block);
-            } else if let Some(test) = node.tests.first() {
-                let test = self.test(test);
-                let holds = holds(&test.item);
-                decided = holds == Some(true);
-                let block = if holds == Some(false) { &[] } else { block };
-                branches.push((test, self.commands(block, Whole::Block)));
-            } else {
-                otherwise = self.commands(block, Whole::Block);
-            }
-        }
-        Some(At { at, item: Command::If { branches, otherwise } })
-    }
-
-    /// The tests of `allof` and `anyof`, up to one that `ihave` lets `enough` be known of.
-    pub(super) fn tests(&mut self, nodes: &[Node<'_>], enough: bool) -> Vec<At<Test>> {
-        let mut tests = Vec::new();
-        for node in nodes {
-            let test = self.test(node);
-            let known = holds(&test.item) == Some(enough);
-            tests.push(test);
-            if known {
-                break;
-            }
-        }
-        tests
     }
 }
-
-/// What the commands at hand are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whole {
-    Script,
-    Block,
-}
-
-fn known_names(spec: &'static Spec) -> Vec<String> {
-    spec.tags.iter().copied().flatten().map(|tag| format!(":{}", tag.name)).collect()
-}
-
-/// What a test gives, where `ihave` alone decides it (RFC 5463 §4).
-fn holds(test: &Test) -> Option<bool> {
-    match test {
-        Test::Ihave(found) => Some(*found),
-        Test::Not(test) => holds(&test.item).map(|holds| !holds),
-        Test::AllOf(tests) => decide(tests, false),
-        Test::AnyOf(tests) => decide(tests, true),
-        _ => None,
-    }
-}
-
-fn decide(tests: &[At<Test>], enough: bool) -> Option<bool> {
-    if tests.iter().any(|test| holds(&test.item) == Some(enough)) {
-        return Some(enough);
-    }
-    tests.iter().all(|test| holds(&test.item) == Some(!enough)).then_some(!enough)
-}
-
-static REQUIRE: Spec = Spec {
-    name: "require",
-    needs: &[],
-    tags: &[],
-    slots: &[Slot { what: "capabilities", kind: Kind::List, optional: false }],
-    tests: Tests::None,
-    block: false,
-};
-static IF: Spec =
-    Spec { name: "if", needs: &[], tags: &[], slots: &[], tests: Tests::One, block: true };
-static ELSE: Spec =
-    Spec { name: "else", needs: &[], tags: &[], slots: &[], tests: Tests::None, block: true };

@@ -2,21 +2,23 @@
 //!
 //! A mistake costs its own command only: the parser notes it, steps over the rest of the command
 //! to its `;` or into its block, and goes on. Nothing grows beyond the bounds of [`super`]: the
-//! first one passed ends the parse.
+//! first one passed ends the parse. Blocks and tests recurse, [`DEPTH_MAX`] deep; what stands
+//! behind each other, as `elsif` does, does not.
 
 use alloc::borrow::Cow;
+use alloc::format;
 use alloc::vec::Vec;
-use core::fmt;
 
+use super::error::{Errors, Position, shown};
 use super::lexer::{Kind, Lexer, Token};
-use super::{ARGUMENTS_MAX, DEPTH_MAX, Error, LIST_ITEMS_MAX, NODES_MAX, Position};
+use super::{ARGUMENTS_MAX, DEPTH_MAX, LIST_ITEMS_MAX, NODES_MAX};
 
 /// A command or a test: a name, its arguments, the tests behind it and, for a command, its block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node<'a> {
     /// Where the name begins.
     pub at: Position,
-    /// As it was written; its case means nothing (RFC 5228 §2.4).
+    /// As it was written; its case means nothing (RFC 5228 §8.1).
     pub name: &'a str,
     /// In the order they were written.
     pub arguments: Vec<Argument<'a>>,
@@ -26,10 +28,43 @@ pub struct Node<'a> {
     pub listed: bool,
     /// The commands between braces; `None` where `;` ended the command, and for tests.
     pub block: Option<Vec<Self>>,
-    /// Where the next argument would have stood.
+    /// Where another argument would have stood: behind the last one.
     pub end: Position,
+    /// What stands there instead.
+    pub next: Next<'a>,
+    /// Where its `;` or block should stand, or what follows a test: behind all before that.
+    pub closed: Position,
     /// True where a mistake was noted in its arguments or tests already.
     pub broken: bool,
+}
+
+/// What ended a node's arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next<'a> {
+    /// A mark, as `;`, with its place.
+    Mark(Position, u8),
+    /// The name of a test, with its place.
+    Test(Position, &'a str),
+    /// Nothing more, or nothing that may stand there.
+    End(Position),
+}
+
+impl Next<'_> {
+    /// Where it stands.
+    pub const fn at(&self) -> Position {
+        match self {
+            Self::Mark(at, _) | Self::Test(at, _) | Self::End(at) => *at,
+        }
+    }
+
+    /// As a message may say it.
+    pub(super) fn shown(&self) -> Cow<'static, str> {
+        match self {
+            Self::Mark(_, mark) => format!("\"{}\"", char::from(*mark)).into(),
+            Self::Test(_, name) => shown(name).into(),
+            Self::End(_) => "the end of the script".into(),
+        }
+    }
 }
 
 /// `argument = string-list / number / tag` — RFC 5228 §8.2.
@@ -54,11 +89,23 @@ pub enum Value<'a> {
     List(Vec<(Position, Cow<'a, str>)>),
 }
 
+impl Value<'_> {
+    /// As a message may say it.
+    pub(super) fn shown(&self) -> Cow<'static, str> {
+        match self {
+            Self::Tag(name) => shown(&format!(":{name}")).into(),
+            Self::Number(number) => format!("the number {number}").into(),
+            Self::Text(text) => format!("the string {}", shown(text)).into(),
+            Self::List(_) => "a list of strings".into(),
+        }
+    }
+}
+
 /// `start = commands` — RFC 5228 §8.2: what could be read, and every mistake in the order found.
-pub fn parse(script: &str) -> (Vec<Node<'_>>, Vec<Error>) {
+pub(super) fn read(script: &str) -> (Vec<Node<'_>>, Errors) {
     let mut lexer = Lexer::new(script);
     let token = lexer.token();
-    let mut parser = Parser { lexer, token, nodes: 0, arguments: 0 };
+    let mut parser = Parser { lexer, behind: token.at, token, nodes: 0, arguments: 0 };
     let mut commands = Vec::new();
     loop {
         commands.append(&mut parser.commands(0));
@@ -70,9 +117,17 @@ pub fn parse(script: &str) -> (Vec<Node<'_>>, Vec<Error>) {
     }
 }
 
+/// As the checker sees a script: its commands as written, and what is no grammar.
+pub fn parse(script: &str) -> (Vec<Node<'_>>, Vec<super::Error>) {
+    let (commands, errors) = read(script);
+    (commands, errors.list)
+}
+
 struct Parser<'a> {
     lexer: Lexer<'a>,
     token: Token<'a>,
+    /// Where the token before ended.
+    behind: Position,
     nodes: usize,
     arguments: usize,
 }
@@ -82,6 +137,7 @@ struct Broken;
 
 impl<'a> Parser<'a> {
     fn bump(&mut self) -> Token<'a> {
+        self.behind = self.token.end;
         let next = self.lexer.token();
         core::mem::replace(&mut self.token, next)
     }
@@ -98,13 +154,30 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn refuse(&mut self, expected: &'static str) {
-        self.lexer.error(self.token.at, expected);
+    /// The token at hand is none of what is `expected`; said once for a place, as the lexer may
+    /// have said it already.
+    fn refuse(&mut self, expected: &str) {
+        self.refuse_at(self.token.at, expected);
+    }
+
+    /// The same for what should have followed the token before, on whose line it is looked for.
+    fn refuse_behind(&mut self, expected: &str) {
+        self.refuse_at(self.behind, expected);
+    }
+
+    fn refuse_at(&mut self, at: Position, expected: &str) {
+        // What was cut off ends early; that is known already.
+        let cut = self.lexer.cut && self.token.kind == Kind::End;
+        if !cut && self.lexer.errors.list.last().is_none_or(|last| last.at < at) {
+            let found = self.token.kind.shown();
+            self.lexer.errors.add(at, format!("expected {expected}, found {found}"));
+        }
     }
 
     /// A bound is passed: the rest of the script is not looked at.
-    fn give_up(&mut self, expected: &'static str) -> Broken {
-        self.refuse(expected);
+    fn give_up(&mut self, bound: usize, what: &str) -> Broken {
+        let message = format!("expected at most {bound} {what}");
+        self.lexer.errors.add(self.token.at, message);
         self.token.kind = Kind::End;
         self.lexer.finish();
         Broken
@@ -118,7 +191,12 @@ impl<'a> Parser<'a> {
                 Kind::End | Kind::Mark(b'}') => return commands,
                 Kind::Identifier(name) => commands.extend(self.command(name, depth)),
                 _ => {
+                    let behind =
+                        commands.last().is_some_and(|node: &Node<'_>| node.block.is_some());
                     self.refuse("a command");
+                    if behind && self.is(b';') {
+                        self.lexer.errors.hint("none behind a block");
+                    }
                     commands.append(&mut self.stray(depth));
                 }
             }
@@ -140,7 +218,7 @@ impl<'a> Parser<'a> {
     fn command(&mut self, name: &'a str, depth: usize) -> Option<Node<'a>> {
         let mut node = self.node(name).ok()?;
         if self.arguments(&mut node, depth).is_ok() {
-            node.end = self.token.at;
+            node.closed = self.behind;
             if self.eat(b';') {
                 return Some(node);
             }
@@ -148,7 +226,9 @@ impl<'a> Parser<'a> {
                 node.block = Some(self.block(depth));
                 return Some(node);
             }
-            self.refuse("\";\" or a block");
+            let control =
+                ["if", "elsif", "else"].iter().any(|word| name.eq_ignore_ascii_case(word));
+            self.refuse_behind(if control { "a block" } else { "\";\"" });
         }
         node.broken = true;
         node.block = self.recover(depth);
@@ -173,13 +253,20 @@ impl<'a> Parser<'a> {
     /// `block = "{" commands "}"` — RFC 5228 §8.2.
     fn block(&mut self, depth: usize) -> Vec<Node<'a>> {
         if depth >= DEPTH_MAX {
-            let _ = self.give_up("fewer levels of blocks and tests");
+            let _ = self.give_up(DEPTH_MAX, "levels of blocks and tests");
             return Vec::new();
         }
-        self.bump();
+        let opened = self.bump().at;
         let commands = self.commands(depth.saturating_add(1));
         if !self.eat(b'}') {
+            let before = self.lexer.errors.count();
             self.refuse("a command or \"}\"");
+            if self.lexer.errors.count() == before {
+                return commands;
+            }
+            self.lexer
+                .errors
+                .hint(format!("the block opened in line {} is not closed", opened.line));
         }
         commands
     }
@@ -187,7 +274,7 @@ impl<'a> Parser<'a> {
     fn node(&mut self, name: &'a str) -> Result<Node<'a>, Broken> {
         self.nodes = self.nodes.saturating_add(1);
         if self.nodes > NODES_MAX {
-            return Err(self.give_up("fewer commands and tests"));
+            return Err(self.give_up(NODES_MAX, "commands and tests"));
         }
         let at = self.bump().at;
         Ok(Node {
@@ -197,7 +284,9 @@ impl<'a> Parser<'a> {
             tests: Vec::new(),
             listed: false,
             block: None,
-            end: at,
+            end: self.behind,
+            next: Next::End(at),
+            closed: at,
             broken: false,
         })
     }
@@ -207,7 +296,13 @@ impl<'a> Parser<'a> {
         while let Some(argument) = self.argument()? {
             node.arguments.push(argument);
         }
-        node.end = self.token.at;
+        node.end = self.behind;
+        let at = self.token.at;
+        node.next = match self.token.kind {
+            Kind::Identifier(name) => Next::Test(at, name),
+            Kind::Mark(mark) => Next::Mark(at, mark),
+            _ => Next::End(at),
+        };
         if let Kind::Identifier(name) = self.token.kind {
             node.tests.push(self.test(name, depth)?);
             return Ok(());
@@ -231,7 +326,7 @@ impl<'a> Parser<'a> {
                 return Ok(());
             }
             if !self.eat(b',') {
-                self.refuse("\",\" or \")\"");
+                self.refuse_behind("\",\" or \")\"");
                 return Err(Broken);
             }
         }
@@ -240,7 +335,7 @@ impl<'a> Parser<'a> {
     /// `test = identifier arguments` — RFC 5228 §8.2.
     fn test(&mut self, name: &'a str, depth: usize) -> Result<Node<'a>, Broken> {
         if depth >= DEPTH_MAX {
-            return Err(self.give_up("fewer levels of blocks and tests"));
+            return Err(self.give_up(DEPTH_MAX, "levels of blocks and tests"));
         }
         let mut node = self.node(name)?;
         self.arguments(&mut node, depth.saturating_add(1))?;
@@ -266,7 +361,7 @@ impl<'a> Parser<'a> {
     fn count(&mut self) -> Result<(), Broken> {
         self.arguments = self.arguments.saturating_add(1);
         if self.arguments > ARGUMENTS_MAX {
-            return Err(self.give_up("fewer arguments"));
+            return Err(self.give_up(ARGUMENTS_MAX, "strings, numbers and tags"));
         }
         Ok(())
     }
@@ -292,85 +387,20 @@ impl<'a> Parser<'a> {
                 return Ok(Value::List(items));
             }
             if items.len() >= LIST_ITEMS_MAX {
-                return Err(self.give_up("fewer strings in this list"));
+                return Err(self.give_up(LIST_ITEMS_MAX, "strings in one list"));
             }
             if !self.eat(b',') {
-                self.refuse("\",\" or \"]\"");
+                self.refuse_behind("\",\" or \"]\"");
                 return Err(Broken);
             }
         }
     }
 }
 
-/// The script again, in one form: what it prints parses to the same nodes at other places.
-impl fmt::Display for Node<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.head(f)?;
-        match &self.block {
-            None => f.write_str(";\r\n"),
-            Some(block) => {
-                f.write_str(" {\r\n")?;
-                block.iter().try_for_each(|command| command.fmt(f))?;
-                f.write_str("}\r\n")
-            }
-        }
-    }
-}
-
-impl Node<'_> {
-    /// `identifier arguments` — RFC 5228 §8.2.
-    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)?;
-        for argument in &self.arguments {
-            write!(f, " {argument}")?;
-        }
-        let (open, between, close) = if self.listed { (" (", ", ", ")") } else { (" ", " ", "") };
-        for (index, test) in self.tests.iter().enumerate() {
-            f.write_str(if index == 0 { open } else { between })?;
-            test.head(f)?;
-        }
-        f.write_str(if self.tests.is_empty() { "" } else { close })
-    }
-}
-
-impl fmt::Display for Argument<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Value::Tag(name) => write!(f, ":{name}"),
-            Value::Number(number) => write!(f, "{number}"),
-            Value::Text(text) => quoted(f, text),
-            Value::List(items) => {
-                for (index, (_, text)) in items.iter().enumerate() {
-                    f.write_str(if index == 0 { "[" } else { ", " })?;
-                    quoted(f, text)?;
-                }
-                f.write_str("]")
-            }
-        }
-    }
-}
-
-/// `quoted-string = DQUOTE quoted-text DQUOTE` — RFC 5228 §8.1.
-fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_str("\"")?;
-    for run in text.split_inclusive(['"', '\\']) {
-        let last = run.chars().next_back().filter(|last| matches!(last, '"' | '\\'));
-        match last {
-            Some(last) => {
-                let plain = run.get(..run.len().saturating_sub(1)).unwrap_or_default();
-                write!(f, "{plain}\\{last}")?;
-            }
-            None => f.write_str(run)?,
-        }
-    }
-    f.write_str("\"")
-}
-
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
     use std::format;
-    use std::string::String;
 
     use super::*;
 
@@ -378,11 +408,7 @@ mod tests {
     #[track_caller]
     fn check(script: &str, want: &str) {
         let (commands, errors) = parse(script);
-        let mut got = String::new();
-        for command in &commands {
-            let _ = write!(got, "{command}");
-        }
-        let mut got = got.replace("\r\n", " ");
+        let mut got = crate::fuzzing::print(&commands).replace("\r\n", " ");
         for error in &errors {
             let _ = write!(got, "! {error} ");
         }
@@ -400,34 +426,28 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_found_in_one_pass() {
+    fn a_mistake_costs_its_own_command_only() {
         check(
             "keep }\nfileinto [];\nif true { redirect [\"a\" \"b\"]; ] stop; }\nkeep",
             "keep; fileinto; if true { redirect; stop; } keep; \
-             ! line 1, column 6: expected \";\" or a block \
-             ! line 2, column 11: expected a string \
-             ! line 3, column 25: expected \",\" or \"]\" \
-             ! line 3, column 31: expected a command \
-             ! line 4, column 5: expected \";\" or a block",
-        );
-        check("if (true {}", "if (true) { } ! line 1, column 10: expected \",\" or \")\"");
-        check(
-            "if true { keep;",
-            "if true { keep; } ! line 1, column 16: expected a command or \"}\"",
+             ! line 1, column 5: expected \";\", found \"}\" \
+             ! line 1, column 6: expected a command, found \"}\" \
+             ! line 2, column 11: expected a string, found \"]\" \
+             ! line 3, column 24: expected \",\" or \"]\", found the string \"b\" \
+             ! line 3, column 31: expected a command, found \"]\" \
+             ! line 4, column 5: expected \";\", found the end of the script",
         );
     }
 
     #[test]
     fn bounds() {
-        let (_, errors) = parse(&"a{".repeat(100_000));
-        assert!(format!("{}", errors[0]).ends_with("expected fewer levels of blocks and tests"));
-        let (_, errors) = parse(&"a ".repeat(100_000));
-        assert!(format!("{}", errors[0]).ends_with("expected fewer levels of blocks and tests"));
-        let (_, errors) = parse(&"a;".repeat(NODES_MAX + 1));
-        assert!(format!("{}", errors[0]).ends_with("expected fewer commands and tests"));
-        let (_, errors) = parse(&format!("a {};", "1 ".repeat(ARGUMENTS_MAX + 1)));
-        assert!(format!("{}", errors[0]).ends_with("expected fewer arguments"));
+        let last = |script: &str| parse(script).1.pop().map(|error| error.message).unwrap();
+        assert_eq!(last(&"a{".repeat(100_000)), "expected at most 64 levels of blocks and tests");
+        assert_eq!(last(&"a ".repeat(100_000)), "expected at most 64 levels of blocks and tests");
+        assert_eq!(last(&"a;".repeat(NODES_MAX + 1)), "expected at most 32768 commands and tests");
+        let many = format!("a {};", "1 ".repeat(ARGUMENTS_MAX + 1));
+        assert_eq!(last(&many), "expected at most 65536 strings, numbers and tags");
         let list = format!("a [\"\"{}];", ",\"\"".repeat(LIST_ITEMS_MAX));
-        assert!(format!("{}", parse(&list).1[0]).ends_with("expected fewer strings in this list"));
+        assert_eq!(last(&list), "expected at most 16384 strings in one list");
     }
 }

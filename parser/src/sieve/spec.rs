@@ -1,62 +1,12 @@
 //! The table of the language: each command, test and tagged argument with the extension it needs.
 
-/// Capabilities that can be required here.
-pub const CAPABILITIES: &[&str] = &[
-    "body",
-    "comparator-i;ascii-casemap",
-    "comparator-i;ascii-numeric",
-    "comparator-i;octet",
-    "comparator-i;unicode-casemap",
-    "copy",
-    "date",
-    "duplicate",
-    "editheader",
-    "enclose",
-    "encoded-character",
-    "enotify",
-    "envelope",
-    "envelope-deliverby",
-    "envelope-dsn",
-    "environment",
-    "ereject",
-    "extlists",
-    "extracttext",
-    "fcc",
-    "fileinto",
-    "foreverypart",
-    "ihave",
-    "imap4flags",
-    "imapsieve",
-    "include",
-    "index",
-    "mailbox",
-    "mailboxid",
-    "mboxmetadata",
-    "mime",
-    "redirect-deliverby",
-    "redirect-dsn",
-    "regex",
-    "reject",
-    "relational",
-    "replace",
-    "servermetadata",
-    "spamtest",
-    "spamtestplus",
-    "special-use",
-    "subaddress",
-    "vacation",
-    "vacation-seconds",
-    "variables",
-    "virustest",
-    "vnd.dovecot.debug",
-    "vnd.dovecot.environment",
-];
+use super::capability::Capability as C;
 
 /// A command or a test.
 #[derive(Debug)]
 pub(super) struct Spec {
     pub(super) name: &'static str,
-    /// One of these must be required; empty for RFC 5228's own.
+    pub(super) id: Id,
     pub(super) needs: Needs,
     pub(super) tags: &'static [&'static [Tag]],
     pub(super) slots: &'static [Slot],
@@ -64,7 +14,72 @@ pub(super) struct Spec {
     pub(super) block: bool,
 }
 
-pub(super) type Needs = &'static [&'static str];
+/// Which command or test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Id {
+    If,
+    Else,
+    Require,
+    Stop,
+    Keep,
+    Discard,
+    Redirect,
+    FileInto,
+    Reject,
+    Ereject,
+    Set,
+    SetFlag,
+    AddFlag,
+    RemoveFlag,
+    Vacation,
+    AddHeader,
+    DeleteHeader,
+    Notify,
+    Include,
+    Return,
+    Global,
+    Error,
+    ForEveryPart,
+    Break,
+    Replace,
+    Enclose,
+    ExtractText,
+    DebugLog,
+    AllOf,
+    AnyOf,
+    Not,
+    True,
+    False,
+    Ihave,
+    Size,
+    Exists,
+    Address,
+    Header,
+    Envelope,
+    Body,
+    String,
+    HasFlag,
+    Date,
+    CurrentDate,
+    MailboxExists,
+    MailboxIdExists,
+    SpecialUseExists,
+    Metadata,
+    MetadataExists,
+    ServerMetadata,
+    ServerMetadataExists,
+    Duplicate,
+    Environment,
+    ValidNotifyMethod,
+    NotifyMethodCapability,
+    ValidExtList,
+    SpamTest,
+    VirusTest,
+    Convert,
+}
+
+/// One of these must be required; none of them: RFC 5228 has it.
+pub(super) type Needs = &'static [C];
 
 /// A tagged argument.
 #[derive(Debug)]
@@ -127,11 +142,12 @@ const fn optional(slot: Slot) -> Slot {
 
 const fn spec(
     name: &'static str,
+    id: Id,
     needs: Needs,
     tags: &'static [&'static [Tag]],
     slots: &'static [Slot],
 ) -> Spec {
-    Spec { name, needs, tags, slots, tests: Tests::None, block: false }
+    Spec { name, id, needs, tags, slots, tests: Tests::None, block: false }
 }
 
 const NUMBER: Option<Kind> = Some(Kind::Number);
@@ -143,44 +159,46 @@ const MATCH: &[Tag] = &[
     of("match type", "is", &[], None),
     of("match type", "contains", &[], None),
     of("match type", "matches", &[], None),
-    of("match type", "count", &["relational"], TEXT),
-    of("match type", "value", &["relational"], TEXT),
-    of("match type", "regex", &["regex"], None),
-    of("match type", "list", &["extlists"], None),
+    of("match type", "count", &[C::Relational], TEXT),
+    of("match type", "value", &[C::Relational], TEXT),
+    of("match type", "regex", &[C::Regex], None),
     of("comparator", "comparator", &[], TEXT),
 ];
+/// RFC 6134 §2.2: an error with any test that does not support it.
+const IN_LIST: &[Tag] = &[of("match type", "list", &[C::ExtLists], None)];
 /// `ADDRESS-PART` (RFC 5228 §2.7.4, RFC 5233 §4).
 const PART: &[Tag] = &[
     of("address part", "all", &[], None),
     of("address part", "localpart", &[], None),
     of("address part", "domain", &[], None),
-    of("address part", "user", &["subaddress"], None),
-    of("address part", "detail", &["subaddress"], None),
+    of("address part", "user", &[C::Subaddress], None),
+    of("address part", "detail", &[C::Subaddress], None),
 ];
 /// RFC 5260 §6.
-const INDEX: &[Tag] = &[tag("index", &["index"], NUMBER), tag("last", &["index"], None)];
+const INDEX: &[Tag] = &[tag("index", &[C::Index], NUMBER), tag("last", &[C::Index], None)];
 /// RFC 5703 §4.
-const MIME: &[Tag] = &[tag("mime", &["mime"], None), tag("anychild", &["mime"], None)];
+const MIME: &[Tag] = &[tag("mime", &[C::Mime], None), tag("anychild", &[C::Mime], None)];
 /// RFC 5703 §4.1.
 const MIME_OPTIONS: &[Tag] = &[
-    of("MIME option", "type", &["mime"], None),
-    of("MIME option", "subtype", &["mime"], None),
-    of("MIME option", "contenttype", &["mime"], None),
-    of("MIME option", "param", &["mime"], LIST),
+    of("MIME option", "type", &[C::Mime], None),
+    of("MIME option", "subtype", &[C::Mime], None),
+    of("MIME option", "contenttype", &[C::Mime], None),
+    of("MIME option", "param", &[C::Mime], LIST),
 ];
 /// RFC 5260 §4.1.
 const ZONE: &[Tag] = &[of("zone", "zone", &[], TEXT), of("zone", "originalzone", &[], None)];
 /// How mail is filed: RFC 5232 §5, RFC 5490 §3.2, RFC 9042 §4, RFC 8579 §4.
 const FILING: &[Tag] = &[
-    tag("flags", &["imap4flags"], LIST),
-    tag("create", &["mailbox"], None),
-    tag("mailboxid", &["mailboxid"], TEXT),
-    tag("specialuse", &["special-use"], TEXT),
+    tag("flags", &[C::Imap4Flags], LIST),
+    tag("create", &[C::Mailbox], None),
+    // RFC 9042 §4.2: not both.
+    of("mailbox besides the name", "mailboxid", &[C::MailboxId], TEXT),
+    of("mailbox besides the name", "specialuse", &[C::SpecialUse], TEXT),
 ];
 /// RFC 8580 §3.
-const FCC: &[Tag] = &[tag("fcc", &["fcc"], TEXT)];
+const FCC: &[Tag] = &[tag("fcc", &[C::Fcc], TEXT)];
 /// RFC 3894.
-const COPY: &[Tag] = &[tag("copy", &["copy"], None)];
+const COPY: &[Tag] = &[tag("copy", &[C::Copy], None)];
 /// RFC 5229 §4.1: of one precedence, one may be given.
 const MODIFIERS: &[Tag] = &[
     of("modifier of precedence 40", "lower", &[], None),
@@ -188,51 +206,61 @@ const MODIFIERS: &[Tag] = &[
     of("modifier of precedence 30", "lowerfirst", &[], None),
     of("modifier of precedence 30", "upperfirst", &[], None),
     of("modifier of precedence 20", "quotewildcard", &[], None),
-    of("modifier of precedence 20", "quoteregex", &["regex"], None),
-    of("modifier of precedence 15", "encodeurl", &["enotify"], None),
+    of("modifier of precedence 20", "quoteregex", &[C::Regex], None),
+    of("modifier of precedence 15", "encodeurl", &[C::Enotify], None),
     of("modifier of precedence 10", "length", &[], None),
 ];
 
-const VACATION: Needs = &["vacation", "vacation-seconds"];
+const VACATION: Needs = &[C::Vacation, C::VacationSeconds];
 const FLAG_SLOTS: &[Slot] = &[optional(text("a variable")), list("flags")];
 const KEYS: Slot = list("keys");
+/// RFC 6558 §2.
+const CONVERT: &[Slot] = &[text("a media type"), text("a media type"), list("parameters")];
 
 /// Commands; `if`, `elsif`, `else` and `require` are the checker's own.
 pub(super) const COMMANDS: &[Spec] = &[
-    spec("stop", &[], &[], &[]),
-    spec("keep", &[], &[&[tag("flags", &["imap4flags"], LIST)]], &[]),
-    spec("discard", &[], &[], &[]),
+    spec("stop", Id::Stop, &[], &[], &[]),
+    spec("keep", Id::Keep, &[], &[&[tag("flags", &[C::Imap4Flags], LIST)]], &[]),
+    spec("discard", Id::Discard, &[], &[], &[]),
     spec(
         "redirect",
+        Id::Redirect,
         &[],
         &[
             COPY,
             &[
-                tag("list", &["extlists"], None),
-                tag("notify", &["redirect-dsn"], TEXT),
-                tag("ret", &["redirect-dsn"], TEXT),
-                of("time", "bytimerelative", &["redirect-deliverby"], NUMBER),
-                of("time", "bytimeabsolute", &["redirect-deliverby"], TEXT),
-                tag("bymode", &["redirect-deliverby"], TEXT),
-                tag("bytrace", &["redirect-deliverby"], None),
+                tag("list", &[C::ExtLists], None),
+                tag("notify", &[C::RedirectDsn], TEXT),
+                tag("ret", &[C::RedirectDsn], TEXT),
+                of("time", "bytimerelative", &[C::RedirectDeliverBy], NUMBER),
+                of("time", "bytimeabsolute", &[C::RedirectDeliverBy], TEXT),
+                tag("bymode", &[C::RedirectDeliverBy], TEXT),
+                tag("bytrace", &[C::RedirectDeliverBy], None),
             ],
         ],
         &[text("an address")],
     ),
-    spec("fileinto", &["fileinto"], &[COPY, FILING], &[text("a mailbox name")]),
-    spec("reject", &["reject"], &[], &[text("a reason")]),
-    spec("ereject", &["ereject"], &[], &[text("a reason")]),
-    spec("set", &["variables"], &[MODIFIERS], &[text("a variable name"), text("a value")]),
-    spec("setflag", &["imap4flags"], &[], FLAG_SLOTS),
-    spec("addflag", &["imap4flags"], &[], FLAG_SLOTS),
-    spec("removeflag", &["imap4flags"], &[], FLAG_SLOTS),
+    spec("fileinto", Id::FileInto, &[C::FileInto], &[COPY, FILING], &[text("a mailbox name")]),
+    spec("reject", Id::Reject, &[C::Reject], &[], &[text("a reason")]),
+    spec("ereject", Id::Ereject, &[C::Ereject], &[], &[text("a reason")]),
+    spec(
+        "set",
+        Id::Set,
+        &[C::Variables],
+        &[MODIFIERS],
+        &[text("a variable name"), text("a value")],
+    ),
+    spec("setflag", Id::SetFlag, &[C::Imap4Flags], &[], FLAG_SLOTS),
+    spec("addflag", Id::AddFlag, &[C::Imap4Flags], &[], FLAG_SLOTS),
+    spec("removeflag", Id::RemoveFlag, &[C::Imap4Flags], &[], FLAG_SLOTS),
     spec(
         "vacation",
+        Id::Vacation,
         VACATION,
         &[
             &[
                 of("period", "days", &[], NUMBER),
-                of("period", "seconds", &["vacation-seconds"], NUMBER),
+                of("period", "seconds", &[C::VacationSeconds], NUMBER),
                 tag("subject", &[], TEXT),
                 tag("from", &[], TEXT),
                 tag("addresses", &[], LIST),
@@ -246,19 +274,22 @@ pub(super) const COMMANDS: &[Spec] = &[
     ),
     spec(
         "addheader",
-        &["editheader"],
+        Id::AddHeader,
+        &[C::EditHeader],
         &[&[tag("last", &[], None)]],
         &[text("a field name"), text("a value")],
     ),
     spec(
         "deleteheader",
-        &["editheader"],
+        Id::DeleteHeader,
+        &[C::EditHeader],
         &[&[tag("index", &[], NUMBER), tag("last", &[], None)], MATCH],
         &[text("a field name"), optional(list("values"))],
     ),
     spec(
         "notify",
-        &["enotify"],
+        Id::Notify,
+        &[C::Enotify],
         &[
             &[
                 tag("from", &[], TEXT),
@@ -273,7 +304,8 @@ pub(super) const COMMANDS: &[Spec] = &[
     ),
     spec(
         "include",
-        &["include"],
+        Id::Include,
+        &[C::Include],
         &[&[
             of("location", "personal", &[], None),
             of("location", "global", &[], None),
@@ -282,61 +314,86 @@ pub(super) const COMMANDS: &[Spec] = &[
         ]],
         &[text("a script name")],
     ),
-    spec("return", &["include"], &[], &[]),
-    spec("global", &["include"], &[], &[list("variable names")]),
-    spec("error", &["ihave"], &[], &[text("a message")]),
+    spec("return", Id::Return, &[C::Include], &[], &[]),
+    spec("global", Id::Global, &[C::Include], &[], &[list("variable names")]),
+    spec("error", Id::Error, &[C::Ihave], &[], &[text("a message")]),
     Spec {
         block: true,
-        ..spec("foreverypart", &["foreverypart"], &[&[tag("name", &[], TEXT)]], &[])
+        ..spec(
+            "foreverypart",
+            Id::ForEveryPart,
+            &[C::ForEveryPart],
+            &[&[tag("name", &[], TEXT)]],
+            &[],
+        )
     },
-    spec("break", &["foreverypart"], &[&[tag("name", &[], TEXT)]], &[]),
+    spec("break", Id::Break, &[C::ForEveryPart], &[&[tag("name", &[], TEXT)]], &[]),
     spec(
         "replace",
-        &["replace"],
+        Id::Replace,
+        &[C::Replace],
         &[&[tag("mime", &[], None), tag("subject", &[], TEXT), tag("from", &[], TEXT)]],
         &[text("a replacement")],
     ),
     spec(
         "enclose",
-        &["enclose"],
+        Id::Enclose,
+        &[C::Enclose],
         &[&[tag("subject", &[], TEXT), tag("headers", &[], LIST)]],
         &[text("a text")],
     ),
     spec(
         "extracttext",
-        &["extracttext"],
+        Id::ExtractText,
+        &[C::ExtractText],
         &[MODIFIERS, &[tag("first", &[], NUMBER)]],
         &[text("a variable name")],
     ),
-    spec("debug_log", &["vnd.dovecot.debug"], &[], &[text("a message")]),
+    spec("convert", Id::Convert, &[C::Convert], &[], CONVERT),
+    spec("debug_log", Id::DebugLog, &[C::DovecotDebug], &[], &[text("a message")]),
 ];
 
 /// Tests.
 pub(super) const TESTS: &[Spec] = &[
-    Spec { tests: Tests::Many, ..spec("allof", &[], &[], &[]) },
-    Spec { tests: Tests::Many, ..spec("anyof", &[], &[], &[]) },
-    Spec { tests: Tests::One, ..spec("not", &[], &[], &[]) },
-    spec("true", &[], &[], &[]),
-    spec("false", &[], &[], &[]),
-    spec("ihave", &["ihave"], &[], &[list("capabilities")]),
+    Spec { tests: Tests::Many, ..spec("allof", Id::AllOf, &[], &[], &[]) },
+    Spec { tests: Tests::Many, ..spec("anyof", Id::AnyOf, &[], &[], &[]) },
+    Spec { tests: Tests::One, ..spec("not", Id::Not, &[], &[], &[]) },
+    spec("true", Id::True, &[], &[], &[]),
+    spec("false", Id::False, &[], &[], &[]),
+    spec("ihave", Id::Ihave, &[C::Ihave], &[], &[list("capabilities")]),
     spec(
         "size",
+        Id::Size,
         &[],
         &[&[of("limit", "over", &[], None), of("limit", "under", &[], None)]],
-        &[number("a number of bytes")],
+        &[number("bytes")],
     ),
-    spec("exists", &[], &[MIME], &[list("header names")]),
-    spec("address", &[], &[PART, MATCH, INDEX, MIME], &[list("header names"), KEYS]),
-    spec("header", &[], &[MATCH, INDEX, MIME, MIME_OPTIONS], &[list("header names"), KEYS]),
+    spec("exists", Id::Exists, &[], &[MIME], &[list("header names")]),
+    spec(
+        "address",
+        Id::Address,
+        &[],
+        &[PART, MATCH, IN_LIST, INDEX, MIME],
+        &[list("header names"), KEYS],
+    ),
+    spec(
+        "header",
+        Id::Header,
+        &[],
+        &[MATCH, IN_LIST, INDEX, MIME, MIME_OPTIONS],
+        &[list("header names"), KEYS],
+    ),
     spec(
         "envelope",
-        &["envelope"],
-        &[PART, MATCH, &[tag("zone", &["envelope-deliverby"], TEXT)]],
+        Id::Envelope,
+        &[C::Envelope],
+        &[PART, MATCH, IN_LIST, &[tag("zone", &[C::EnvelopeDeliverBy], TEXT)]],
         &[list("envelope parts"), KEYS],
     ),
     spec(
         "body",
-        &["body"],
+        Id::Body,
+        &[C::Body],
         &[
             MATCH,
             &[
@@ -347,40 +404,69 @@ pub(super) const TESTS: &[Spec] = &[
         ],
         &[KEYS],
     ),
-    spec("string", &["variables"], &[MATCH], &[list("strings"), KEYS]),
-    spec("hasflag", &["imap4flags"], &[MATCH], &[optional(list("variables")), list("flags")]),
+    spec("string", Id::String, &[C::Variables], &[MATCH, IN_LIST], &[list("strings"), KEYS]),
+    spec(
+        "hasflag",
+        Id::HasFlag,
+        &[C::Imap4Flags],
+        &[MATCH],
+        &[optional(list("variables")), list("flags")],
+    ),
     spec(
         "date",
-        &["date"],
-        &[ZONE, MATCH, INDEX],
+        Id::Date,
+        &[C::Date],
+        &[ZONE, MATCH, IN_LIST, INDEX],
         &[text("a header name"), text("a date part"), KEYS],
     ),
-    spec("currentdate", &["date"], &[ZONE, MATCH], &[text("a date part"), KEYS]),
-    spec("mailboxexists", &["mailbox"], &[], &[list("mailbox names")]),
-    spec("mailboxidexists", &["mailboxid"], &[], &[list("mailbox ids")]),
+    spec(
+        "currentdate",
+        Id::CurrentDate,
+        &[C::Date],
+        &[ZONE, MATCH, IN_LIST],
+        &[text("a date part"), KEYS],
+    ),
+    spec("mailboxexists", Id::MailboxExists, &[C::Mailbox], &[], &[list("mailbox names")]),
+    spec("mailboxidexists", Id::MailboxIdExists, &[C::MailboxId], &[], &[list("mailbox ids")]),
     spec(
         "specialuse_exists",
-        &["special-use"],
+        Id::SpecialUseExists,
+        &[C::SpecialUse],
         &[],
         &[optional(text("a mailbox name")), list("special-use attributes")],
     ),
     spec(
         "metadata",
-        &["mboxmetadata"],
+        Id::Metadata,
+        &[C::MboxMetadata],
         &[MATCH],
         &[text("a mailbox name"), text("an annotation name"), KEYS],
     ),
     spec(
         "metadataexists",
-        &["mboxmetadata"],
+        Id::MetadataExists,
+        &[C::MboxMetadata],
         &[],
         &[text("a mailbox name"), list("annotation names")],
     ),
-    spec("servermetadata", &["servermetadata"], &[MATCH], &[text("an annotation name"), KEYS]),
-    spec("servermetadataexists", &["servermetadata"], &[], &[list("annotation names")]),
+    spec(
+        "servermetadata",
+        Id::ServerMetadata,
+        &[C::ServerMetadata],
+        &[MATCH],
+        &[text("an annotation name"), KEYS],
+    ),
+    spec(
+        "servermetadataexists",
+        Id::ServerMetadataExists,
+        &[C::ServerMetadata],
+        &[],
+        &[list("annotation names")],
+    ),
     spec(
         "duplicate",
-        &["duplicate"],
+        Id::Duplicate,
+        &[C::Duplicate],
         &[&[
             tag("handle", &[], TEXT),
             of("unique id", "header", &[], TEXT),
@@ -392,23 +478,47 @@ pub(super) const TESTS: &[Spec] = &[
     ),
     spec(
         "environment",
-        &["environment", "vnd.dovecot.environment"],
+        Id::Environment,
+        &[C::Environment, C::DovecotEnvironment],
         &[MATCH],
         &[text("an item name"), KEYS],
     ),
-    spec("valid_notify_method", &["enotify"], &[], &[list("notification methods")]),
+    spec(
+        "valid_notify_method",
+        Id::ValidNotifyMethod,
+        &[C::Enotify],
+        &[],
+        &[list("notification methods")],
+    ),
     spec(
         "notify_method_capability",
-        &["enotify"],
+        Id::NotifyMethodCapability,
+        &[C::Enotify],
         &[MATCH],
         &[text("a notification method"), text("a notification capability"), KEYS],
     ),
-    spec("valid_ext_list", &["extlists"], &[], &[list("list names")]),
+    spec("valid_ext_list", Id::ValidExtList, &[C::ExtLists], &[], &[list("list names")]),
     spec(
         "spamtest",
-        &["spamtest", "spamtestplus"],
-        &[MATCH, &[tag("percent", &["spamtestplus"], None)]],
+        Id::SpamTest,
+        &[C::SpamTest, C::SpamTestPlus],
+        &[MATCH, &[tag("percent", &[C::SpamTestPlus], None)]],
         &[text("a value")],
     ),
-    spec("virustest", &["virustest"], &[MATCH], &[text("a value")]),
+    spec("virustest", Id::VirusTest, &[C::VirusTest], &[MATCH], &[text("a value")]),
+    spec("convert", Id::Convert, &[C::Convert], &[], CONVERT),
 ];
+
+/// `require <capabilities: string-list>` — RFC 5228 §3.2.
+pub(super) static REQUIRE: Spec = spec("require", Id::Require, &[], &[], &[list("capabilities")]);
+/// `if <test> <block>` — RFC 5228 §3.1.
+pub(super) static IF: Spec =
+    Spec { tests: Tests::One, block: true, ..spec("if", Id::If, &[], &[], &[]) };
+/// `elsif <test> <block>` — RFC 5228 §3.1.
+pub(super) static ELSIF: Spec =
+    Spec { tests: Tests::One, block: true, ..spec("elsif", Id::If, &[], &[], &[]) };
+/// `else <block>` — RFC 5228 §3.1.
+pub(super) static ELSE: Spec = Spec { block: true, ..spec("else", Id::Else, &[], &[], &[]) };
+
+/// Names of commands that have no row above.
+pub(super) const CONTROLS: &[&str] = &["if", "elsif", "else", "require"];

@@ -1,4 +1,4 @@
-//! A string of a script as the pieces it is made of: text, variables (RFC 5229 §3) and matches.
+//! A string of a script as the parts it is made of: text, variables (RFC 5229 §3) and matches.
 //!
 //! Encoded characters are replaced before variables are looked for (RFC 5229 §3.1); what has the
 //! form of neither stays as it was written.
@@ -6,45 +6,62 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::tree::Piece;
+use crate::steps::took;
 
 /// Characters of a variable's name at most; RFC 5229 §6 asks for 32.
 const NAME_CHARS_MAX: usize = 64;
 /// The largest match variable; RFC 5229 §6 asks for 9.
-const MATCH_MAX: usize = 32;
+const MATCH_MAX: u8 = 32;
 
-/// `encoded-arb-octets / encoded-unicode-char` replaced by what they stand for — RFC 5228 §2.4.2.4.
-pub(super) fn decode(text: &str) -> Result<String, &'static str> {
+/// What both kinds of reference begin with.
+pub(super) const REFERENCE: &[u8] = b"${";
+
+/// A part of a string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Mostly UTF-8: `${hex:…}` can write any octets.
+    Literal(Vec<u8>),
+    /// In lower case, with its namespace.
+    Variable(String),
+    Match(u8),
+}
+
+/// `encoded-arb-octets / encoded-unicode-char` replaced by what they stand for — RFC 5228
+/// §2.4.2.4.
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, &'static str> {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some(found) = memchr::memmem::find(rest.as_bytes(), b"${") {
+    while let Some(found) = memchr::memmem::find(rest.as_bytes(), REFERENCE) {
         let (before, from) = rest.split_at_checked(found).unwrap_or((rest, ""));
         octets.extend_from_slice(before.as_bytes());
         match encoded(from, &mut octets)? {
             Some(after) => rest = after,
             None => {
-                octets.extend_from_slice(b"${");
+                octets.extend_from_slice(REFERENCE);
                 rest = from.get(2..).unwrap_or_default();
             }
         }
     }
     octets.extend_from_slice(rest.as_bytes());
-    String::from_utf8(octets).map_err(|_| "octets behind \"${hex:\" that are UTF-8")
+    took(text.len());
+    Ok(octets)
 }
 
 /// One `"${hex:" … "}"` or `"${unicode:" … "}"`; `None` if this is neither.
 fn encoded<'a>(text: &'a str, octets: &mut Vec<u8>) -> Result<Option<&'a str>, &'static str> {
-    let hex = text.get(..6).is_some_and(|head| head.eq_ignore_ascii_case("${hex:"));
-    let unicode = text.get(..10).is_some_and(|head| head.eq_ignore_ascii_case("${unicode:"));
-    let body = text.get(if unicode { 10 } else { 6 }..).unwrap_or_default();
+    let begins = |head: &str| text.get(..head.len()).is_some_and(|t| t.eq_ignore_ascii_case(head));
+    let (hex, head) = match (begins("${hex:"), begins("${unicode:")) {
+        (true, _) => (true, 6),
+        (_, true) => (false, 10),
+        _ => return Ok(None),
+    };
+    let body = text.get(head..).unwrap_or_default();
     let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let end = body.bytes().position(|byte| !byte.is_ascii_hexdigit() && !blank(byte));
+    took(end.unwrap_or(body.len()));
     let Some(end) = end.filter(|&end| body.as_bytes().get(end) == Some(&b'}')) else {
         return Ok(None);
     };
-    if !hex && !unicode {
-        return Ok(None);
-    }
     let mark = octets.len();
     let numbers = body.get(..end).unwrap_or_default();
     for digits in numbers.split(|c: char| c.is_ascii_whitespace()).filter(|part| !part.is_empty()) {
@@ -57,7 +74,7 @@ fn encoded<'a>(text: &'a str, octets: &mut Vec<u8>) -> Result<Option<&'a str>, &
             octets.extend(number.and_then(|number| u8::try_from(number).ok()));
         } else {
             let Some(c) = number.and_then(char::from_u32) else {
-                return Err("a Unicode character behind \"${unicode:\"");
+                return Err("expected a Unicode character behind \"${unicode:\"");
             };
             octets.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         }
@@ -70,74 +87,74 @@ fn encoded<'a>(text: &'a str, octets: &mut Vec<u8>) -> Result<Option<&'a str>, &
 }
 
 /// `variable-ref = "${" [namespace] variable-name "}"` — RFC 5229 §3 — split from the text around.
-/// `namespaces` are those that the script may use.
-pub(super) fn split(text: &str, namespaces: &[&str]) -> Result<Vec<Piece>, &'static str> {
-    let mut pieces = Vec::new();
-    let (mut literal, mut rest) = (String::new(), text);
-    while let Some(found) = memchr::memmem::find(rest.as_bytes(), b"${") {
-        let (before, from) = rest.split_at_checked(found).unwrap_or((rest, ""));
-        literal.push_str(before);
+pub(super) fn split(text: &[u8]) -> Result<Vec<Part>, &'static str> {
+    let mut parts = Vec::new();
+    let (mut literal, mut rest) = (Vec::new(), text);
+    while let Some(found) = memchr::memmem::find(rest, REFERENCE) {
+        let (before, from) = rest.split_at_checked(found).unwrap_or((rest, &[]));
+        literal.extend_from_slice(before);
         let inside = from.get(2..).unwrap_or_default();
-        let count = inside.bytes().take_while(|&byte| name_byte(byte)).count();
+        let count = inside.iter().take_while(|&&byte| name_byte(byte)).count();
+        took(found.saturating_add(count));
         let (name, after) = inside.split_at_checked(count).unwrap_or_default();
-        match after.strip_prefix('}').filter(|_| is_name(name)) {
-            Some(after) => {
-                let piece = reference(name, namespaces)?;
+        let name = core::str::from_utf8(name).unwrap_or_default();
+        match after.split_first() {
+            Some((b'}', after)) if is_name(name) => {
+                let part = reference(name)?;
                 if !literal.is_empty() {
-                    pieces.push(Piece::Literal(core::mem::take(&mut literal)));
+                    parts.push(Part::Literal(core::mem::take(&mut literal)));
                 }
-                pieces.push(piece);
+                parts.push(part);
                 rest = after;
             }
-            None => {
-                literal.push_str("${");
+            _ => {
+                literal.extend_from_slice(REFERENCE);
                 rest = inside;
             }
         }
     }
-    literal.push_str(rest);
+    literal.extend_from_slice(rest);
     if !literal.is_empty() {
-        pieces.push(Piece::Literal(literal));
+        parts.push(Part::Literal(literal));
     }
-    Ok(pieces)
+    Ok(parts)
 }
 
-fn name_byte(byte: u8) -> bool {
+const fn name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')
 }
 
-/// `identifier = (ALPHA / "_") *(ALPHA / DIGIT / "_")` — RFC 5228 §8.1.
+/// `identifier = (ALPHA / "_") *(ALPHA / DIGIT / "_")` — RFC 5228 §8.1 — of no more characters than
+/// variables may have.
 pub(super) fn is_identifier(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    name.len() <= NAME_CHARS_MAX
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
 }
 
 /// `[namespace] variable-name`, `namespace = identifier "." *sub-namespace` — RFC 5229 §3.
 fn is_name(name: &str) -> bool {
+    let word = |part: &str| {
+        part.bytes().all(|byte| byte != b'.')
+            && part.bytes().next().is_some_and(|b| !b.is_ascii_digit())
+    };
     let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = name.split('.');
     let first = parts.next().unwrap_or_default();
     let alone = first.len() == name.len();
-    (is_identifier(first) || (alone && number(first)))
-        && parts.all(|part| is_identifier(part) || number(part))
+    (word(first) || (alone && number(first))) && parts.all(|part| word(part) || number(part))
 }
 
-fn reference(name: &str, namespaces: &[&str]) -> Result<Piece, &'static str> {
+fn reference(name: &str) -> Result<Part, &'static str> {
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
         // Leading zeroes are allowed and ignored (RFC 5229 §3.2).
         let number = name.parse().ok().filter(|&number| number <= MATCH_MAX);
-        return number.map(Piece::Match).ok_or("a match variable of at most 32");
+        return number.map(Part::Match).ok_or("expected a match variable of at most 32");
     }
     if name.len() > NAME_CHARS_MAX {
-        return Err("variable names of at most 64 characters");
+        return Err("expected a variable name of at most 64 characters");
     }
-    let name = name.to_ascii_lowercase();
-    match name.split_once('.') {
-        Some((namespace, _)) if !namespaces.contains(&namespace) => {
-            Err("variables of a namespace whose extension is required")
-        }
-        _ => Ok(Piece::Variable(name)),
-    }
+    Ok(Part::Variable(name.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -146,12 +163,19 @@ mod tests {
 
     use super::*;
 
+    fn shown(part: &Part) -> String {
+        match part {
+            Part::Literal(text) => format!("\"{}\"", text.escape_ascii()),
+            Part::Variable(name) => format!("V({name})"),
+            Part::Match(number) => format!("M{number}"),
+        }
+    }
+
     #[track_caller]
     fn check(text: &str, want: &str) {
         let decoded = decode(text);
-        let got = decoded.and_then(|text| split(&text, &["global"]));
-        let got = match got {
-            Ok(pieces) => format!("{pieces:?}").replace("Literal", "L").replace("Variable", "V"),
+        let got = match decoded.and_then(|text| split(&text)) {
+            Ok(parts) => parts.iter().map(shown).collect::<Vec<String>>().join(" "),
             Err(expected) => expected.into(),
         };
         assert_eq!(got, want, "{text:?}");
@@ -159,39 +183,36 @@ mod tests {
 
     #[test]
     fn variables() {
-        check("&%${}!", r#"[L("&%${}!")]"#);
-        check("${doh!}", r#"[L("${doh!}")]"#);
-        check("${Full}", r#"[V("full")]"#);
-        check("${BAD${Company}", r#"[L("${BAD"), V("company")]"#);
-        check(
-            "${President, ${Company} Inc.}",
-            r#"[L("${President, "), V("company"), L(" Inc.}")]"#,
-        );
-        check("${0}${007}x", r#"[Match(0), Match(7), L("x")]"#);
-        check("${33}", "a match variable of at most 32");
-        check("${global.x}${1.x}", r#"[V("global.x"), L("${1.x}")]"#);
-        check("${vendor.x}", "variables of a namespace whose extension is required");
-        check("", "[]");
-        check("${", r#"[L("${")]"#);
+        check("&%${}!", r#""&%${}!""#);
+        check("${doh!}", r#""${doh!}""#);
+        check("${Full}", r#"V(full)"#);
+        check("${BAD${Company}", r#""${BAD" V(company)"#);
+        check("${President, ${Company} Inc.}", r#""${President, " V(company) " Inc.}""#);
+        check("${0}${007}x", r#"M0 M7 "x""#);
+        check("${33}", "expected a match variable of at most 32");
+        check("${global.x}${1.x}", r#"V(global.x) "${1.x}""#);
+        check("${vendor.x.1}", "V(vendor.x.1)");
+        check("", "");
+        check("${", r#""${""#);
     }
 
     #[test]
     fn encoded_characters() {
-        check("$${hex:40}", r#"[L("$@")]"#); // RFC 5228 §2.4.2.4, as the rest
-        check("${hex: 40 }", r#"[L("@")]"#);
-        check("${HEX: 40}", r#"[L("@")]"#);
-        check("${hex:40", r#"[L("${hex:40")]"#);
-        check("${hex:400}", r#"[L("${hex:400}")]"#);
-        check("${hex:4${hex:30}}", r#"[L("${hex:40}")]"#);
-        check("${unicode:40}", r#"[L("@")]"#);
-        check("${ unicode:40}", r#"[L("${ unicode:40}")]"#);
-        check("${UNICODE:40}", r#"[L("@")]"#);
-        check("${UnICoDE:0000040}", r#"[L("@")]"#);
-        check("${Unicode:Cool}", r#"[L("${Unicode:Cool}")]"#);
-        check("${unicode:200000}", "a Unicode character behind \"${unicode:\"");
-        check("${Unicode:DF01}", "a Unicode character behind \"${unicode:\"");
-        check("${hex:c3}${hex:a9}", "[L(\"\u{e9}\")]");
-        check("${hex:ff}", "octets behind \"${hex:\" that are UTF-8");
-        check("dear${hex:20 24 7b 4e}ame}", r#"[L("dear "), V("name")]"#); // RFC 5229 §3.1
+        check("$${hex:40}", r#""$@""#); // RFC 5228 §2.4.2.4, as the rest
+        check("${hex: 40 }", r#""@""#);
+        check("${HEX: 40}", r#""@""#);
+        check("${hex:40", r#""${hex:40""#);
+        check("${hex:400}", r#""${hex:400}""#);
+        check("${hex:4${hex:30}}", r#""${hex:40}""#);
+        check("${unicode:40}", r#""@""#);
+        check("${ unicode:40}", r#""${ unicode:40}""#);
+        check("${UNICODE:40}", r#""@""#);
+        check("${UnICoDE:0000040}", r#""@""#);
+        check("${Unicode:Cool}", r#""${Unicode:Cool}""#);
+        check("${unicode:200000}", "expected a Unicode character behind \"${unicode:\"");
+        check("${Unicode:DF01}", "expected a Unicode character behind \"${unicode:\"");
+        check("${hex:c3}${hex:a9}", r#""\xc3\xa9""#);
+        check("${hex:ff}", r#""\xff""#);
+        check("dear${hex:20 24 7b 4e}ame}", r#""dear " V(name)"#); // RFC 5229 §3.1
     }
 }
