@@ -10,7 +10,8 @@ use crate::sieve::{Capabilities, ERRORS_MAX, Error, SCRIPT_BYTES_MAX, Script, co
 /// Mistakes have places in the script, in order; what parses prints and parses to the same, and
 /// compiles to the same tree.
 pub fn sieve_script(input: &[u8]) {
-    let compiled = linear(input.len(), 64, || compile(input, Capabilities::ALL));
+    // Most of it is guessing what misspelt names were meant to be, a hundred times at most.
+    let compiled = linear(input.len(), 256, || compile(input, Capabilities::ALL));
     match &compiled {
         Ok(script) => in_place(input, &script.warnings),
         Err(errors) => {

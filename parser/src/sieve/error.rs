@@ -188,6 +188,7 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
         5..=WORD_MAX => 2,
         _ => return None,
     };
+    let known = known.filter(|name| name.len().abs_diff(word.len()) <= allowed);
     let best = known.map(|name| (distance(word, name), name)).min_by_key(|&(far, _)| far);
     best.filter(|&(far, _)| far <= allowed).map(|(_, name)| name)
 }

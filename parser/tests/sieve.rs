@@ -1,0 +1,115 @@
+//! Sieve as data: every rule the compiler can check, the RFCs' own examples, and broken scripts.
+#![cfg(test)]
+
+use std::fs;
+use std::path::PathBuf;
+
+use parser::sieve::{Capabilities, compile};
+
+/// A file or folder beside this one.
+fn data(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sieve").join(path)
+}
+
+/// The files of a folder, in order, with their names.
+fn files(folder: &str) -> Vec<(String, String)> {
+    let entries = fs::read_dir(data(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<(String, String)> = entries
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// "ok" or the mistakes, one a line as `line:column message`; then the warnings.
+fn verdict(script: &[u8], lines_before: u32) -> String {
+    let compiled = compile(script, Capabilities::ALL);
+    let (first, list, mark) = match &compiled {
+        Ok(script) => ("ok\n", &script.warnings, "warning "),
+        Err(errors) => ("", errors, ""),
+    };
+    let mut verdict = String::from(first);
+    for error in list {
+        let line = i64::from(error.at.line) - i64::from(lines_before);
+        let message = error.to_string();
+        let message = message.split_once(": ").unwrap().1;
+        verdict += &format!("{mark}{line}:{} {message}\n", error.at.column);
+    }
+    verdict
+}
+
+/// A file of cases again, with the verdicts that the compiler gives now.
+///
+/// `== rule | place` begins a rule, `needs …` says what its scripts require. Lines with a bar are a
+/// script, in which `␍` stands for CR, `␀` for NUL and `�` for an octet that is no UTF-8; what
+/// follows up to the empty line is the verdict.
+fn judged(text: &str) -> String {
+    let (mut judged, mut needs, mut script) = (String::new(), String::new(), String::new());
+    for line in text.lines().chain([""]) {
+        if let Some(code) = line.strip_prefix('|') {
+            script += code.strip_prefix(' ').unwrap_or(code);
+            script += "\n";
+            judged += &format!("{line}\n");
+        } else if !script.is_empty() {
+            if line.is_empty() {
+                let script = std::mem::take(&mut script);
+                judged += &verdict_of(&needs, &script);
+                judged.push('\n');
+            }
+        } else {
+            if line.starts_with("==") {
+                needs.clear();
+            }
+            if let Some(names) = line.strip_prefix("needs ") {
+                let names: Vec<String> =
+                    names.split(' ').map(|name| format!("\"{name}\"")).collect();
+                needs = format!("require [{}];\n", names.join(", "));
+            }
+            judged += &format!("{line}\n");
+        }
+    }
+    judged.truncate(judged.trim_end().len());
+    judged + "\n"
+}
+
+fn verdict_of(needs: &str, script: &str) -> String {
+    let script = script.replace('␍', "\r").replace('␀', "\0");
+    let mut bytes = needs.as_bytes().to_vec();
+    for (index, piece) in script.split('\u{fffd}').enumerate() {
+        if index > 0 {
+            bytes.push(0xff);
+        }
+        bytes.extend_from_slice(piece.as_bytes());
+    }
+    verdict(&bytes, u32::from(!needs.is_empty()))
+}
+
+/// Every file of a folder says what the compiler says. `SIEVE_BLESS=1` writes it down instead; read
+/// the difference then.
+#[track_caller]
+fn check(folder: &str) {
+    for (name, text) in files(folder) {
+        let judged = judged(&text);
+        if std::env::var_os("SIEVE_BLESS").is_some() {
+            fs::write(data(folder).join(&name), &judged).unwrap();
+            continue;
+        }
+        for (want, got) in text.lines().zip(judged.lines()) {
+            assert_eq!(got, want, "{folder}/{name}");
+        }
+        assert_eq!(judged.lines().count(), text.lines().count(), "{folder}/{name}");
+    }
+}
+
+#[test]
+fn rules() {
+    check("rules");
+}
+
+#[test]
+fn mistakes() {
+    check("mistakes");
+}
