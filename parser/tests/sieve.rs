@@ -104,6 +104,40 @@ fn check(folder: &str) {
     }
 }
 
+/// The scripts of the RFCs, each with its section. `# needs …` names what the text around it has
+/// required; `#! …` is what the compiler says of the slips that the RFCs have themselves.
+#[test]
+fn examples() {
+    let mut seen = 0;
+    for (name, text) in files("examples") {
+        let head: Vec<&str> = text.lines().take_while(|line| is_head(line)).collect();
+        assert!(!head.is_empty(), "{name}: where is it from?");
+        let script = text.lines().skip(head.len()).collect::<Vec<_>>().join("\n") + "\n";
+        let needs = head.iter().find_map(|line| line.strip_prefix("# needs "));
+        let needs = needs.map(|names| format!("require [\"{}\"];\n", names.replace(' ', "\", \"")));
+        let needs = needs.unwrap_or_default();
+        let verdict = verdict(format!("{needs}{script}").as_bytes(), u32::from(!needs.is_empty()));
+        let got: Vec<&str> =
+            verdict.lines().filter(|line| *line != "ok" && !line.starts_with("warning")).collect();
+        let want: Vec<&str> = head.iter().filter_map(|line| line.strip_prefix("#! ")).collect();
+        if std::env::var_os("SIEVE_BLESS").is_some() {
+            let head =
+                head.iter().filter(|line| !line.starts_with("#! ")).map(|line| format!("{line}\n"));
+            let slips = got.iter().map(|line| format!("#! {line}\n"));
+            let whole: String = head.chain(slips).collect();
+            fs::write(data("examples").join(&name), whole + &script).unwrap();
+        } else {
+            assert_eq!(got, want, "{name}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 140, "{seen}");
+}
+
+fn is_head(line: &str) -> bool {
+    ["# RFC ", "# draft", "# vnd.", "# needs ", "#! "].iter().any(|head| line.starts_with(head))
+}
+
 #[test]
 fn rules() {
     check("rules");

@@ -34,7 +34,15 @@ impl Checker {
         };
         let block = node.block.as_deref().unwrap_or_default();
         let Some((id, call)) = call else {
+            // What is inside is checked as if the command were right.
+            let looped = found.is_some_and(|spec| spec.id == Id::ForEveryPart);
+            if looped {
+                self.loops.push(None);
+            }
             self.block(block, Whole::Block);
+            if looped {
+                self.loops.pop();
+            }
             return None;
         };
         let item = match id {

@@ -1,0 +1,4 @@
+# RFC 3894 §1
+# needs fileinto
+fileinto "unfiltered";
+keep;

@@ -1,0 +1,5 @@
+# RFC 3894 §3
+require ["copy", "fileinto"];
+fileinto :copy "incoming";
+
+# ... more processing follows ...

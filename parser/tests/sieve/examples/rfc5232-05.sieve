@@ -1,0 +1,3 @@
+# RFC 5232 §3.2
+# needs imap4flags variables
+addflag "flagvar" "\\Deleted \\Answered";

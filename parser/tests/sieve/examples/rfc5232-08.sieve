@@ -1,0 +1,3 @@
+# RFC 5232 §5
+# needs fileinto imap4flags
+fileinto :flags "\\Deleted" "INBOX.From Boss";

@@ -1,0 +1,3 @@
+# RFC 5232 §5
+# needs fileinto
+fileinto "INBOX.From Boss";

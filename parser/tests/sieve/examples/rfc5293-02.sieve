@@ -1,0 +1,4 @@
+# RFC 5293 §5
+# needs editheader
+deleteheader :index 1 :contains "Delivered-To"
+                        "bob@example.com";

@@ -1,0 +1,3 @@
+# RFC 6134 §3
+# needs extlists
+redirect :list ":addrbook:default";

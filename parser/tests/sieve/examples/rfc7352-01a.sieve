@@ -1,0 +1,5 @@
+# RFC 7352 §3.2
+require "duplicate";
+if duplicate {
+  discard;
+}

@@ -1,0 +1,6 @@
+# RFC 7352 §5.1
+require ["duplicate", "fileinto", "mailbox"];
+
+if duplicate {
+  fileinto :create "Trash/Duplicate";
+}

@@ -1,0 +1,2 @@
+# RFC 9042 §3
+require "mailboxid";

@@ -1,0 +1,5 @@
+# vnd.dovecot.environment §4
+require ["variables", "fileinto", "mailbox"];
+require "vnd.dovecot.environment";
+
+fileinto :create "User\${env.vnd.dovecot.username}";
