@@ -1,15 +1,30 @@
 //! ManageSieve: frames, commands, and the words of responses.
 
-use super::{cuts, linear};
-use crate::Cursor;
+use super::{cuts, feed, linear};
 use crate::imap::strings::string;
 use crate::managesieve::write::{self, Code, Status};
 use crate::managesieve::{self, Command, CommandError, Frame, Framer, Limits, ScriptName, Str};
+use crate::{Cursor, steps};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+/// A stream cut anywhere gives the same frames as in one piece, by linear work; each is a command
+/// that prints as it reads; and the same bytes, as a text, are written so that a client reads them.
+///
+/// The first bytes choose limits and cuts.
+pub fn managesieve(input: &[u8]) {
+    let Some((&[line, frame, seed, density], stream)) = input.split_first_chunk::<4>() else {
+        return;
+    };
+    let limits = Limits { line_bytes_max: line.into(), frame_bytes_max: usize::from(frame) * 2 };
+    let whole = events(stream, &[], limits);
+    assert_eq!(events(stream, &cuts(stream.len(), seed, density), limits), whole);
+    command(stream);
+    written(stream);
+}
+
 /// Errors point into the input; what parses prints as one frame, and that parses to the same.
-pub fn managesieve_command(input: &[u8]) {
+fn command(input: &[u8]) {
     match linear(input.len(), 16, || managesieve::command(input)) {
         Ok(command) => {
             let printed = print(&command);
@@ -83,18 +98,6 @@ fn print(command: &Command<'_>) -> Vec<u8> {
     line
 }
 
-/// The stream cut anywhere gives the same frames as the stream in one piece.
-///
-/// The first bytes choose limits and cuts.
-pub fn managesieve_stream(input: &[u8]) {
-    let Some((&[line, frame, seed, density], stream)) = input.split_first_chunk::<4>() else {
-        return;
-    };
-    let limits = Limits { line_bytes_max: line.into(), frame_bytes_max: usize::from(frame) * 2 };
-    let whole = events(stream, &[], limits);
-    assert_eq!(events(stream, &cuts(stream.len(), seed, density), limits), whole);
-}
-
 /// What a session would see; skipped bytes are summed, for only their sum is promised.
 #[derive(Debug, PartialEq)]
 enum Event<'a> {
@@ -105,50 +108,49 @@ enum Event<'a> {
 }
 
 fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>> {
-    let mut events = Vec::new();
-    let (mut framer, mut consumed, mut calls) = (Framer::new(), 0, 0);
-    for &end in cuts.iter().chain([&stream.len()]) {
-        loop {
-            calls += 1;
-            assert!(calls <= 4 * (stream.len() + cuts.len() + 1), "more calls than bytes");
-            let rest = &stream[consumed..end];
-            match framer.next(rest, &limits) {
-                Frame::Incomplete => break,
-                Frame::Complete { bytes } => {
-                    let frame = &rest[..bytes];
-                    assert!(frame.ends_with(b"\n") && bytes <= limits.frame_bytes_max);
-                    assert!(framer.is_fresh());
-                    managesieve_command(frame);
-                    events.push(Event::Frame(frame));
-                    consumed += bytes;
+    let (mut events, mut framer) = (Vec::new(), Framer::new());
+    let (mut looked, mut calls) = (0, 0);
+    feed(stream, cuts, |rest| {
+        let (frame, took) = steps::count(|| framer.next(rest, &limits));
+        (looked, calls) = (looked + took, calls + 1);
+        match frame {
+            Frame::Incomplete => return None,
+            Frame::Complete { bytes } => {
+                let frame = &rest[..bytes];
+                assert!(frame.ends_with(b"\n") && bytes <= limits.frame_bytes_max);
+                assert!(framer.is_fresh());
+                command(frame);
+                events.push(Event::Frame(frame));
+                return Some(bytes);
+            }
+            Frame::TooLong => events.push(Event::TooLong),
+            Frame::LiteralTooLong { size } => {
+                // With the command before it and the line end behind it, it is too much.
+                let least = size.saturating_add(rest.len() as u64);
+                assert!(least >= limits.frame_bytes_max as u64, "{size} would have fitted");
+                events.push(Event::LiteralTooLong(size));
+            }
+            Frame::Skip { bytes } => {
+                assert!(bytes > 0 && bytes <= rest.len());
+                match events.last_mut() {
+                    Some(Event::Skipped(sum)) => *sum += bytes,
+                    _ => events.push(Event::Skipped(bytes)),
                 }
-                Frame::TooLong => events.push(Event::TooLong),
-                Frame::LiteralTooLong { size } => {
-                    // With the command before it and the line end behind it, it is too much.
-                    let least = size.saturating_add(rest.len() as u64);
-                    assert!(least >= limits.frame_bytes_max as u64, "{size} would have fitted");
-                    events.push(Event::LiteralTooLong(size));
-                }
-                Frame::Skip { bytes } => {
-                    assert!(bytes > 0 && bytes <= rest.len());
-                    consumed += bytes;
-                    match events.last_mut() {
-                        Some(Event::Skipped(sum)) => *sum += bytes,
-                        _ => events.push(Event::Skipped(bytes)),
-                    }
-                }
+                return Some(bytes);
             }
         }
-    }
+        Some(0)
+    });
     // How much of an unfinished line is skipped already depends on the cuts.
     if !framer.is_fresh() && matches!(events.last(), Some(Event::Skipped(_))) {
         events.pop();
     }
+    assert!(looked <= 2 * stream.len() + 2 * calls, "{looked} steps");
     events
 }
 
 /// Whatever a string holds, a client reads it back, and what follows it is where it should be.
-pub fn managesieve_write(input: &[u8]) {
+fn written(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let text = text.replace('\0', "");
     let tag: Vec<u8> = input.iter().copied().filter(|byte| *byte != 0).collect();

@@ -28,13 +28,13 @@ use crate::steps;
 
 pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
 pub use imap_url::imap_url;
-pub use lmtp::{lmtp_command, lmtp_dots};
-pub use managesieve::{managesieve_command, managesieve_stream, managesieve_write};
+pub use lmtp::{lmtp_command, lmtp_stream};
+pub use managesieve::managesieve;
 pub use message::{
     message_address, message_date, message_header, message_map, message_params, message_transfer,
     message_words,
 };
-pub use pop3::{pop3_command, pop3_dots, pop3_stream};
+pub use pop3::pop3;
 pub use proxy::proxy_header;
 pub use sieve::sieve_script;
 #[cfg(test)]
@@ -59,6 +59,20 @@ fn cuts(len: usize, seed: u8, density: u8) -> alloc::vec::Vec<usize> {
         (random >> 24) as u8
     };
     (0..len).filter(|_| next() <= density).collect()
+}
+
+/// Lets a stream come in pieces that end at `cuts`, and at last to its end. `step` sees all that has
+/// come and was not consumed, and says how much it consumes, or that it waits for more.
+#[track_caller]
+fn feed<'a>(stream: &'a [u8], cuts: &[usize], mut step: impl FnMut(&'a [u8]) -> Option<usize>) {
+    let (mut consumed, mut calls) = (0, 0);
+    for &end in cuts.iter().chain([&stream.len()]) {
+        while let Some(bytes) = step(&stream[consumed..end]) {
+            consumed += bytes;
+            calls += 1;
+            assert!(calls <= 4 * (stream.len() + cuts.len() + 1), "more calls than bytes");
+        }
+    }
 }
 
 #[cfg(test)]
@@ -104,13 +118,9 @@ mod tests {
         replay("message_words", super::message_words);
         replay("message_transfer", super::message_transfer);
         replay("lmtp_command", super::lmtp_command);
-        replay("lmtp_dots", super::lmtp_dots);
-        replay("pop3_command", super::pop3_command);
-        replay("pop3_stream", super::pop3_stream);
-        replay("pop3_dots", super::pop3_dots);
-        replay("managesieve_command", super::managesieve_command);
-        replay("managesieve_stream", super::managesieve_stream);
-        replay("managesieve_write", super::managesieve_write);
+        replay("lmtp_stream", super::lmtp_stream);
+        replay("pop3", super::pop3);
+        replay("managesieve", super::managesieve);
         replay("proxy_header", super::proxy_header);
         replay("sieve_script", super::sieve_script);
     }

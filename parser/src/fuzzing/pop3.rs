@@ -1,14 +1,31 @@
-//! POP3: lines, commands, and the dots of RETR and TOP.
+//! POP3: lines, commands, responses, and the dots of RETR and TOP.
 
-use super::{cuts, linear};
+use super::{cuts, feed, linear};
 use crate::lmtp::DotStream;
+use crate::pop3::write::{self, Charset, Code, RESPONSE_LINE_BYTES_MAX};
 use crate::pop3::{self, Command, DotWriter};
 use crate::{Line, Lines, steps};
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
+/// A stream cut anywhere gives the same lines as in one piece, by linear work; each is a command
+/// that prints as it reads; and the same bytes, as a message or a text, are answered so that they
+/// stay what they are.
+///
+/// The first bytes choose the limit, the cuts, and RETR or the lines of TOP.
+pub fn pop3(input: &[u8]) {
+    let Some((&[limit, seed, density, mode], stream)) = input.split_first_chunk::<4>() else {
+        return;
+    };
+    let cuts = cuts(stream.len(), seed, density);
+    assert_eq!(lines(stream, &cuts, limit.into()), lines(stream, &[], limit.into()));
+    dots(stream, &cuts, mode);
+    responses(&String::from_utf8_lossy(stream));
+}
+
 /// What parses prints and parses to the same; its line's end means nothing.
-pub fn pop3_command(input: &[u8]) {
+fn command(input: &[u8]) {
     let line = input.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
     let line = &line[..end];
@@ -58,55 +75,58 @@ fn print(command: &Command<'_>) -> Vec<u8> {
     }
 }
 
-/// The stream cut anywhere gives the same lines as the stream in one piece, by linear work.
-///
-/// The first bytes choose the limit and the cuts.
-pub fn pop3_stream(input: &[u8]) {
-    let Some((&[limit, seed, density], stream)) = input.split_first_chunk::<3>() else { return };
-    let whole = lines(stream, &[], limit.into());
-    assert_eq!(lines(stream, &cuts(stream.len(), seed, density), limit.into()), whole);
-}
-
 /// The lines, an empty one for each that was too long, and how many bytes were skipped.
 fn lines<'a>(stream: &'a [u8], cuts: &[usize], line_bytes_max: usize) -> (Vec<&'a [u8]>, usize) {
-    let (mut found, mut skipped) = (Vec::new(), 0);
-    let (mut finder, mut consumed, mut calls) = (Lines::new(), 0, 0);
-    let mut looked = 0;
-    for &end in cuts.iter().chain([&stream.len()]) {
-        loop {
-            calls += 1;
-            assert!(calls <= 4 * (stream.len() + cuts.len() + 1), "more calls than bytes");
-            let rest = &stream[consumed..end];
-            let (line, took) = steps::count(|| finder.next(rest, line_bytes_max));
-            looked += took;
-            match line {
-                Line::Incomplete => break,
-                Line::TooLong => found.push(&stream[..0]),
-                Line::Skip { bytes } => {
-                    assert!(bytes > 0 && bytes <= rest.len());
-                    (consumed, skipped) = (consumed + bytes, skipped + bytes);
-                }
-                Line::Complete { bytes } => {
-                    let line = &rest[..bytes];
-                    assert!(line.ends_with(b"\n") && bytes <= line_bytes_max);
-                    let _ = pop3::command(line);
-                    found.push(line);
-                    consumed += bytes;
-                }
+    let (mut found, mut skipped, mut finder) = (Vec::new(), 0, Lines::new());
+    let (mut looked, mut calls) = (0, 0);
+    feed(stream, cuts, |rest| {
+        let (line, took) = steps::count(|| finder.next(rest, line_bytes_max));
+        (looked, calls) = (looked + took, calls + 1);
+        match line {
+            Line::Incomplete => return None,
+            Line::TooLong => found.push(&stream[..0]),
+            Line::Skip { bytes } => {
+                assert!(bytes > 0 && bytes <= rest.len());
+                skipped += bytes;
+                return Some(bytes);
+            }
+            Line::Complete { bytes } => {
+                let line = &rest[..bytes];
+                assert!(line.ends_with(b"\n") && bytes <= line_bytes_max);
+                command(line);
+                found.push(line);
+                return Some(bytes);
             }
         }
-    }
+        Some(0)
+    });
     // Each byte once, and again what was too long and is skipped.
     assert!(looked <= 2 * stream.len() + calls, "{looked} steps");
     (found, skipped)
 }
 
+/// Whatever a text holds, it is one line, and has the code it was given or none.
+fn responses(text: &str) {
+    for charset in [Charset::Ascii, Charset::Utf8] {
+        for code in [None, Some(Code::SysTemp)] {
+            let mut out = Vec::new();
+            write::err(&mut out, code, text, charset);
+            write::ok(&mut out, text, charset);
+            let lines: Vec<&[u8]> = out.split_inclusive(|byte| *byte == b'\n').collect();
+            let [err, ok] = lines[..] else { panic!("{} lines", lines.len()) };
+            for line in [err, ok] {
+                assert!(line.ends_with(b"\r\n") && line.len() <= RESPONSE_LINE_BYTES_MAX);
+                assert_eq!(line.iter().filter(|byte| **byte == b'\r').count(), 1);
+            }
+            assert_eq!(err.starts_with(b"-ERR ["), code.is_some());
+            assert!(ok.starts_with(b"+OK ") && !ok.starts_with(b"+OK ["));
+        }
+    }
+}
+
 /// Splits change nothing; a reader by the letter and one that takes a bare LF for the end of a line
 /// both see the answer end where it does; and TOP is a beginning of RETR.
-///
-/// The first bytes choose RETR or the lines of TOP, and the split.
-pub fn pop3_dots(input: &[u8]) {
-    let Some((&[mode, at], message)) = input.split_first_chunk::<2>() else { return };
+fn dots(message: &[u8], cuts: &[usize], mode: u8) {
     let new =
         || mode.checked_sub(1).map_or(DotWriter::retr(), |lines| DotWriter::top(lines.into()));
     let (mut writer, mut whole) = (new(), Vec::new());
@@ -114,10 +134,11 @@ pub fn pop3_dots(input: &[u8]) {
     let wants_more = writer.wants_more();
     writer.finish(&mut whole);
 
-    let (left, right) = message.split_at(usize::from(at).min(message.len()));
     let (mut writer, mut parts) = (new(), Vec::new());
-    writer.feed(left, &mut parts);
-    writer.feed(right, &mut parts);
+    feed(message, cuts, |rest| {
+        writer.feed(rest, &mut parts);
+        (!rest.is_empty()).then_some(rest.len())
+    });
     assert_eq!(writer.wants_more(), wants_more);
     writer.finish(&mut parts);
     assert_eq!(parts, whole);

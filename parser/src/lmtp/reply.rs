@@ -6,9 +6,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use memchr::memchr;
-
 use crate::cursor::Cursor;
+use crate::steps;
 
 /// Bytes of one line of a reply, its end included (RFC 5321 §4.5.3.1.5).
 pub const REPLY_LINE_BYTES_MAX: usize = 512;
@@ -175,7 +174,9 @@ impl ReplyFramer {
     /// No byte is scanned twice. A reply of `bytes_max` bytes, all its lines together, is allowed.
     pub fn next(&mut self, input: &[u8], bytes_max: usize) -> ReplyFrame {
         let room = input.len().min(bytes_max);
-        while let Some(found) = input.get(self.scanned..room).and_then(|new| memchr(b'\n', new)) {
+        while let Some(found) =
+            input.get(self.scanned..room).and_then(|new| steps::find(b'\n', new))
+        {
             let end = self.scanned.saturating_add(found).saturating_add(1);
             let line = input.get(self.line_start..end).unwrap_or_default();
             if line.get(3) != Some(&b'-') {

@@ -69,10 +69,19 @@ impl<T> Known<T> {
 }
 
 /// `1*( SP attribute-name "=" attribute-value )`, each of them right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Attributes<'a> {
     words: &'a [u8],
 }
+
+impl PartialEq for Attributes<'_> {
+    /// The same in the same order, however they were written.
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Attributes<'_> {}
 
 impl<'a> Attributes<'a> {
     /// Reads the rest of a command line.
