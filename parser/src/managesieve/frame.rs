@@ -161,6 +161,28 @@ mod tests {
         }
     }
 
+    /// What a stranger may not send, whoever has logged in may; the framer is the same.
+    #[test]
+    fn limits_may_grow() {
+        let stranger = Limits { line_bytes_max: 20, frame_bytes_max: 30 };
+        let mut framer = Framer::new();
+        let sasl = b"AUTHENTICATE {64}\r\n";
+        assert_eq!(framer.next(sasl, &stranger), Frame::LiteralTooLong { size: 64 });
+        assert_eq!(framer.next(sasl, &stranger), Frame::Skip { bytes: sasl.len() });
+        let rest = [&[b'x'; 64][..], b"\r\n"].concat();
+        assert_eq!(framer.next(&rest, &stranger), Frame::Skip { bytes: 64 });
+        assert_eq!(framer.next(&rest[64..], &stranger), Frame::Skip { bytes: 2 });
+        assert!(framer.is_fresh());
+        let put = [b"P {64+}\r\n", &rest[..]].concat();
+        assert_eq!(framer.next(&put, &LIMITS), Frame::Complete { bytes: put.len() });
+        // Not one of these is kept, whatever they announce.
+        for size in ["1073741824", "4294967296", "18446744073709551615", "99999999999999999999"] {
+            let head = format!("P {{{size}+}}\r\n");
+            let told = Framer::new().next(head.as_bytes(), &LIMITS);
+            assert!(matches!(told, Frame::LiteralTooLong { size } if size >= 1 << 30), "{told:?}");
+        }
+    }
+
     #[test]
     fn lines_over_the_limit() {
         let long = "x".repeat(40);

@@ -7,6 +7,21 @@
 //!
 //! Strings are those of IMAP, and so is the code that reads and writes them. Two things differ: no
 //! `+` is ever sent for a literal, and a number has 32 bits.
+//!
+//! ```
+//! use parser::managesieve::{self, Command, Frame, Framer, Limits};
+//!
+//! let stranger = Limits { line_bytes_max: 1_024, frame_bytes_max: 4_096 };
+//! let user = Limits { frame_bytes_max: 1 << 20, ..stranger };
+//! let input = b"PUTSCRIPT \"mine\" {7+}\r\nkeep;\r\n\r\n";
+//! let Frame::Complete { bytes } = Framer::new().next(input, &user) else { panic!() };
+//! let Command::PutScript { name, script } = managesieve::command(&input[..bytes])? else { panic!() };
+//! assert_eq!((name.as_str(), &*script.bytes()), ("mine", &b"keep;\r\n"[..]));
+//!
+//! let input = b"PUTSCRIPT \"mine\" {1073741824+}\r\n"; // said, and not a byte of it waited for
+//! assert_eq!(Framer::new().next(input, &stranger), Frame::LiteralTooLong { size: 1 << 30 });
+//! # Ok::<(), managesieve::CommandError>(())
+//! ```
 
 mod command;
 mod frame;

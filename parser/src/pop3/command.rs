@@ -26,7 +26,7 @@ pub enum Command<'a> {
     Auth {
         /// A SASL mechanism, in the client's case.
         mechanism: &'a str,
-        /// For [`initial_response`]; `=` is the empty one.
+        /// For [`initial_response`](super::initial_response); `=` is the empty one.
         initial: Option<Hidden<&'a [u8]>>,
     },
     /// `AUTH` alone: in no RFC, but old clients ask so which mechanisms there are.
@@ -359,6 +359,13 @@ mod tests {
         let mut room = [0; 16];
         assert_eq!(initial_response(b"=", &mut room), Ok(&b""[..]));
         assert_eq!(sasl_line(b"*\r\n", &mut room), Ok(SaslLine::Cancelled));
+        for bad in
+            ["A", "AHQ", "AH Q", "AHQ=\n", "====", "AHR=", "AHQ=AHQ=", "A\0==", "\u{fc}\u{fc}"]
+        {
+            assert!(initial_response(bad.as_bytes(), &mut room).is_err(), "{bad:?}");
+        }
+        let long = "AAAA".repeat(6); // 18 bytes, and there is room for 16
+        assert!(sasl_line(long.as_bytes(), &mut room).is_err());
     }
 
     #[test]
