@@ -166,7 +166,7 @@ impl<'a> ImapUrl<'a> {
     /// all of `input`.
     ///
     /// # Errors
-    /// It is not that: NO [BADURL] (RFC 4469 §4.1).
+    /// It is not that: NO `[BADURL]` (RFC 4469 §4.1).
     pub fn parse(input: &'a [u8]) -> Result<Self, Error> {
         let mut cursor = Cursor::new(input);
         let url = if cursor.eat_word("imap://") || cursor.eat_word("//") {

@@ -64,7 +64,7 @@ pub enum MailEvent<'a> {
     MailboxMetadataChange,
     /// ServerMetadataChange
     ServerMetadataChange,
-    /// `event-ext`: one that we do not know. NO [BADEVENT], and not BAD (§3.1).
+    /// `event-ext`: one that we do not know. NO `[BADEVENT]`, and not BAD (§3.1).
     Other(&'a str),
 }
 
