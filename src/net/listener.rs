@@ -62,7 +62,7 @@ impl Door {
             }
             None => None,
         };
-        let session = self.session(address);
+        let session = self.session(address, false);
         let mut connection = Connection::new(stream, session, Arc::clone(self), place, tls, now);
         if self.proxies.contains(address) {
             connection.await_introduction(address);
@@ -70,10 +70,11 @@ impl Door {
         Some(connection)
     }
 
-    /// A session for a peer at `address`.
-    pub(super) fn session(&self, address: Option<IpAddr>) -> Session {
-        let can_start_tls = self.tls.is_some() && !self.is_implicit;
-        let peer = Peer { address, tls: self.tls.is_some() && self.is_implicit, can_start_tls };
+    /// A session for a peer at `address`, which has TLS as far as a balancer if `is_tls_before`.
+    pub(super) fn session(&self, address: Option<IpAddr>, is_tls_before: bool) -> Session {
+        let tls = is_tls_before || (self.tls.is_some() && self.is_implicit);
+        let can_start_tls = self.tls.is_some() && !tls;
+        let peer = Peer { address, tls, can_start_tls };
         Session::new(self.service, peer, &self.settings)
     }
 }

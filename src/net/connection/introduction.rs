@@ -30,17 +30,21 @@ impl Connection {
             return Ok(Progress::Over);
         }
         let Some(mut introduction) = self.introduction.take() else { return Ok(Progress::Over) };
-        let address = match proxy::header(&introduction.bytes) {
+        let (address, is_tls) = match proxy::header(&introduction.bytes) {
             Ok(proxy::Progress::Needs { bytes }) => {
                 let progress = self.read_up_to(bytes, &mut introduction.bytes);
                 self.introduction = Some(introduction);
                 return progress;
             }
-            Ok(proxy::Progress::Complete { peer, .. }) => match peer {
-                Peer::Own => introduction.own,
-                Peer::Tcp { source, .. } => Some(source.ip().to_canonical()),
-                Peer::Unix { .. } => None,
-            },
+            Ok(proxy::Progress::Complete { peer, tlvs, .. }) => {
+                // TLS that ends at the balancer: as private as the operator made the way from there.
+                let is_tls = tlvs.ssl().is_some_and(|ssl| ssl.is_tls());
+                match peer {
+                    Peer::Own => (introduction.own, is_tls),
+                    Peer::Tcp { source, .. } => (Some(source.ip().to_canonical()), is_tls),
+                    Peer::Unix { .. } => (None, is_tls),
+                }
+            }
             Err(error) => {
                 let own = introduction.own.map_or("unix".to_owned(), |own| own.to_string());
                 log::warn!(
@@ -49,7 +53,7 @@ impl Connection {
                 return Ok(Progress::Over);
             }
         };
-        self.session = self.door.session(address);
+        self.session = self.door.session(address, is_tls);
         self.standing = self.session.standing();
         let Some(place) = self.place.take().and_then(|place| place.readmit(address)) else {
             return Ok(Progress::Over);

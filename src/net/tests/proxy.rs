@@ -36,6 +36,19 @@ fn a_header_split_anywhere_goes_before_the_greeting() {
     }
 }
 
+/// The same, with PP2_TYPE_SSL: PP2_CLIENT_SSL, not verified.
+const V2_SSL: &[u8] =
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14\xc0\0\x02\x01\xc0\0\x02\x02\x12\x34\0\x8f\
+                        \x20\0\x05\x01\0\0\0\x01";
+
+#[test]
+fn tls_that_ends_at_the_balancer_is_tls() {
+    let server = behind_a_balancer("127.0.0.1", None);
+    let mut client = server.connect_silently();
+    client.send(V2_SSL);
+    client.expect("hello tls=true");
+}
+
 #[test]
 fn the_handshake_comes_behind_the_header() {
     let (config, client) = tls(&rustls::version::TLS13);
