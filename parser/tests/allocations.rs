@@ -45,7 +45,10 @@ fn allocations(frame: &[u8]) -> usize {
         Command::Fetch { set: imap::Set::Ranges(set), items, .. } => {
             assert!(set.ranges().count() > 0 && items.iter().count() > 0);
         }
-        Command::Search { keys, .. } => assert!(keys.iter().count() > 0),
+        Command::Search { keys, .. }
+        | Command::ESearch { keys, .. }
+        | Command::Sort { keys, .. }
+        | Command::Thread { keys, .. } => assert!(keys.iter().count() > 0),
         Command::Store { flags, .. } => assert!(flags.iter().count() > 0),
         Command::Append { items, .. } | Command::Replace { items, .. } => {
             assert!(items.count() > 0);
@@ -68,7 +71,7 @@ fn allocations(frame: &[u8]) -> usize {
 fn commands_are_read_without_allocating() {
     let set: Vec<String> = (1..4_000).map(|uid| (uid * 3).to_string()).collect();
     let long = format!("a UID FETCH {} (FLAGS)\r\n", set.join(","));
-    let commands: [&[u8]; 19] = [
+    let commands: [&[u8]; 26] = [
         b"a NOOP\r\n",
         b"a LOGIN \"me\" {6+}\r\nsecret\r\n",
         b"a SELECT INBOX (CONDSTORE)\r\n",
@@ -89,6 +92,13 @@ fn commands_are_read_without_allocating() {
         b"a LANGUAGE de i-default\r\n",
         b"a UIDBATCHES 2000 1:5\r\n",
         long.as_bytes(),
+        b"a UID SORT RETURN (PARTIAL -1:-50 UPDATE (UID FLAGS)) (REVERSE DATE TO) UTF-8 OLDER 5\r\n",
+        b"a THREAD REFS UTF-8 FUZZY (TEXT x) SAVEDON 1-Feb-2020 EMAILID M1 FILTER x\r\n",
+        b"a ESEARCH IN (inboxes subtree (a \"b c\") (x 1:5)) RETURN (COUNT) CHARSET UTF-8 ALL\r\n",
+        b"a CANCELUPDATE \"b1\" \"b2\"\r\n",
+        b"a UID FETCH 1 (PREVIEW (LAZY) EMAILID THREADID SAVEDATE) (PARTIAL 1:9 CHANGEDSINCE 1)\r\n",
+        b"a LIST \"\" % RETURN (MYRIGHTS METADATA (\"/shared/x\") STATUS (MAILBOXID DELETED-STORAGE))\r\n",
+        b"a SELECT x (QRESYNC (1 2 1:5 (1,3 4,9)))\r\n",
     ];
     for command in commands {
         assert_eq!(allocations(command), 0, "for {}", command.escape_ascii());

@@ -7,7 +7,7 @@ mod mailbox;
 mod search;
 
 use crate::imap::write::{self, Charset};
-use crate::imap::{Command, FetchModifier, Flag, List, Numbers, Set, StoreOperation, Str, Tagged};
+use crate::imap::{Command, Flag, List, Numbers, Set, StoreOperation, Str, Tagged};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -33,6 +33,16 @@ impl Printer {
 
     fn string(&mut self, value: Str<'_>) {
         write::astring(&mut self.out, &value.bytes(), Charset::Ascii);
+    }
+
+    /// A quoted string, whatever it was: it has no line ends and no NUL.
+    fn quoted(&mut self, value: Str<'_>) {
+        self.word("\"");
+        for &byte in value.bytes().iter() {
+            self.out.extend_from_slice(if b"\"\\".contains(&byte) { b"\\" } else { b"" });
+            self.out.push(byte);
+        }
+        self.word("\"");
     }
 
     fn strings(&mut self, word: &str, values: &[Str<'_>]) {
@@ -131,16 +141,32 @@ impl Printer {
             }
             Command::Search { numbers, returns, charset, keys } => {
                 self.numbered(*numbers, "SEARCH ");
-                if let Some(returns) = returns {
-                    self.word("RETURN ");
-                    self.list(*returns, Self::search_return);
-                    self.word(" ");
+                self.search_program(*returns, *charset, *keys);
+            }
+            Command::ESearch { source, returns, charset, keys } => {
+                self.word("ESEARCH ");
+                if let Some(source) = source {
+                    self.search_source(source);
                 }
-                if let Some(charset) = charset {
-                    self.strings("CHARSET", &[*charset]);
-                    self.word(" ");
-                }
+                self.search_program(*returns, *charset, *keys);
+            }
+            Command::Sort { numbers, returns, criteria, charset, keys } => {
+                self.numbered(*numbers, "SORT ");
+                self.search_returns(*returns);
+                self.list(*criteria, Self::sort_criterion);
+                self.strings("", &[*charset]);
+                self.word(" ");
                 self.items(*keys, Self::search_key);
+            }
+            Command::Thread { numbers, algorithm, charset, keys } => {
+                self.numbered(*numbers, "THREAD ");
+                self.strings(algorithm, &[*charset]);
+                self.word(" ");
+                self.items(*keys, Self::search_key);
+            }
+            Command::CancelUpdate(tags) => {
+                self.word("CANCELUPDATE ");
+                self.items(*tags, Self::quoted);
             }
             Command::Fetch { numbers, set, items, modifiers } => {
                 self.numbered(*numbers, "FETCH ");
@@ -149,12 +175,7 @@ impl Printer {
                 self.list(*items, Self::fetch_item);
                 if !modifiers.is_empty() {
                     self.word(" ");
-                    self.list(*modifiers, |printer, modifier| match modifier {
-                        FetchModifier::ChangedSince(mod_seq) => {
-                            printer.word(&format!("CHANGEDSINCE {mod_seq}"));
-                        }
-                        FetchModifier::Vanished => printer.word("VANISHED"),
-                    });
+                    self.list(*modifiers, Self::fetch_modifier);
                 }
             }
             Command::Store { numbers, set, unchanged_since, operation, silent, flags } => {

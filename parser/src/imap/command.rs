@@ -205,12 +205,49 @@ pub enum Command<'a> {
         /// SEARCH or UID SEARCH.
         numbers: Numbers,
         /// `RETURN (…)`; `None` if absent, which asks for a SEARCH response in rev1.
-        returns: Option<List<'a, SearchReturn>>,
+        returns: Option<List<'a, SearchReturn<'a>>>,
         /// `CHARSET x`.
         charset: Option<Str<'a>>,
         /// All must hold.
         keys: List<'a, SearchKey<'a>>,
     },
+    /// RFC 7377 §2.1; the answer has UIDs.
+    ESearch {
+        /// `IN (…)`; `None` is the selected mailbox.
+        source: Option<SearchSource<'a>>,
+        /// `RETURN (…)`
+        returns: Option<List<'a, SearchReturn<'a>>>,
+        /// `CHARSET x`.
+        charset: Option<Str<'a>>,
+        /// All must hold.
+        keys: List<'a, SearchKey<'a>>,
+    },
+    /// RFC 5256 §3, RFC 5267 §3
+    Sort {
+        /// SORT or UID SORT.
+        numbers: Numbers,
+        /// `RETURN (…)`; `None` if absent, which asks for a SORT response.
+        returns: Option<List<'a, SearchReturn<'a>>>,
+        /// By what, the most important first.
+        criteria: List<'a, SortCriterion>,
+        /// Of the keys' strings.
+        charset: Str<'a>,
+        /// All must hold.
+        keys: List<'a, SearchKey<'a>>,
+    },
+    /// RFC 5256 §3
+    Thread {
+        /// THREAD or UID THREAD.
+        numbers: Numbers,
+        /// ORDEREDSUBJECT, REFERENCES or another, in the client's case.
+        algorithm: &'a str,
+        /// Of the keys' strings.
+        charset: Str<'a>,
+        /// All must hold.
+        keys: List<'a, SearchKey<'a>>,
+    },
+    /// RFC 5267 §4.3.5: the tags of searches whose changes are to be told no more.
+    CancelUpdate(List<'a, Str<'a>>),
     /// RFC 9051 §6.4.5
     Fetch {
         /// FETCH or UID FETCH.

@@ -5,6 +5,7 @@ use super::command::{
 };
 use super::lists::{Least, List, lone, parenthesized, step_over};
 use super::number::{mod_sequence_valzer, number64, nz_number, nz_number64};
+use super::search::partial_range;
 use super::sequence::set;
 use super::strings::{astring, sp, word};
 use crate::cursor::{Cursor, Error};
@@ -22,14 +23,16 @@ pub(super) fn fetch<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Com
     sp(cursor)?;
     let set = set(cursor)?;
     sp(cursor)?;
-    let raw = match cursor.peek() {
-        Some(b'(') => parenthesized(cursor, Least::One, fetch_att)?.raw,
-        _ => match macro_items(cursor) {
-            Some(raw) => raw,
-            None => lone(cursor, fetch_att)?.raw,
-        },
+    let items = match cursor.peek() {
+        Some(b'(') => fetch_atts(cursor)?,
+        _ => {
+            let raw = match macro_items(cursor) {
+                Some(raw) => raw,
+                None => lone(cursor, fetch_att)?.raw,
+            };
+            List { raw, item: fetch_att_again }
+        }
     };
-    let items = List { raw, item: fetch_att_again };
     let modifiers = fetch_modifiers(cursor, numbers)?;
     Ok(Command::Fetch { numbers, set, items, modifiers })
 }
@@ -73,7 +76,8 @@ fn fetch_att_again<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> 
     attribute(cursor, |cursor| Ok(List { raw: step_over(cursor)?, item: astring }))
 }
 
-/// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9 and `MODSEQ` of RFC 7162 §7.
+/// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9, `MODSEQ` of RFC 7162 §7,
+/// `"EMAILID" / "THREADID"` of RFC 8474 §7 and `"SAVEDATE"` of RFC 8514 §5.
 fn attribute<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<FetchItem<'a>, Error> {
     let before = *cursor;
     match word(cursor).as_bytes() {
@@ -93,8 +97,27 @@ fn attribute<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Fet
         b"RFC822" => Ok(FetchItem::Rfc822),
         b"RFC822.HEADER" => Ok(FetchItem::Rfc822Header),
         b"RFC822.TEXT" => Ok(FetchItem::Rfc822Text),
+        b"PREVIEW" => preview(cursor),
+        b"EMAILID" => Ok(FetchItem::EmailId),
+        b"THREADID" => Ok(FetchItem::ThreadId),
+        b"SAVEDATE" => Ok(FetchItem::SaveDate),
         _ => Err(before.error("fetch-att")),
     }
+}
+
+/// `"PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]`, `preview-mod = "LAZY"` — RFC 8970 §6.
+///
+/// Behind a lone `PREVIEW` the parentheses may be those of fetch modifiers: no modifier is LAZY.
+fn preview<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
+    let mut ahead = *cursor;
+    let lazy = ahead.eat_word(" (LAZY") && matches!(ahead.peek(), Some(b' ' | b')'));
+    if lazy {
+        while ahead.eat_word(" LAZY") {}
+        ahead.eat(b' '); // forgiven, as in every list
+        ahead.expect(b')', "\")\"")?;
+        *cursor = ahead;
+    }
+    Ok(FetchItem::Preview { lazy })
 }
 
 /// `section [partial]` — RFC 9051 §9 `fetch-att`.
@@ -217,7 +240,8 @@ fn partial(cursor: &mut Cursor<'_>) -> Result<Option<Partial>, Error> {
 
 /// `fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"` — RFC 4466 §6.
 ///
-/// VANISHED needs UID FETCH and CHANGEDSINCE beside it (RFC 7162 §3.2.6).
+/// VANISHED needs UID FETCH and CHANGEDSINCE beside it (RFC 7162 §3.2.6), PARTIAL is one for
+/// UID FETCH (RFC 9394 §3.3).
 fn fetch_modifiers<'a>(
     cursor: &mut Cursor<'a>,
     numbers: Numbers,
@@ -233,10 +257,15 @@ fn fetch_modifiers<'a>(
     if vanished && !(since && numbers == Numbers::Uid) {
         return Err(ahead.error("UID FETCH with CHANGEDSINCE for VANISHED"));
     }
+    let partial = list.iter().any(|modifier| matches!(modifier, FetchModifier::Partial(_)));
+    if partial && numbers != Numbers::Uid {
+        return Err(ahead.error("UID FETCH for PARTIAL"));
+    }
     Ok(list)
 }
 
-/// `chgsince-fetch-mod / rexpunges-fetch-mod` — RFC 7162 §7.
+/// `chgsince-fetch-mod / rexpunges-fetch-mod` — RFC 7162 §7, with
+/// `"PARTIAL" SP partial-range` — RFC 9394 §4.
 ///
 /// Deviation: `CHANGEDSINCE 0` is taken, as the 0 of UNCHANGEDSINCE is: it asks for everything.
 fn fetch_modifier(cursor: &mut Cursor<'_>) -> Result<FetchModifier, Error> {
@@ -247,6 +276,10 @@ fn fetch_modifier(cursor: &mut Cursor<'_>) -> Result<FetchModifier, Error> {
             mod_sequence_valzer(cursor).map(FetchModifier::ChangedSince)
         }
         b"VANISHED" => Ok(FetchModifier::Vanished),
+        b"PARTIAL" => {
+            sp(cursor)?;
+            partial_range(cursor).map(FetchModifier::Partial)
+        }
         _ => Err(before.error("fetch-modifier")),
     }
 }
@@ -417,6 +450,21 @@ mod tests {
     }
 
     #[test]
+    fn extended_items() {
+        check("(EMAILID threadid SAVEDATE)", "EmailId ThreadId SaveDate");
+        check("PREVIEW", "Preview { lazy: false }");
+        check("PREVIEW (lazy)", "Preview { lazy: true }");
+        check("(PREVIEW (LAZY LAZY ) UID)", "Preview { lazy: true } Uid");
+        check("(UID PREVIEW)", "Uid Preview { lazy: false }");
+        check("(PREVIEW UID)", "Preview { lazy: false } Uid");
+        check("PREVIEW (LAZ)", "expected fetch-modifier at byte 19");
+        check("(PREVIEW (LAZ))", "expected fetch-att at byte 19");
+        check("(PREVIEW (LAZY UID))", "expected \")\" at byte 25");
+        check("PREVIEW (LAZYX)", "expected fetch-modifier at byte 19");
+        check("PREVIEW ()", "expected fetch-modifier at byte 19");
+    }
+
+    #[test]
     fn parts_are_numbers() {
         let part = section_part(&mut Cursor::new(b"1.22.333]")).unwrap();
         assert_eq!(part.iter().collect::<Vec<_>>(), [1, 22, 333]);
@@ -440,6 +488,21 @@ mod tests {
             "FETCH 1 ALL (changedsince 0)",
             "Seq Ranges(1) Flags InternalDate Rfc822Size Envelope [ChangedSince(0)]",
         );
+        check(
+            "UID FETCH 1:* (FLAGS) (PARTIAL -1:-30 CHANGEDSINCE 9)",
+            "Uid Ranges(1:*) Flags [Partial(PartialRange { first: 1, last: 30, from_end: true }), \
+             ChangedSince(9)]",
+        );
+        check(
+            "UID FETCH 1 PREVIEW (CHANGEDSINCE 9)",
+            "Uid Ranges(1) Preview { lazy: false } [ChangedSince(9)]",
+        );
+        check(
+            "UID FETCH 1 PREVIEW (LAZY) (PARTIAL 2:1)",
+            "Uid Ranges(1) Preview { lazy: true } \
+             [Partial(PartialRange { first: 2, last: 1, from_end: false })]",
+        );
+        check("FETCH 1 FLAGS (PARTIAL 1:2)", "expected UID FETCH for PARTIAL at byte 16");
         check("FETCH 1 FLAGS ()", "expected fetch-modifier at byte 17");
         check("FETCH 1 FLAGS (CHANGEDSINCE)", "expected SP at byte 29");
         check(

@@ -3,6 +3,7 @@
 use super::command::{Command, ListCommand, ListReturn, ListSelect, SelectParam, StatusItem, Str};
 use super::flag::use_attr;
 use super::lists::{Least, List, lone, parenthesized};
+use super::metadata::entry;
 use super::number::{number64, nz_number};
 use super::sequence::known_set;
 use super::strings::{list_mailbox, mailbox, sp, word};
@@ -95,7 +96,8 @@ fn status_items<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, StatusItem>, Err
     parenthesized(cursor, Least::One, status_att)
 }
 
-/// `status-att` — RFC 9051 §9, RFC 3501 §9, RFC 7162 §7, RFC 7889 §4.
+/// `status-att` — RFC 9051 §9, RFC 3501 §9, RFC 7162 §7, RFC 7889 §4, with `"MAILBOXID"` —
+/// RFC 8474 §7 and `"DELETED-STORAGE"` — RFC 9208 §5.
 fn status_att(cursor: &mut Cursor<'_>) -> Result<StatusItem, Error> {
     let before = *cursor;
     match word(cursor).as_bytes() {
@@ -108,6 +110,8 @@ fn status_att(cursor: &mut Cursor<'_>) -> Result<StatusItem, Error> {
         b"RECENT" => Ok(StatusItem::Recent),
         b"HIGHESTMODSEQ" => Ok(StatusItem::HighestModSeq),
         b"APPENDLIMIT" => Ok(StatusItem::AppendLimit),
+        b"MAILBOXID" => Ok(StatusItem::MailboxId),
+        b"DELETED-STORAGE" => Ok(StatusItem::DeletedStorage),
         _ => Err(before.error("status-att")),
     }
 }
@@ -169,7 +173,8 @@ fn list_select_opt(cursor: &mut Cursor<'_>) -> Result<ListSelect, Error> {
 }
 
 /// `return-option = "SUBSCRIBED" / "CHILDREN" / status-option / option-extension` — RFC 9051 §9,
-/// with `SPECIAL-USE` of RFC 6154 §6 and `STATUS` of RFC 5819 §4.
+/// with `SPECIAL-USE` of RFC 6154 §6, `STATUS` of RFC 5819 §4, `MYRIGHTS` of RFC 8440 §5 and
+/// `"METADATA" SP "(" entry *(SP entry) ")"` of RFC 9590.
 fn return_option<'a>(cursor: &mut Cursor<'a>) -> Result<ListReturn<'a>, Error> {
     let before = *cursor;
     match word(cursor).as_bytes() {
@@ -179,6 +184,11 @@ fn return_option<'a>(cursor: &mut Cursor<'a>) -> Result<ListReturn<'a>, Error> {
         b"STATUS" => {
             sp(cursor)?;
             status_items(cursor).map(ListReturn::Status)
+        }
+        b"MYRIGHTS" => Ok(ListReturn::MyRights),
+        b"METADATA" => {
+            sp(cursor)?;
+            parenthesized(cursor, Least::One, entry).map(ListReturn::Metadata)
         }
         _ => Err(before.error("return-option")),
     }
@@ -261,8 +271,8 @@ mod tests {
             "STATUS x (messages UIDNEXT)",
             "Status { mailbox: \"x\", items: (messages UIDNEXT) }",
         );
-        let all =
-            "MESSAGES UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE RECENT HIGHESTMODSEQ APPENDLIMIT";
+        let all = "MESSAGES UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE RECENT HIGHESTMODSEQ APPENDLIMIT \
+             MAILBOXID DELETED-STORAGE";
         check(
             &format!("STATUS x ({all})"),
             &format!("Status {{ mailbox: \"x\", items: ({all}) }}"),
@@ -270,6 +280,33 @@ mod tests {
         check("STATUS x ()", "expected status-att at byte 12");
         check("STATUS x MESSAGES", "expected \"(\" at byte 11");
         check("STATUS x (FOO)", "expected status-att at byte 12");
+    }
+
+    #[test]
+    fn lists_of_more() {
+        #[track_caller]
+        fn list(returns: &str, want: &str) {
+            let frame = format!("a LIST \"\" % RETURN ({returns})\r\n");
+            let told = match crate::imap::command(frame.as_bytes()).map(|tagged| tagged.command) {
+                Ok(Command::List(list)) => {
+                    let returns: Vec<_> = list.returns.unwrap().iter().collect();
+                    format!("{returns:?}")
+                }
+                Ok(other) => format!("{other:?}"),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(told, want, "from {returns:?}");
+        }
+        list("MYRIGHTS CHILDREN", "[MyRights, Children]");
+        list(
+            "METADATA (\"/shared/a b\" /private/c {2}\r\n/d)",
+            "[Metadata((\\\"/shared/a b\\\" /private/c {2}\\r\\n/d))]",
+        );
+        list("METADATA ()", "expected astring at byte 30");
+        list("METADATA (/a*)", "expected SP or \")\" at byte 32");
+        list("METADATA (\"/a%\")", "expected entry at byte 30");
+        list("METADATA /a", "expected \"(\" at byte 29");
+        list("METADATA", "expected SP at byte 28");
     }
 
     #[test]

@@ -98,7 +98,8 @@ fn wrong_events(
     }
 }
 
-/// `filter-mailboxes = filter-mailboxes-selected / filter-mailboxes-other` — RFC 5465 §8.
+/// `filter-mailboxes = filter-mailboxes-selected / filter-mailboxes-other` — RFC 5465 §8,
+/// `filter-mailboxes-other =/ ("subtree-one" SP one-or-more-mailbox)` — RFC 7377 §4.
 pub(super) fn filter_mailboxes<'a>(cursor: &mut Cursor<'a>) -> Result<MailboxFilter<'a>, Error> {
     let before = *cursor;
     Ok(match word(cursor).as_bytes() {
@@ -108,6 +109,7 @@ pub(super) fn filter_mailboxes<'a>(cursor: &mut Cursor<'a>) -> Result<MailboxFil
         b"PERSONAL" => MailboxFilter::Personal,
         b"SUBSCRIBED" => MailboxFilter::Subscribed,
         b"SUBTREE" => MailboxFilter::Subtree(one_or_more_mailbox(cursor)?),
+        b"SUBTREE-ONE" => MailboxFilter::SubtreeOne(one_or_more_mailbox(cursor)?),
         b"MAILBOXES" => MailboxFilter::Mailboxes(one_or_more_mailbox(cursor)?),
         _ => return Err(before.error("filter-mailboxes")),
     })

@@ -90,6 +90,8 @@ fn body<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Option<Command<
         b"FETCH" => fetch::fetch(cursor, numbers)?,
         b"STORE" => store::store(cursor, numbers)?,
         b"SEARCH" => search::search(cursor, numbers)?,
+        b"SORT" => search::sort(cursor, numbers)?,
+        b"THREAD" => search::thread(cursor, numbers)?,
         b"EXPUNGE" => store::expunge(cursor, numbers)?,
         b"COPY" => {
             let (set, mailbox) = store::set_and_mailbox(cursor)?;
@@ -180,6 +182,8 @@ fn extension<'a>(cursor: &mut Cursor<'a>, name: &[u8]) -> Result<Option<Command<
         b"UNAUTHENTICATE" => Command::Unauthenticate,
         b"LANGUAGE" => Command::Language(other::astrings(cursor)?),
         b"COMPARATOR" => Command::Comparator(other::astrings(cursor)?),
+        b"ESEARCH" => search::esearch(cursor)?,
+        b"CANCELUPDATE" => search::cancel_update(cursor)?,
         b"UIDBATCHES" => other::uidbatches(cursor)?,
         _ => return Ok(None),
     }))

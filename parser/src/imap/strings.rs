@@ -41,6 +41,16 @@ pub(super) fn some<'a>(
     if bytes.is_empty() { Err(cursor.error(expected)) } else { Ok(bytes) }
 }
 
+/// The same as text; the class is one of ASCII.
+pub(super) fn some_text<'a>(
+    cursor: &mut Cursor<'a>,
+    wanted: impl Fn(u8) -> bool,
+    expected: &'static str,
+) -> Result<&'a str, Error> {
+    let before = *cursor;
+    text(some(cursor, wanted, expected)?).ok_or_else(|| before.error(expected))
+}
+
 /// One or more bytes of a class.
 #[inline]
 fn some_of<'a, const CLASS: u8>(

@@ -76,6 +76,7 @@ impl Imap {
                     ("HIGHESTMODSEQ", info.highest_mod_seq.0.unsigned_abs())
                 }
                 StatusItem::AppendLimit => ("APPENDLIMIT", self.settings.append_bytes_max),
+                StatusItem::MailboxId | StatusItem::DeletedStorage => continue, // not offered
             };
             out.put(name.as_bytes());
             out.put(b" ");

@@ -135,6 +135,10 @@ impl Printer {
                 self.word("SUBTREE ");
                 self.list(names, Self::string);
             }
+            MailboxFilter::SubtreeOne(names) => {
+                self.word("SUBTREE-ONE ");
+                self.list(names, Self::string);
+            }
             MailboxFilter::Mailboxes(names) => {
                 self.word("MAILBOXES ");
                 self.list(names, Self::string);

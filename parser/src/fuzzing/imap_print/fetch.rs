@@ -1,7 +1,7 @@
 //! What FETCH asks for.
 
 use super::Printer;
-use crate::imap::{FetchItem, PartNumbers, Partial, SectionText};
+use crate::imap::{FetchItem, FetchModifier, PartNumbers, Partial, SectionText};
 use alloc::format;
 
 impl Printer {
@@ -33,11 +33,25 @@ impl Printer {
                 self.word("]");
                 self.partial(partial);
             }
+            FetchItem::Preview { lazy } => {
+                self.word(if lazy { "PREVIEW (LAZY)" } else { "PREVIEW" });
+            }
+            FetchItem::EmailId => self.word("EMAILID"),
+            FetchItem::ThreadId => self.word("THREADID"),
+            FetchItem::SaveDate => self.word("SAVEDATE"),
             FetchItem::BinarySize(part) => {
                 self.word("BINARY.SIZE[");
                 self.part(part);
                 self.word("]");
             }
+        }
+    }
+
+    pub(super) fn fetch_modifier(&mut self, modifier: FetchModifier) {
+        match modifier {
+            FetchModifier::ChangedSince(mod_seq) => self.word(&format!("CHANGEDSINCE {mod_seq}")),
+            FetchModifier::Vanished => self.word("VANISHED"),
+            FetchModifier::Partial(range) => self.word(&format!("PARTIAL {range}")),
         }
     }
 

@@ -57,6 +57,11 @@ impl Printer {
                 ListReturn::Subscribed => printer.word("SUBSCRIBED"),
                 ListReturn::Children => printer.word("CHILDREN"),
                 ListReturn::SpecialUse => printer.word("SPECIAL-USE"),
+                ListReturn::MyRights => printer.word("MYRIGHTS"),
+                ListReturn::Metadata(entries) => {
+                    printer.word("METADATA ");
+                    printer.list(entries, Self::string);
+                }
                 ListReturn::Status(items) => {
                     printer.word("STATUS ");
                     printer.list(items, Self::status_item);
@@ -76,6 +81,8 @@ impl Printer {
             StatusItem::Recent => "RECENT",
             StatusItem::HighestModSeq => "HIGHESTMODSEQ",
             StatusItem::AppendLimit => "APPENDLIMIT",
+            StatusItem::MailboxId => "MAILBOXID",
+            StatusItem::DeletedStorage => "DELETED-STORAGE",
         });
     }
 }

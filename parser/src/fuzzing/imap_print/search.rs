@@ -1,19 +1,82 @@
-//! Search keys and return options.
+//! SEARCH, SORT, THREAD and ESEARCH: keys, sources, return options.
 
 use super::Printer;
 use crate::imap::write;
-use crate::imap::{Flag, SearchKey, SearchReturn};
+use crate::imap::{Flag, List, SearchKey, SearchReturn, SearchSource, SortCriterion, SortKey, Str};
 use alloc::format;
 use alloc::vec::Vec;
 
 impl Printer {
-    pub(super) fn search_return(&mut self, option: SearchReturn) {
-        self.word(match option {
-            SearchReturn::Min => "MIN",
-            SearchReturn::Max => "MAX",
-            SearchReturn::All => "ALL",
-            SearchReturn::Count => "COUNT",
-            SearchReturn::Save => "SAVE",
+    /// All behind the word SEARCH, or behind the source of ESEARCH.
+    pub(super) fn search_program(
+        &mut self,
+        returns: Option<List<'_, SearchReturn<'_>>>,
+        charset: Option<Str<'_>>,
+        keys: List<'_, SearchKey<'_>>,
+    ) {
+        self.search_returns(returns);
+        if let Some(charset) = charset {
+            self.strings("CHARSET", &[charset]);
+            self.word(" ");
+        }
+        self.items(keys, Self::search_key);
+    }
+
+    pub(super) fn search_returns(&mut self, returns: Option<List<'_, SearchReturn<'_>>>) {
+        if let Some(returns) = returns {
+            self.word("RETURN ");
+            self.list(returns, Self::search_return);
+            self.word(" ");
+        }
+    }
+
+    fn search_return(&mut self, option: SearchReturn<'_>) {
+        match option {
+            SearchReturn::Min => self.word("MIN"),
+            SearchReturn::Max => self.word("MAX"),
+            SearchReturn::All => self.word("ALL"),
+            SearchReturn::Count => self.word("COUNT"),
+            SearchReturn::Save => self.word("SAVE"),
+            SearchReturn::Partial(range) => self.word(&format!("PARTIAL {range}")),
+            SearchReturn::Context => self.word("CONTEXT"),
+            SearchReturn::Update(None) => self.word("UPDATE"),
+            SearchReturn::Update(Some(items)) => {
+                self.word("UPDATE ");
+                self.list(items, Self::fetch_item);
+            }
+            SearchReturn::Relevancy => self.word("RELEVANCY"),
+        }
+    }
+
+    pub(super) fn search_source(&mut self, source: &SearchSource<'_>) {
+        self.word("IN (");
+        self.items(source.mailboxes, Self::mailbox_filter);
+        if !source.scope.is_empty() {
+            self.word(" ");
+            self.list(source.scope, |printer, option| {
+                printer.word(option.name);
+                if let Some(value) = option.value {
+                    printer.word(" ");
+                    printer.out.extend_from_slice(value);
+                }
+            });
+        }
+        self.word(") ");
+    }
+
+    pub(super) fn sort_criterion(&mut self, criterion: SortCriterion) {
+        self.word(if criterion.reverse { "REVERSE " } else { "" });
+        self.word(match criterion.key {
+            SortKey::Arrival => "ARRIVAL",
+            SortKey::Cc => "CC",
+            SortKey::Date => "DATE",
+            SortKey::From => "FROM",
+            SortKey::Size => "SIZE",
+            SortKey::Subject => "SUBJECT",
+            SortKey::To => "TO",
+            SortKey::DisplayFrom => "DISPLAYFROM",
+            SortKey::DisplayTo => "DISPLAYTO",
+            SortKey::Relevancy => "RELEVANCY",
         });
     }
 
@@ -56,6 +119,19 @@ impl Printer {
                 self.set(set);
             }
             SearchKey::ModSeq(mod_seq) => self.word(&format!("MODSEQ {mod_seq}")),
+            SearchKey::SavedBefore(day) => on("SAVEDBEFORE ", day.unix_days),
+            SearchKey::SavedOn(day) => on("SAVEDON ", day.unix_days),
+            SearchKey::SavedSince(day) => on("SAVEDSINCE ", day.unix_days),
+            SearchKey::SaveDateSupported => self.word("SAVEDATESUPPORTED"),
+            SearchKey::Older(seconds) => self.word(&format!("OLDER {seconds}")),
+            SearchKey::Younger(seconds) => self.word(&format!("YOUNGER {seconds}")),
+            SearchKey::EmailId(id) => self.word(&format!("EMAILID {id}")),
+            SearchKey::ThreadId(id) => self.word(&format!("THREADID {id}")),
+            SearchKey::Filter(name) => self.word(&format!("FILTER {name}")),
+            SearchKey::Fuzzy(key) => {
+                self.word("FUZZY ");
+                self.search_key(key.parse().expect("a proved key"));
+            }
             SearchKey::Not(key) => {
                 self.word("NOT ");
                 self.search_key(key.parse().expect("a proved key"));

@@ -1,6 +1,6 @@
 //! What FETCH wants of a message (RFC 9051 §6.4.5).
 
-use super::Str;
+use super::{PartialRange, Str};
 use crate::imap::lists::List;
 use core::fmt;
 
@@ -49,6 +49,17 @@ pub enum FetchItem<'a> {
     },
     /// BINARY.SIZE[…]
     BinarySize(PartNumbers<'a>),
+    /// PREVIEW (RFC 8970)
+    Preview {
+        /// LAZY: only if it costs nothing to have.
+        lazy: bool,
+    },
+    /// EMAILID (RFC 8474)
+    EmailId,
+    /// THREADID (RFC 8474)
+    ThreadId,
+    /// SAVEDATE (RFC 8514)
+    SaveDate,
 }
 
 /// RFC 4466 §2.4
@@ -58,6 +69,8 @@ pub enum FetchModifier {
     ChangedSince(u64),
     /// RFC 7162 §3.2.6
     Vanished,
+    /// RFC 9394 §3.3
+    Partial(PartialRange),
 }
 
 /// `section` (RFC 9051 §9): part numbers, then what of that part.

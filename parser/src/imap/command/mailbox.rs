@@ -60,6 +60,10 @@ pub enum ListReturn<'a> {
     SpecialUse,
     /// STATUS (…)
     Status(List<'a, StatusItem>),
+    /// MYRIGHTS (RFC 8440)
+    MyRights,
+    /// METADATA (…): the names of entries (RFC 9590)
+    Metadata(List<'a, Str<'a>>),
 }
 
 /// RFC 9051 §6.3.11, RFC 8438, RFC 7162, RFC 7889 §4
@@ -83,4 +87,8 @@ pub enum StatusItem {
     HighestModSeq,
     /// APPENDLIMIT
     AppendLimit,
+    /// MAILBOXID (RFC 8474)
+    MailboxId,
+    /// DELETED-STORAGE (RFC 9208 §4.1.4)
+    DeletedStorage,
 }

@@ -26,7 +26,7 @@ pub struct EventGroup<'a> {
     pub events: Option<List<'a, MailEvent<'a>>>,
 }
 
-/// `filter-mailboxes` (RFC 5465 §6).
+/// `filter-mailboxes` (RFC 5465 §6, RFC 7377 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MailboxFilter<'a> {
     /// SELECTED
@@ -41,6 +41,8 @@ pub enum MailboxFilter<'a> {
     Subscribed,
     /// SUBTREE: these and all below.
     Subtree(List<'a, Str<'a>>),
+    /// SUBTREE-ONE: these and what is right below them (RFC 7377 §2.2).
+    SubtreeOne(List<'a, Str<'a>>),
     /// MAILBOXES: these.
     Mailboxes(List<'a, Str<'a>>),
 }

@@ -1,11 +1,12 @@
 //! What SEARCH looks for and tells (RFC 9051 §6.4.4).
 
-use super::{Date, Flag, Set, Str};
+use super::{Date, FetchItem, Flag, MailboxFilter, Set, Str};
 use crate::imap::lists::{List, Sub};
+use core::fmt;
 
-/// RFC 9051 §6.4.4, RFC 5182
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SearchReturn {
+/// What of a result is told (RFC 9051 §6.4.4).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SearchReturn<'a> {
     /// MIN
     Min,
     /// MAX
@@ -14,8 +15,87 @@ pub enum SearchReturn {
     All,
     /// COUNT
     Count,
-    /// SAVE
+    /// SAVE (RFC 5182)
     Save,
+    /// PARTIAL (RFC 9394 §3.1, RFC 5267 §4.4)
+    Partial(PartialRange),
+    /// CONTEXT: a hint that more will be asked (RFC 5267 §4.2)
+    Context,
+    /// UPDATE: changes of the result are told (RFC 5267 §4.3), with what of new messages
+    /// (RFC 5465 §7).
+    Update(Option<List<'a, FetchItem<'a>>>),
+    /// RELEVANCY (RFC 6203 §4)
+    Relevancy,
+}
+
+/// `partial-range` (RFC 9394 §4): places in a result, counted from 1, in the client's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartialRange {
+    /// As written first, without its sign.
+    pub first: u32,
+    /// As written last, without its sign.
+    pub last: u32,
+    /// Written with `-`: counted from the newest message.
+    pub from_end: bool,
+}
+
+impl fmt::Display for PartialRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.from_end { "-" } else { "" };
+        write!(f, "{sign}{}:{sign}{}", self.first, self.last)
+    }
+}
+
+/// `sort-criterion` (RFC 5256 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SortCriterion {
+    /// REVERSE
+    pub reverse: bool,
+    /// By what.
+    pub key: SortKey,
+}
+
+/// `sort-key` (RFC 5256 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// ARRIVAL: internal date and time
+    Arrival,
+    /// CC: mailbox of the first address
+    Cc,
+    /// DATE: sent date and time
+    Date,
+    /// FROM: mailbox of the first address
+    From,
+    /// SIZE
+    Size,
+    /// SUBJECT: base subject
+    Subject,
+    /// TO: mailbox of the first address
+    To,
+    /// DISPLAYFROM (RFC 5957)
+    DisplayFrom,
+    /// DISPLAYTO (RFC 5957)
+    DisplayTo,
+    /// RELEVANCY (RFC 6203 §5)
+    Relevancy,
+}
+
+/// `esearch-source-opts` (RFC 7377 §4).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SearchSource<'a> {
+    /// Where to look.
+    pub mailboxes: List<'a, MailboxFilter<'a>>,
+    /// None is defined so far: whoever gets one answers BAD (§2.2).
+    pub scope: List<'a, ScopeOption<'a>>,
+}
+
+/// `scope-option` (RFC 7377 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScopeOption<'a> {
+    /// Its label.
+    pub name: &'a str,
+    /// As written, parentheses included.
+    pub value: Option<&'a [u8]>,
 }
 
 /// `search-key` (RFC 9051 §9, RFC 3501 §9, RFC 7162 §3.1.5).
@@ -70,6 +150,26 @@ pub enum SearchKey<'a> {
     Uid(Set<'a>),
     /// MODSEQ; the entry name and type are accepted and ignored as RFC 7162 §3.1.5 allows
     ModSeq(u64),
+    /// OLDER: that many seconds or more in the mailbox (RFC 5032)
+    Older(u32),
+    /// YOUNGER: at most that many seconds (RFC 5032)
+    Younger(u32),
+    /// SAVEDBEFORE (RFC 8514)
+    SavedBefore(Date),
+    /// SAVEDON (RFC 8514)
+    SavedOn(Date),
+    /// SAVEDSINCE (RFC 8514)
+    SavedSince(Date),
+    /// SAVEDATESUPPORTED (RFC 8514)
+    SaveDateSupported,
+    /// EMAILID (RFC 8474)
+    EmailId(&'a str),
+    /// THREADID (RFC 8474)
+    ThreadId(&'a str),
+    /// FILTER: a search that is stored under this name (RFC 5466)
+    Filter(&'a str),
+    /// FUZZY: as the server thinks best (RFC 6203)
+    Fuzzy(Sub<'a, SearchKey<'a>>),
     /// NOT
     Not(Sub<'a, SearchKey<'a>>),
     /// OR

@@ -103,7 +103,7 @@ impl Imap {
                 FetchModifier::ChangedSince(mod_seq) => {
                     changed_since = Some(ModSeq(i64::try_from(mod_seq).unwrap_or(i64::MAX)));
                 }
-                FetchModifier::Vanished => {} // not offered
+                FetchModifier::Vanished | FetchModifier::Partial(_) => {} // not offered
             }
         }
         // RFC 7162 §3.1: both enable CONDSTORE, and from then on MODSEQ is always there.

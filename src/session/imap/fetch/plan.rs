@@ -99,6 +99,10 @@ impl Plan {
                 self.want(&wanted, true);
                 self.asked.push(Asked::BinarySize(wanted));
             }
+            FetchItem::Preview { .. }
+            | FetchItem::EmailId
+            | FetchItem::ThreadId
+            | FetchItem::SaveDate => {} // not offered
         }
     }
 

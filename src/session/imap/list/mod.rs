@@ -96,6 +96,7 @@ impl Imap {
                 ListReturn::Subscribed => wanted.tell_subscribed = true,
                 // Both are always told.
                 ListReturn::Children | ListReturn::SpecialUse => {}
+                ListReturn::MyRights | ListReturn::Metadata(_) => {} // not offered
                 ListReturn::Status(items) => wanted.status = Some(self.status_items(items, out)),
             }
         }

@@ -88,6 +88,16 @@ impl Reader<'_> {
                 self.has_mod_seq = true;
                 Query::ModSeq(i64::try_from(mod_seq).unwrap_or(i64::MAX))
             }
+            SearchKey::Older(_)
+            | SearchKey::Younger(_)
+            | SearchKey::SavedBefore(_)
+            | SearchKey::SavedOn(_)
+            | SearchKey::SavedSince(_)
+            | SearchKey::SaveDateSupported
+            | SearchKey::EmailId(_)
+            | SearchKey::ThreadId(_)
+            | SearchKey::Filter(_)
+            | SearchKey::Fuzzy(_) => Query::Nothing, // not offered
             SearchKey::Not(key) => not(self.inner(key.parse())?),
             SearchKey::Or(one, other) => {
                 Query::Or(vec![self.inner(one.parse())?, self.inner(other.parse())?])

@@ -54,7 +54,7 @@ struct Returns {
 
 impl Returns {
     /// RFC 9051 §6.4.4: no options mean ALL. A rev1 client that gives none wants `* SEARCH`.
-    fn new(options: Option<impl Iterator<Item = SearchReturn>>, rev2: bool) -> Self {
+    fn new<'a>(options: Option<impl Iterator<Item = SearchReturn<'a>>>, rev2: bool) -> Self {
         let mut returns = Self { extended: rev2 || options.is_some(), ..Self::default() };
         for option in options.into_iter().flatten() {
             match option {
@@ -63,6 +63,10 @@ impl Returns {
                 SearchReturn::All => returns.all = true,
                 SearchReturn::Count => returns.count = true,
                 SearchReturn::Save => returns.save = true,
+                SearchReturn::Partial(_)
+                | SearchReturn::Context
+                | SearchReturn::Update(_)
+                | SearchReturn::Relevancy => {} // not offered
             }
         }
         let Self { min, max, all, count, save, .. } = returns;
