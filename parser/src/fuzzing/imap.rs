@@ -55,6 +55,9 @@ pub fn imap_command(input: &[u8]) {
         Err(error) => check_error(error.error, input),
     }
     let _ = imap::idle_done(input);
+    let not_ascii = linear(input.len(), 8, || imap::outside_charset(input, Charset::Ascii));
+    let not_utf8 = imap::outside_charset(input, Charset::Utf8);
+    assert!(not_utf8.is_none_or(|at| not_ascii.is_some_and(|before| before <= at)));
 }
 
 /// The items of an APPEND that is right, taken as a stream as far as that goes.
@@ -236,12 +239,15 @@ pub fn imap_utf7(input: &[u8]) {
     }
 }
 
-/// Whatever is written as a string, astring or mailbox reads back as one argument with that value.
+/// Whatever is written as a string, value, astring, atom, flag or mailbox reads back as one argument
+/// with that value.
 pub fn imap_write(input: &[u8]) {
     for charset in [Charset::Ascii, Charset::Utf8] {
         read_back(input, |out| write::string(out, input, charset));
         read_back(input, |out| write::astring(out, input, charset));
+        value_reads_back(input, charset);
         if let Ok(name) = core::str::from_utf8(input) {
+            flags_read_back(name);
             let mut wire = Vec::new();
             write::mailbox(&mut wire, name, charset);
             if let Some(value) = read(&wire) {
@@ -261,6 +267,50 @@ pub fn imap_write(input: &[u8]) {
         write::date_time(&mut out, number as i64, (number >> 7) as i16);
         assert_eq!(out.len(), 28, "{}", out.escape_ascii());
     }
+}
+
+/// A METADATA value, which may hold anything.
+fn value_reads_back(value: &[u8], charset: Charset) {
+    let mut frame = b"a SETMETADATA x (/y ".to_vec();
+    write::nstring8(&mut frame, Some(value), charset);
+    frame.extend_from_slice(b" /z ");
+    write::nstring8(&mut frame, None, charset);
+    frame.extend_from_slice(b")\r\n");
+    let in_charset = imap::outside_charset(&frame, charset);
+    assert_eq!(in_charset, None, "{charset:?}: {}", frame.escape_ascii());
+    match imap::command(&frame) {
+        Ok(imap::Tagged { command: Command::SetMetadata { entries, .. }, .. }) => {
+            let values: Vec<_> =
+                entries.iter().map(|entry| entry.value.map(|value| value.bytes())).collect();
+            assert_eq!(values, [Some(value.into()), None], "{}", frame.escape_ascii());
+        }
+        other => panic!("{other:?} from {}", frame.escape_ascii()),
+    }
+}
+
+/// Words are flags or left out; nothing else gets into the list. The same for an atom and a URL.
+fn flags_read_back(text: &str) {
+    let mut frame = b"a STORE 1 FLAGS ".to_vec();
+    write::flag_list(&mut frame, text.split(' ').filter(|word| *word != "\\*"));
+    frame.extend_from_slice(b"\r\n");
+    match imap::command(&frame) {
+        Ok(imap::Tagged { command: Command::Store { flags, .. }, .. }) => {
+            assert!(flags.iter().count() <= text.split(' ').count());
+        }
+        other => panic!("{other:?} from {}", frame.escape_ascii()),
+    }
+    let mut frame = b"a ENABLE ".to_vec();
+    if write::atom(&mut frame, text) {
+        match imap::command(&frame) {
+            Ok(imap::Tagged { command: Command::Enable(words), .. }) => {
+                assert!(words.iter().eq([text]));
+            }
+            other => panic!("{other:?} from {}", frame.escape_ascii()),
+        }
+    }
+    let mut url = Vec::new();
+    write::url_resp_text(&mut url, text.as_bytes());
+    assert!(!url.is_empty() && url.iter().all(|byte| byte.is_ascii_graphic() && *byte != b']'));
 }
 
 /// What decodes encodes to the same text; nothing is written beyond the buffer.

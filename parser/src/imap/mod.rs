@@ -20,6 +20,7 @@
 mod acl;
 mod append;
 mod base64;
+mod charset;
 mod classes;
 pub mod command;
 mod date;
@@ -46,6 +47,7 @@ pub mod write;
 
 pub use append::{AppendItems, AppendPieces, is_append};
 pub use base64::{SaslLine, decode_base64, initial_response, sasl_line};
+pub use charset::outside_charset;
 pub use command::*;
 pub use fetch::section_spec;
 pub use frame::{Frame, Framer, Limits};

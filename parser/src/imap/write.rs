@@ -4,7 +4,7 @@
 //! line, close a quote or pass for another word.
 
 use super::date::{MONTHS, civil_from_days};
-use super::strings::is_astring_char;
+use super::strings::{is_astring_char, is_atom_char};
 use super::utf7;
 use crate::cursor::Error;
 use alloc::borrow::Cow;
@@ -56,6 +56,21 @@ pub fn astring(out: &mut Vec<u8>, value: &[u8], charset: Charset) {
     } else {
         string(out, value, charset);
     }
+}
+
+/// `atom = 1*ATOM-CHAR` — RFC 9051 §9. False, and nothing is written, if `value` is none: nothing
+/// else could stand for it. `NIL` is none, since it would read as nothing.
+#[must_use = "what is no atom is not written"]
+pub fn atom(out: &mut Vec<u8>, value: &str) -> bool {
+    let is_atom = is_atom(value);
+    if is_atom {
+        out.extend_from_slice(value.as_bytes());
+    }
+    is_atom
+}
+
+fn is_atom(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(is_atom_char) && !value.eq_ignore_ascii_case("NIL")
 }
 
 /// `nstring = string / nil` — RFC 9051 §9.
@@ -180,11 +195,15 @@ pub fn number(out: &mut Vec<u8>, value: impl Into<u64>) {
     out.extend_from_slice(digits.as_flattened().get(unused..).unwrap_or_default());
 }
 
-/// `flag-list = "(" [flag *(SP flag)] ")"` — RFC 9051 §9. Each flag with its backslash, if any.
+/// `flag-list = "(" [flag *(SP flag)] ")"` — RFC 9051 §9. Each flag with its backslash, if any; `\*`
+/// too, for PERMANENTFLAGS (`flag-perm`). What is no flag is left out.
 pub fn flag_list<'f>(out: &mut Vec<u8>, flags: impl IntoIterator<Item = &'f str>) {
     out.push(b'(');
     let mut first = true;
     for flag in flags {
+        if flag != "\\*" && !is_atom(flag.strip_prefix('\\').unwrap_or(flag)) {
+            continue;
+        }
         if !first {
             out.push(b' ');
         }
@@ -253,6 +272,22 @@ pub fn text(out: &mut Vec<u8>, value: &str, charset: Charset) {
     }
 }
 
+/// `url-resp-text = 1*(any TEXT-CHAR except "]")` — RFC 4469 §5: a URL as a client gave it, for
+/// BADURL. Bytes that may not stand there are percent-encoded; an empty URL is told as `%`.
+pub fn url_resp_text(out: &mut Vec<u8>, url: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or(b'0');
+    for &byte in url {
+        match byte {
+            b'!'..=b'~' if byte != b']' => out.push(byte),
+            _ => out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 0x0f)]),
+        }
+    }
+    if url.is_empty() {
+        out.push(b'%');
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,6 +340,28 @@ mod tests {
     }
 
     #[test]
+    fn atoms() {
+        #[track_caller]
+        fn check(value: &str, right: bool) {
+            let mut out = Vec::new();
+            assert_eq!(atom(&mut out, value), right, "{value:?}");
+            assert_eq!(out, if right { value } else { "" }.as_bytes());
+        }
+        check("STORAGE", true);
+        check("$x/y+z", true);
+        for none in ["", "nil", "a b", "a]", "a\"", "a\r\n", "\u{e9}", "\\Seen", "x*", "x%", "{"] {
+            check(none, false);
+        }
+    }
+
+    #[test]
+    fn urls() {
+        check(|out| url_resp_text(out, b"/a%20b;UID=1?[x"), "/a%20b;UID=1?[x");
+        check(|out| url_resp_text(out, b"a]\r\n \xff\0"), "a%5D%0D%0A%20%FF%00");
+        check(|out| url_resp_text(out, b""), "%");
+    }
+
+    #[test]
     fn mailboxes() {
         check(|out| mailbox(out, "a/b", Ascii), "a/b");
         check(|out| mailbox(out, "Entw\u{fc}rfe & x", Ascii), r#""Entw&APw-rfe &- x""#);
@@ -336,6 +393,7 @@ mod tests {
     fn lists_and_sets() {
         check(|out| flag_list(out, []), "()");
         check(|out| flag_list(out, ["\\Seen", "$Junk"]), r"(\\Seen $Junk)");
+        check(|out| flag_list(out, ["", "a b", "\\*", "x)", "NIL", "\\", "y"]), r"(\\* y)");
         check(|out| set(out, [(1, 3), (5, 5), (7, u32::MAX)]), "1:3,5,7:4294967295");
     }
 

@@ -1,6 +1,6 @@
 //! Bytes into commands: framing, literals, and the way from a command to its handler.
 
-use parser::imap::{self, Command, Frame, Limits, Literal, Tagged};
+use parser::imap::{self, Charset, Command, Frame, Limits, Literal, Tagged};
 
 use super::super::{Next, Output, Step};
 use super::copy::Originals;
@@ -119,11 +119,20 @@ impl Imap {
             Doing::Sasl { tag } => self.on_sasl_line(tag, frame, out),
             Doing::Idle { tag } => self.on_idle_line(tag, frame, out),
             _ => match imap::command(frame) {
+                Ok(_) if self.leaves_utf8(frame) => {
+                    self.bad(imap::tag_of(frame), format_args!("expected UTF-8"), out)
+                }
                 Ok(Tagged { tag, command }) => self.on_command(tag, command, out),
                 Err(error) if error.fault == imap::Fault::Empty => Next::Read,
                 Err(error) => self.bad(imap::tag_of(frame), format_args!("{error}"), out),
             },
         }
+    }
+
+    /// RFC 9051 §4.3: a client that has enabled UTF-8 sends nothing else in quoted strings.
+    fn leaves_utf8(&self, frame: &[u8]) -> bool {
+        let charset = self.charset();
+        charset == Charset::Utf8 && imap::outside_charset(frame, charset).is_some()
     }
 
     fn on_command(&mut self, tag: &str, command: Command<'_>, out: &mut Output) -> Next {

@@ -9,7 +9,7 @@ use crate::model::MailboxName;
 
 impl Imap {
     /// UTF-8 once the client has enabled IMAP4rev2; before, modified UTF-7.
-    const fn charset(&self) -> Charset {
+    pub(super) const fn charset(&self) -> Charset {
         if self.enabled.rev2 { Charset::Utf8 } else { Charset::Ascii }
     }
 
