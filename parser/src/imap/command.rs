@@ -6,6 +6,7 @@
 mod acl;
 mod append;
 mod fetch;
+mod filter;
 mod mailbox;
 mod metadata;
 mod notify;
@@ -16,6 +17,7 @@ mod sets;
 pub use acl::*;
 pub use append::*;
 pub use fetch::*;
+pub use filter::*;
 pub use mailbox::*;
 pub use metadata::*;
 pub use notify::*;
@@ -291,6 +293,17 @@ pub enum Command<'a> {
         set: Set<'a>,
         /// To where.
         mailbox: Str<'a>,
+    },
+    /// draft-bosch-imap-filter-sieve-00 §3.2
+    Filter {
+        /// FILTER or UID FILTER: how the answers name messages.
+        numbers: Numbers,
+        /// What is done to them.
+        filter: SieveFilter<'a>,
+        /// `CHARSET x`.
+        charset: Option<Str<'a>>,
+        /// All must hold.
+        keys: List<'a, SearchKey<'a>>,
     },
     /// RFC 4314 §3.1
     SetAcl {

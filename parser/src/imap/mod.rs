@@ -25,6 +25,7 @@ mod classes;
 pub mod command;
 mod date;
 mod fetch;
+mod filter;
 mod flag;
 pub mod frame;
 mod lists;
@@ -55,6 +56,7 @@ pub use lists::{Item, Items, List, Sub};
 pub use parse::{CommandError, Fault, command, idle_done};
 pub use search::SEARCH_DEPTH_MAX;
 pub use sequence::Ranges;
+pub use strings::TAG_BYTES_MAX;
 pub use write::{Charset, mailbox_name};
 
 /// The tag at the start of a command, if one is there: `tag = 1*<any ASTRING-CHAR except "+">`

@@ -5,7 +5,7 @@ use super::command::{Command, Hidden, Numbers, Str, Tagged};
 use super::lists::{Least, List, parenthesized, spaced};
 use super::mailbox::{create, list, lone_mailbox, lsub, rename, select, status};
 use super::strings::{astring, atom, end, is_atom_char, nstring, some, sp, tag, word};
-use super::{acl, append, fetch, metadata, notify, other, quota, search, store};
+use super::{acl, append, fetch, filter, metadata, notify, other, quota, search, store};
 use crate::cursor::{Cursor, Error};
 use core::fmt;
 
@@ -102,6 +102,7 @@ fn body<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Option<Command<
             Command::Move { numbers, set, mailbox }
         }
         b"REPLACE" => append::replace(cursor, numbers)?,
+        b"FILTER" => filter::filter(cursor, numbers)?,
         _ if numbers == Numbers::Uid => return Err(before.error("command after UID")),
         b"UID" => {
             sp(cursor)?;

@@ -18,11 +18,18 @@ pub(super) fn is_astring_char(byte: u8) -> bool {
     is::<ASTRING>(byte)
 }
 
-/// `tag = 1*<any ASTRING-CHAR except "+">` — RFC 9051 §9.
+/// Bytes of the longest tag. It is read anew with every literal of a command and told back with every
+/// answer; clients make do with ten.
+pub const TAG_BYTES_MAX: usize = 256;
+
+/// `tag = 1*<any ASTRING-CHAR except "+">` — RFC 9051 §9, of [`TAG_BYTES_MAX`] at most.
 pub(super) fn tag<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
     let before = *cursor;
     let bytes = some(cursor, |byte| is_astring_char(byte) && byte != b'+', "tag")?;
-    text(bytes).ok_or_else(|| before.error("tag"))
+    match text(bytes) {
+        Some(tag) if tag.len() <= TAG_BYTES_MAX => Ok(tag),
+        _ => Err(before.error("tag")),
+    }
 }
 
 /// `atom = 1*ATOM-CHAR` — RFC 9051 §9.

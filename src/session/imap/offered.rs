@@ -84,6 +84,7 @@ const fn whole(command: &Command<'_>) -> Announced {
         Command::Comparator(_) => &["I18NLEVEL=2"],
         Command::UidBatches { .. } => &["UIDBATCHES"],
         Command::Replace { .. } => &["REPLACE"],
+        Command::Filter { .. } => &["FILTER=SIEVE"],
         _ => BASE,
     }
 }

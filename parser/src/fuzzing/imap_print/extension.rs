@@ -4,7 +4,7 @@ use super::Printer;
 use crate::imap::write::{self, Charset};
 use crate::imap::{
     Command, EventGroup, MailEvent, MailboxFilter, MetadataDepth, MetadataEntry, MetadataOptions,
-    Notify, QuotaLimit, QuotaResource, RightsChange,
+    Notify, QuotaLimit, QuotaResource, RightsChange, SieveFilter,
 };
 use alloc::format;
 use alloc::string::ToString;
@@ -19,6 +19,20 @@ impl Printer {
                 self.word(&message.to_string());
                 self.strings("", &[mailbox]);
                 self.append_items(items.clone());
+            }
+            Command::Filter { numbers, filter, charset, keys } => {
+                self.numbered(numbers, "FILTER SIEVE ");
+                match filter {
+                    SieveFilter::Delivery => self.word("DELIVERY"),
+                    SieveFilter::Personal(name) => self.strings("PERSONAL", &[name]),
+                    SieveFilter::Global(name) => self.strings("GLOBAL", &[name]),
+                    SieveFilter::Script(script) => {
+                        self.word("SCRIPT ");
+                        write::string(&mut self.out, &script.bytes(), Charset::Ascii);
+                    }
+                }
+                self.word(" ");
+                self.search_program(None, charset, keys);
             }
             Command::SetAcl { mailbox, identifier, change, rights } => {
                 self.strings("SETACL", &[mailbox, identifier]);

@@ -45,7 +45,7 @@ pub(super) fn cancel_update<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, 
 type Program<'a> = (Option<Str<'a>>, List<'a, SearchKey<'a>>);
 
 /// `search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)` — RFC 9051 §9.
-fn search_program<'a>(cursor: &mut Cursor<'a>) -> Result<Program<'a>, Error> {
+pub(super) fn search_program<'a>(cursor: &mut Cursor<'a>) -> Result<Program<'a>, Error> {
     let mut charset = None;
     if cursor.eat_word("CHARSET ") {
         charset = Some(astring(cursor)?);
