@@ -47,6 +47,8 @@ pub const SNAPSHOT_CHUNK_MESSAGES: usize = 4_096;
 pub const LANE_JOBS_MAX: usize = 4_096;
 /// Threads that wait for commits: as many jobs can share one.
 pub const WRITE_THREADS_MAX: usize = 64;
+/// Threads that wait for bodies from object storage; each may read several at once.
+pub const REMOTE_THREADS_MAX: usize = 16;
 /// Seconds after which a pool thread without work ends.
 pub const LANE_THREAD_IDLE_SECONDS: u64 = 20;
 /// Bytes of a message that still goes by the lane of small writes; larger ones, which are read into
@@ -158,6 +160,16 @@ pub const S3_BUFFER_BYTES: usize = 16 * 1024;
 pub const S3_ANSWER_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of one page of a listing: 1,000 keys of at most 1,024 bytes, and what is said of each.
 pub const S3_LIST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bodies that one FETCH reads from S3 at once.
+pub const BODIES_AT_ONCE: usize = 16;
+/// Bytes of large bodies from S3 that are kept in memory while they are read piece by piece.
+pub const BODIES_HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Large bodies of which it is remembered that a piece was read.
+pub const BODIES_TOUCHED_MAX: usize = 64;
+/// Files in the local cache.
+pub const CACHE_FILES_MAX: usize = 500_000;
+/// Seconds that a large body may take from being reserved to the commit of its message.
+pub const RESERVED_SECONDS: u64 = 3_600;
 /// Bytes of one part of a large object; S3 takes 10,000 of them, each of 5 MiB or more. An object of
 /// up to two is put whole.
 pub const S3_PART_BYTES: usize = 8 * 1024 * 1024;

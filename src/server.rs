@@ -88,7 +88,7 @@ impl Builder {
     pub fn start(self) -> Result<Handle, StartError> {
         let Self { config, hooks, handed_in, loops } = self;
         let data_dir = config.data_dir.clone();
-        let store = Store::open(&data_dir, Opening::Daemon)
+        let store = Store::open_at(&work::place(&config), Opening::Daemon)
             .map_err(|source| StartError::Store { data_dir, source })?;
         let settings = work::Settings::of(&config);
         let work = Arc::new(Work::start(&store, &settings, hooks)?);

@@ -12,6 +12,7 @@ mod clients;
 mod contract;
 mod crash;
 mod daemon;
+mod objects;
 mod programs;
 mod roundtrip;
 mod s3;

@@ -3,13 +3,18 @@
 use super::options::{Choice, Options};
 use super::{AdminError, Streams, counted, open};
 
-pub(super) const CHOICES: &[Choice] =
-    &[Choice { name: "bodies", value: "", what: "also read every message and compare its hash" }];
+pub(super) const CHOICES: &[Choice] = &[
+    Choice { name: "bodies", value: "", what: "also read every message and compare its hash" },
+    Choice { name: "deep", value: "", what: "also compare the rows with what the bucket has" },
+];
 
 pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
     options.no_words()?;
     let (_, store) = open(options)?;
     let mut differences = store.check()?;
+    if options.has("deep") {
+        differences.extend(store.check_objects()?);
+    }
     if options.has("bodies") {
         differences.extend(store.check_bodies()?);
     }

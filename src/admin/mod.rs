@@ -17,6 +17,7 @@ use std::path::Path;
 
 use crate::config::Config;
 use crate::store::{Opening, Store};
+use crate::work;
 
 pub use error::AdminError;
 use options::{Choice, Options};
@@ -147,7 +148,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "check",
-        usage: "[--bodies]",
+        usage: "[--bodies] [--deep]",
         what: "count everything again; exit 1 if anything differs",
         more: "",
         choices: check::CHOICES,
@@ -214,7 +215,7 @@ fn configuration(options: &Options<'_>) -> Result<Config, AdminError> {
 }
 
 fn open_or_make(config: Config) -> Result<(Config, Store), AdminError> {
-    let store = Store::open(&config.data_dir, Opening::Beside)
+    let store = Store::open_at(&work::place(&config), Opening::Beside)
         .map_err(|source| AdminError::Open { data_dir: config.data_dir.clone(), source })?;
     Ok((config, store))
 }

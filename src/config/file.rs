@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Place, Problem, Wrong};
 use super::keys::{self, KEYS};
 use super::values::Given;
-use super::{Config, ConfigError, Listener};
+use super::{Config, ConfigError, Home, Listener};
 
 /// The file that is read if none is named.
 pub(super) const DEFAULT_FILE: &str = "config.toml";
@@ -113,7 +113,12 @@ impl Draft {
         if !self.problems.is_empty() {
             return Err(ConfigError::Settings(self.problems));
         }
-        let warnings = self.unused_warning();
+        let mut warnings = self.unused_warning();
+        if self.config.bodies.home != Home::S3 && !self.config.s3.endpoint.0.is_empty() {
+            let text =
+                "[s3] has no effect: write home = \"s3\" in [bodies] to store messages there";
+            warnings.push(text.to_owned());
+        }
         Ok((self.config, warnings))
     }
 
@@ -136,6 +141,7 @@ impl Draft {
         if self.config.cleanup.wake_interval < WAKE_INTERVAL_MIN {
             self.clash("cleanup", "wake_interval", "is too short; \"1m\" is the least");
         }
+        self.check_s3();
         for (section, listener) in self.listeners() {
             let section = &section;
             if listener.start && listener.addr.is_none() && listener.tls_addr.is_none() {
@@ -149,6 +155,35 @@ impl Draft {
             }
         }
         self.check_bounds();
+    }
+
+    fn check_s3(&mut self) {
+        let s3 = self.config.s3.clone();
+        let second = Duration::from_secs(1);
+        let has_key = s3.key().is_some();
+        let wrong_key = !has_key && !s3.encryption_key.is_empty();
+        let hour = second * 3_600;
+        let rules = [
+            (wrong_key, "encryption_key", "expected 64 hexadecimal digits"),
+            (s3.encrypt && !has_key && !wrong_key, "encrypt", "goes with encryption_key; set both"),
+            (s3.timeout < second || s3.timeout > hour, "timeout", "between 1s and 1h"),
+        ];
+        for (_, name, advice) in rules.into_iter().filter(|(wrong, ..)| *wrong) {
+            self.clash("s3", name, advice);
+        }
+        if self.config.bodies.home != Home::S3 {
+            return;
+        }
+        let needed = [
+            ("endpoint", s3.endpoint.0.is_empty()),
+            ("bucket", s3.bucket.0.is_empty()),
+            ("region", s3.region.0.is_empty()),
+            ("access_key", s3.access_key.0.is_empty()),
+            ("secret_key", s3.secret_key.is_empty()),
+        ];
+        for (name, _) in needed.into_iter().filter(|(_, missing)| *missing) {
+            self.clash("s3", name, "is missing; [bodies] home = \"s3\" needs it");
+        }
     }
 
     fn check_bounds(&mut self) {
@@ -181,6 +216,9 @@ impl Draft {
             (lmtp.timeout <= month, "servers.lmtp", "timeout", "at most 31d"),
             (grace <= month, "servers", "shutdown_grace", "at most 31d"),
             (self.config.bodies.inline_max.0 <= 512 << 20, "bodies", "inline_max", "at most 512mb"),
+            (self.config.uploader.max_body.0 <= 512 << 20, "uploader", "max_body", "at most 512mb"),
+            (self.config.uploader.concurrency <= 256, "uploader", "concurrency", "at most 256"),
+            (self.config.uploader.batch_size <= 1_000, "uploader", "batch_size", "at most 1000"),
         ];
         for (_, section, name, advice) in bounds.into_iter().filter(|(right, ..)| !right) {
             self.clash(section, name, advice);
@@ -375,9 +413,39 @@ mod tests {
     #[test]
     fn keys_of_other_versions_get_one_warning() {
         check(
-            "[database]\nhost='db'\nport=5432\n[s3]\nbucket='b'",
+            "[database]\nhost='db'\nport=5432\n[uploader]\npath='/x'",
             "these settings have no effect in this version: \
-             database.host, database.port, s3.bucket",
+             database.host, database.port, uploader.path",
+        );
+    }
+
+    #[test] // pitfall 51
+    fn s3_says_what_is_missing() {
+        let missing = |names: &[&str]| {
+            let lines = names.iter().map(|name| {
+                format!("config.toml:1: [s3] {name}: is missing; [bodies] home = \"s3\" needs it")
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        check(
+            "[bodies]\nhome = 's3'",
+            &missing(&["endpoint", "bucket", "access_key", "secret_key"]),
+        );
+        let rest = "endpoint = 'e'\nbucket = 'b'\naccess_key = 'a'\nsecret_key = 's'";
+        check(&format!("[bodies]\nhome = 's3'\n[s3]\n{rest}"), "");
+        check(
+            "[s3]\nencryption_key = 'abc'",
+            "config.toml:2: [s3] encryption_key: expected 64 hexadecimal digits",
+        );
+        check(
+            "[s3]\nencrypt = true",
+            "config.toml:2: [s3] encrypt: goes with encryption_key; set both",
+        );
+        let right = "0123456789abcdefABCDEF".repeat(3);
+        check(&format!("[s3]\nencrypt = true\nencryption_key = '{}'", &right[..64]), "");
+        check(
+            "[s3]\nendpoint = 'e'",
+            "[s3] has no effect: write home = \"s3\" in [bodies] to store messages there",
         );
     }
 
@@ -459,7 +527,11 @@ tls_verify=true
 "#;
         let draft = Draft::parse(text, Path::new("config.toml")).expect("TOML");
         let (mut config, warnings) = draft.finish().expect("all keys are known");
-        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings.len(), 2); // and [s3] without home = "s3"
+        let s3 = &config.s3;
+        assert_eq!((s3.endpoint.0.as_str(), s3.bucket.0.as_str()), ("e", "b"));
+        config.s3 = crate::config::S3::default();
+        assert_eq!(config.local_cache.path.take(), Some("/tmp/sora/cache".into()));
         config.servers.imap.listener.start = false;
         config.servers.lmtp.listener.start = false;
         assert_eq!(config, Config::default()); // the original's defaults are ours

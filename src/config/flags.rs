@@ -107,9 +107,12 @@ impl<'a> Asked<'a> {
                     .ok_or(Wrong::Expected("a key and its value, such as servers.debug=true"))?;
                 self.push(by_path(path.trim())?, arg, value.trim());
             }
-            // These choose PostgreSQL and S3: going on without would write to the wrong place.
+            // These choose PostgreSQL and S3. Going on without would write to the wrong place.
             "dbhost" => return Err(Wrong::Clash("PostgreSQL is not built yet in this version")),
-            "s3endpoint" => return Err(Wrong::Clash("S3 is not built yet in this version")),
+            "s3endpoint" => {
+                self.push(by_path("bodies.home")?, arg, "s3");
+                self.take_setting(flag.name, &flag, arg, rest)?;
+            }
             name => self.take_setting(name, &flag, arg, rest)?,
         }
         Ok(())
@@ -283,9 +286,9 @@ mod tests {
     fn flags_of_other_versions_are_named_in_one_warning() {
         check(
             BOTH,
-            &["-pop3", "-cachedir", "/x", "-masterpassword=secret"],
+            &["-pop3", "-uploaderpath", "/x", "-masterpassword=secret"],
             "imap true :143 lmtp true [\"these settings have no effect in this version: \
-             servers.pop3.start, local_cache.path, servers.imap.master_password\"]",
+             servers.pop3.start, uploader.path, servers.imap.master_password\"]",
         );
     }
 

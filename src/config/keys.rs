@@ -111,15 +111,16 @@ pub(super) const KEYS: &[Key] = &[
         "bodies",
         "home",
         "",
-        "Where large messages are: \"directory\", files in data_dir/bodies.",
+        "Where messages are that do not stay in the database: \"directory\", files in data_dir/bodies, or
+\"s3\", a bucket (see [s3]).",
         |c| &mut c.bodies.home,
     ),
     key(
         "bodies",
         "inline_max",
         "",
-        "Messages up to this size live in the database itself, and share its group commits; a file
-costs several fsyncs of its own.",
+        "With home = \"directory\": messages up to this size live in the database itself, and share its
+group commits; a file costs several fsyncs of its own.",
         |c| &mut c.bodies.inline_max,
     ),
     key(
@@ -129,6 +130,180 @@ costs several fsyncs of its own.",
         "Room that large messages on their way in may take in data_dir/spool, all together.
 Beyond it senders are told to come back later.",
         |c| &mut c.bodies.spool_limit,
+    ),
+    key(
+        "s3",
+        "endpoint",
+        "s3endpoint",
+        "The service: a host such as \"s3.eu-central-1.amazonaws.com\" or \"127.0.0.1:9000\", or a URL
+such as \"http://127.0.0.1:9000\". Needed with [bodies] home = \"s3\", like the next four.",
+        |c| &mut c.s3.endpoint,
+    ),
+    key(
+        "s3",
+        "bucket",
+        "s3bucket",
+        "It must be there. sora -check tries it.",
+        |c| &mut c.s3.bucket,
+    ),
+    key(
+        "s3",
+        "region",
+        "",
+        "The bucket's region; services that have none take any.",
+        |c| &mut c.s3.region,
+    ),
+    key(
+        "s3",
+        "access_key",
+        "s3accesskey",
+        "",
+        |c| &mut c.s3.access_key,
+    ),
+    key(
+        "s3",
+        "secret_key",
+        "s3secretkey",
+        "",
+        |c| &mut c.s3.secret_key,
+    ),
+    key(
+        "s3",
+        "session_token",
+        "",
+        "Only with temporary credentials.",
+        |c| &mut c.s3.session_token,
+    ),
+    key(
+        "s3",
+        "prefix",
+        "",
+        "What the name of every object begins with, so that a bucket can hold more than Sora.",
+        |c| &mut c.s3.prefix,
+    ),
+    key(
+        "s3",
+        "addressing",
+        "",
+        "Where the bucket stands in a URL: \"path\", \"virtual\" (in the host name), or \"auto\", which is
+virtual for Amazon and path elsewhere.",
+        |c| &mut c.s3.addressing,
+    ),
+    key(
+        "s3",
+        "disable_tls",
+        "",
+        "true speaks HTTP without TLS, if endpoint does not say which.",
+        |c| &mut c.s3.disable_tls,
+    ),
+    key(
+        "s3",
+        "ca_file",
+        "",
+        "PEM file of the authorities to trust in place of the system's.",
+        |c| &mut c.s3.ca_file,
+    ),
+    key(
+        "s3",
+        "timeout",
+        "",
+        "Time for one request; a large message has a second more for each megabyte.",
+        |c| &mut c.s3.timeout,
+    ),
+    key(
+        "s3",
+        "compress",
+        "",
+        "true stores messages to come compressed (zstd). Without it and encrypt, an object is the
+message as it came, for any tool to read.",
+        |c| &mut c.s3.compress,
+    ),
+    key(
+        "s3",
+        "encrypt",
+        "",
+        "true stores messages to come encrypted (AES-256-GCM), so that whoever has the bucket cannot
+read them.",
+        |c| &mut c.s3.encrypt,
+    ),
+    key(
+        "s3",
+        "encryption_key",
+        "",
+        "64 hexadecimal digits: openssl rand -hex 32. Without it encrypted mail is lost: keep a copy.",
+        |c| &mut c.s3.encryption_key,
+    ),
+    key(
+        "s3",
+        "trace",
+        "s3trace",
+        "Log every request to the service.",
+        |c| &mut c.s3.trace,
+    ),
+    key(
+        "local_cache",
+        "path",
+        "cachedir",
+        "Where messages that were read from S3 are kept near. \"\": data_dir/cache.",
+        |c| &mut c.local_cache.path,
+    ),
+    key(
+        "local_cache",
+        "capacity",
+        "cachesize",
+        "The size of all of it; 0 for no cache.",
+        |c| &mut c.local_cache.capacity,
+    ),
+    key(
+        "local_cache",
+        "max_object_size",
+        "cachemaxobject",
+        "Larger messages are not kept.",
+        |c| &mut c.local_cache.max_object_size,
+    ),
+    key(
+        "uploader",
+        "batch_size",
+        "uploaderbatchsize",
+        "Messages wait in the database until they are in S3. So many are taken at once...",
+        |c| &mut c.uploader.batch_size,
+    ),
+    key(
+        "uploader",
+        "concurrency",
+        "uploaderconcurrency",
+        "...and so many are on their way at the same time.",
+        |c| &mut c.uploader.concurrency,
+    ),
+    key(
+        "uploader",
+        "max_attempts",
+        "uploadermaxattempts",
+        "When S3 refuses one message so often, that is an error in the log; it stays in the database
+and is tried less and less often. S3 that does not answer at all does not count.",
+        |c| &mut c.uploader.max_attempts,
+    ),
+    key(
+        "uploader",
+        "retry_interval",
+        "uploaderretryinterval",
+        "From a refusal to the next try; doubled each time.",
+        |c| &mut c.uploader.retry_interval,
+    ),
+    key(
+        "uploader",
+        "max_body",
+        "",
+        "Larger messages go to S3 before their delivery is answered, and do not wait in the database.",
+        |c| &mut c.uploader.max_body,
+    ),
+    key(
+        "uploader",
+        "max_staging_size",
+        "",
+        "When more than this waits, because S3 is away for long, senders are told to come back later.
+0 for no such limit.",
+        |c| &mut c.uploader.max_staging_size,
     ),
     key(
         "cleanup",
@@ -280,40 +455,7 @@ pub(super) const UNUSED: &[Unused] = &[
         ],
         switches: &["tls", "log_queries"],
     },
-    Unused {
-        section: "s3",
-        names: &[
-            ("endpoint", "s3endpoint"),
-            ("access_key", "s3accesskey"),
-            ("secret_key", "s3secretkey"),
-            ("bucket", "s3bucket"),
-            ("trace", "s3trace"),
-            ("encrypt", ""),
-            ("encryption_key", ""),
-            ("disable_tls", ""),
-        ],
-        switches: &["trace"],
-    },
-    Unused {
-        section: "local_cache",
-        names: &[
-            ("path", "cachedir"),
-            ("capacity", "cachesize"),
-            ("max_object_size", "cachemaxobject"),
-        ],
-        switches: &[],
-    },
-    Unused {
-        section: "uploader",
-        names: &[
-            ("path", "uploaderpath"),
-            ("batch_size", "uploaderbatchsize"),
-            ("concurrency", "uploaderconcurrency"),
-            ("max_attempts", "uploadermaxattempts"),
-            ("retry_interval", "uploaderretryinterval"),
-        ],
-        switches: &[],
-    },
+    Unused { section: "uploader", names: &[("path", "uploaderpath")], switches: &[] },
     Unused {
         section: "servers.imap",
         names: &[
@@ -458,11 +600,13 @@ mod tests {
             let mut config = Config::default();
             let before: Vec<String> = KEYS.iter().map(|key| key.show(&config)).collect();
             let value = (key.at)(&mut config);
-            let taken = [":9", "9mb", "9s", "9", "true", "/x", "10.0.0.0/8"].iter().find(|text| {
-                value.set(super::super::values::Given::Flag(text)).is_some()
-                    && value.show() != before[index]
-            });
-            let one_choice = matches!(key.name, "engine" | "home");
+            let taken = [":9", "9mb", "9s", "9", "true", "/x", "10.0.0.0/8", "path", "s3"]
+                .iter()
+                .find(|text| {
+                    value.set(super::super::values::Given::Flag(text)).is_some()
+                        && value.show() != before[index]
+                });
+            let one_choice = key.name == "engine";
             assert!(taken.is_some() || one_choice, "{} cannot be set", path(key));
             let changed = KEYS.iter().zip(&before).filter(|(key, old)| key.show(&config) != **old);
             assert!(changed.count() <= 1, "{} sets another too", path(key));

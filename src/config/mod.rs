@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod flags;
 mod keys;
+mod s3;
 mod show;
 mod values;
 
@@ -18,7 +19,8 @@ use crate::model::Networks;
 
 pub use error::ConfigError;
 pub use flags::Start;
-pub use values::{Engine, Home, Listen, LogOutput, Size, duration, shown_duration};
+pub use s3::S3;
+pub use values::{Engine, Hidden, Home, Listen, LogOutput, Size, Text, duration, shown_duration};
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,12 @@ pub struct Config {
     pub database: Database,
     /// `[bodies]`
     pub bodies: Bodies,
+    /// `[s3]`
+    pub s3: S3,
+    /// `[local_cache]`
+    pub local_cache: LocalCache,
+    /// `[uploader]`
+    pub uploader: Uploader,
     /// `[cleanup]`
     pub cleanup: Cleanup,
     /// `[servers]`
@@ -58,6 +66,34 @@ pub struct Bodies {
     pub inline_max: Size,
     /// Bytes that messages on their way in may take in `data_dir/spool`, all together.
     pub spool_limit: Size,
+}
+
+/// `[local_cache]`: bodies that were read from the bucket, near.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalCache {
+    /// Its directory; `data_dir/cache` if `None`.
+    pub path: Option<PathBuf>,
+    /// Bytes of all of it; 0 for no cache.
+    pub capacity: Size,
+    /// Bytes of one body that is kept.
+    pub max_object_size: Size,
+}
+
+/// `[uploader]`: how bodies come into the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploader {
+    /// Bodies that are taken at once.
+    pub batch_size: u32,
+    /// Bodies that are on their way at once.
+    pub concurrency: u32,
+    /// Refusals of one body after which it is said loudly.
+    pub max_attempts: u32,
+    /// From a refusal to the next try.
+    pub retry_interval: Duration,
+    /// Bodies up to this are staged in the database; larger ones go to the bucket at once.
+    pub max_body: Size,
+    /// Bytes of all staged bodies above which no more are taken; 0 for no bound.
+    pub max_staging_size: Size,
 }
 
 /// `[cleanup]`: how long things are kept.
@@ -172,6 +208,20 @@ impl Default for Config {
                 home: Home::Directory,
                 inline_max: Size::kibi(128),
                 spool_limit: Size::mebi(1024),
+            },
+            s3: S3::default(),
+            local_cache: LocalCache {
+                path: None,
+                capacity: Size::mebi(1024),
+                max_object_size: Size::mebi(5),
+            },
+            uploader: Uploader {
+                batch_size: 20,
+                concurrency: 10,
+                max_attempts: 5,
+                retry_interval: Duration::from_secs(30),
+                max_body: Size::mebi(1),
+                max_staging_size: Size::mebi(10 * 1024),
             },
             cleanup: Cleanup {
                 grace_period: Duration::from_secs(14 * 86_400),

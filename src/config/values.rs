@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::Networks;
+use crate::model::{Networks, Secret};
+use crate::s3::Addressing;
 
 /// A value as it was found: in a file with its type, on the command line as text.
 #[derive(Clone, Copy, Debug)]
@@ -482,25 +483,109 @@ impl Value for Engine {
     }
 }
 
-/// What keeps large messages.
+/// What keeps messages that are not in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
     /// Files in `data_dir/bodies`.
     Directory,
+    /// A bucket.
+    S3,
 }
 
 impl Value for Home {
     fn expected(&self) -> &'static str {
-        "\"directory\" (\"s3\" is not built yet in this version)"
+        "\"directory\" or \"s3\""
     }
 
     fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = (given.text()? == "directory").then_some(Self::Directory)?;
+        *self = match given.text()? {
+            "directory" => Self::Directory,
+            "s3" => Self::S3,
+            _ => return None,
+        };
         Some(())
     }
 
     fn show(&self) -> String {
-        quoted("directory")
+        quoted(match self {
+            Self::Directory => "directory",
+            Self::S3 => "s3",
+        })
+    }
+}
+
+impl Value for Addressing {
+    fn expected(&self) -> &'static str {
+        "\"auto\", \"path\" or \"virtual\""
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = match given.text()? {
+            "auto" => Self::Auto,
+            "path" => Self::Path,
+            "virtual" => Self::VirtualHost,
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Auto => "auto",
+            Self::Path => "path",
+            Self::VirtualHost => "virtual",
+        })
+    }
+}
+
+/// Words that stand for themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(pub String);
+
+impl Value for Text {
+    fn expected(&self) -> &'static str {
+        "text in quotes"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        self.0 = given.text()?.trim().to_owned();
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+}
+
+/// Words that are never shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden(pub Secret);
+
+impl Hidden {
+    /// True if none were given.
+    pub fn is_empty(&self) -> bool {
+        self.0.expose().is_empty()
+    }
+}
+
+impl Default for Hidden {
+    fn default() -> Self {
+        Self(Secret::new(""))
+    }
+}
+
+impl Value for Hidden {
+    fn expected(&self) -> &'static str {
+        "text in quotes"
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        self.0 = Secret::new(given.text()?.trim());
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(if self.is_empty() { "" } else { "(hidden)" })
     }
 }
 
@@ -593,7 +678,10 @@ mod tests {
         check(LogOutput::Stderr, Given::Text("./sora.log"), "\"./sora.log\"");
         check(LogOutput::Stderr, Given::Text("sysslog"), "refused");
         check(Engine::Sqlite, Given::Text("postgres"), "refused");
-        check(Home::Directory, Given::Text("s3"), "refused");
+        check(Home::Directory, Given::Text("s3"), "\"s3\"");
+        check(Home::Directory, Given::Text("swift"), "refused");
+        check(Addressing::Auto, Given::Text("path"), "\"path\"");
+        check(Text::default(), Given::Text(" a b "), "\"a b\"");
         check(String::new(), Given::Text("mail.example.com"), "\"mail.example.com\"");
         check(String::new(), Given::Text("two words"), "refused");
         check(PathBuf::new(), Given::Text(""), "refused");

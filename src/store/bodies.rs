@@ -1,7 +1,8 @@
-//! Bodies: small ones in the database, large ones in files that are durable before they are named.
+//! Bodies: small ones in the database, large ones in files or objects that are durable before they are
+//! named. In front of a bucket the small ones are there only until they are moved (`blobs`).
 //!
-//! A file body's row (state reserved) is committed before its file is made, so what a crash leaves is
-//! found by a query and not by listing files. A row without its bytes cannot be (invariant 5), and
+//! A large body's row (state reserved) is committed before its bytes are, so what a crash leaves is
+//! found by a query and not by listing. A row without its bytes cannot be (invariant 5), and
 //! one that is found all the same is a failure, never an empty message (pitfall 49).
 
 use std::fs::{self, File};
@@ -11,15 +12,19 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::blobs::{self, Form, Located};
 use super::engine::{Tx, Value, Weight};
 use super::{Failure, Store};
 use crate::crash_point;
 use crate::limits;
 use crate::model::{AccountId, BlobId};
+use crate::s3::Tries;
 
 /// `blobs.state`: a row ahead of its file.
 pub(super) const RESERVED: i64 = 1;
-/// `blobs.state`: the bytes are where they stay. (2 is "staged", for engines with a mover.)
+/// `blobs.state`: the bytes are in the database until they are moved.
+pub(super) const STAGED: i64 = 2;
+/// `blobs.state`: the bytes are where they stay.
 pub(super) const STORED: i64 = 3;
 /// `blobs.state`: nothing refers to it, and the cleaner removes it.
 pub(super) const DELETING: i64 = 4;
@@ -34,6 +39,18 @@ pub struct PlacedBody {
     pub bytes: u64,
     /// Their SHA-256.
     pub hash: [u8; 32],
+    /// How they lie in an object, if they do.
+    pub(super) form: Form,
+    /// As `blobs.object_bytes`.
+    pub(super) object_bytes: u64,
+}
+
+impl PlacedBody {
+    /// As its row will say.
+    pub(super) fn located(&self, account: AccountId) -> Located {
+        let Self { blob, bytes: size, hash, form, object_bytes } = *self;
+        Located { account, blob, size, hash, form, object_bytes }
+    }
 }
 
 /// The directory of file bodies.
@@ -134,12 +151,19 @@ impl Bodies {
 }
 
 impl Store {
-    /// Stores a body too large for memory, durably, ahead of the delivery that names it.
+    /// Stores a large body durably, ahead of the delivery that names it: in a file, straight from
+    /// where it is read, or in the bucket.
     pub fn place_body(
         &self,
         account: AccountId,
         from: &mut dyn Read,
     ) -> Result<PlacedBody, Failure> {
+        if self.0.objects.is_some() {
+            let mut bytes = Vec::new();
+            let read = from.read_to_end(&mut bytes);
+            read.map_err(|source| Failure::file("reading a body", source))?;
+            return self.place_bytes(account, &bytes);
+        }
         let blob = self.0.ids.next_blob(&self.0.engine)?;
         self.0.engine.write("reserving a body", Weight::Bytes(64), move |tx| {
             tx.execute(
@@ -155,17 +179,52 @@ impl Store {
             .map(drop)
         })?;
         match self.0.bodies.write(blob, from) {
-            Ok((bytes, hash)) => Ok(PlacedBody { blob, bytes, hash }),
+            Ok((bytes, hash)) => {
+                Ok(PlacedBody { blob, bytes, hash, form: Form::NONE, object_bytes: 0 })
+            }
             Err(error) => {
                 let failure = Failure::file("writing a body", error);
-                self.remove_body(account, blob).and(Err(failure))
+                let nothing =
+                    PlacedBody { blob, bytes: 0, hash: [0; 32], form: Form::NONE, object_bytes: 0 };
+                self.remove_body(account, &nothing).and(Err(failure))
             }
         }
     }
 
+    /// The same for a body in memory.
+    pub(super) fn place_bytes(
+        &self,
+        account: AccountId,
+        body: &[u8],
+    ) -> Result<PlacedBody, Failure> {
+        let Some(objects) = &self.0.objects else {
+            return self.place_body(account, &mut &*body);
+        };
+        let blob = self.0.ids.next_blob(&self.0.engine)?;
+        let (bytes, hash) = (body.len() as u64, Sha256::digest(body).into());
+        self.0.engine.write("reserving a body", Weight::Bytes(64), move |tx| {
+            blobs::reserve(tx, account, blob, bytes, &hash)
+        })?;
+        crash_point!("object: reserved, not put");
+        match objects.put(account, blob, body, &hash, false, Tries::Several) {
+            Ok((form, object_bytes)) => {
+                crash_point!("object: put, no message yet");
+                Ok(PlacedBody { blob, bytes, hash, form, object_bytes })
+            }
+            // Whether it is there nobody knows: the reservation ends, and the cleaner looks.
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Bytes of the largest body that lives in the database, for good or until it is moved.
+    pub(super) fn bytes_in_database_max(&self) -> usize {
+        let staged = self.0.objects.as_ref().map(|objects| objects.staged_bytes_max);
+        staged.unwrap_or(limits::BODY_IN_DATABASE_BYTES_MAX)
+    }
+
     /// Gives up a body that was placed and not delivered.
     pub fn discard_body(&self, account: AccountId, body: &PlacedBody) -> Result<(), Failure> {
-        self.remove_body(account, body.blob)
+        self.remove_body(account, body)
     }
 
     /// Bytes of a body: at least one and at most `count` and `BODY_SLICE_BYTES_MAX`. A body that is
@@ -177,20 +236,62 @@ impl Store {
         offset: u64,
         count: u64,
     ) -> Result<Vec<u8>, Failure> {
+        let read = self.read_slice(account, blob, offset, count, Reach::Far)?;
+        read.ok_or(missing("a body is missing"))
+    }
+
+    /// The same if it is near; `None` if it would have to come from the bucket.
+    pub fn read_body_near(
+        &self,
+        account: AccountId,
+        blob: BlobId,
+        offset: u64,
+        count: u64,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        self.read_slice(account, blob, offset, count, Reach::Near)
+    }
+
+    fn read_slice(
+        &self,
+        account: AccountId,
+        blob: BlobId,
+        offset: u64,
+        count: u64,
+        reach: Reach,
+    ) -> Result<Option<Vec<u8>>, Failure> {
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(limits::BODY_SLICE_BYTES_MAX);
         let small = self
             .0
             .engine
             .glance("reading a body", |tx| in_database(tx, account, blob, offset, count))?;
-        let bytes = match small {
-            Some(bytes) => Some(bytes),
-            None => self.0.bodies.read(blob, offset, count)?,
+        let bytes = match (small, &self.0.objects) {
+            (Some(bytes), _) => Some(bytes),
+            (None, None) => self.0.bodies.read(blob, offset, count)?,
+            (None, Some(objects)) => match self.locate(account, blob)? {
+                None => self.0.bodies.read(blob, offset, count)?,
+                Some(body) if reach == Reach::Near && !objects.is_near(&body) => return Ok(None),
+                Some(body) => {
+                    let end = offset.saturating_add(count as u64).min(body.size);
+                    let part = offset.min(end)..end;
+                    Some(if part.is_empty() {
+                        Vec::new()
+                    } else {
+                        objects.get_part(&body, &part)?
+                    })
+                }
+            },
         };
         match bytes {
-            Some(bytes) if !bytes.is_empty() => Ok(bytes),
+            Some(bytes) if !bytes.is_empty() => Ok(Some(bytes)),
             Some(_) => Err(missing("a body ends before what was asked of it")),
             None => Err(missing("a body is missing")),
         }
+    }
+
+    fn locate(&self, account: AccountId, blob: BlobId) -> Result<Option<Located>, Failure> {
+        let found =
+            self.0.engine.read("finding a body", |tx| blobs::locate(tx, account, &[blob.0]));
+        Ok(found?.pop())
     }
 
     /// Removes what deliveries left that never came to an end.
@@ -198,7 +299,11 @@ impl Store {
         let orphans = self.0.engine.read("sweeping bodies", |tx| {
             let mut orphans = Vec::new();
             tx.query(
-                "SELECT account_id, blob_id FROM blobs WHERE state <> 3 AND state = $1 AND refs = 0",
+                // Those of the bucket have a time of their own.
+                "SELECT account_id, blob_id FROM blobs
+                 WHERE state <> 3 AND state = $1 AND refs = 0 AND NOT EXISTS
+                       (SELECT 1 FROM uploads u WHERE u.account_id = blobs.account_id
+                        AND u.blob_id = blobs.blob_id)",
                 &[Value::Int(RESERVED)],
                 |row| {
                     orphans.push((AccountId(row.int(0)?), BlobId(row.int(1)?)));
@@ -207,21 +312,46 @@ impl Store {
             )?;
             Ok::<_, Failure>(orphans)
         })?;
-        orphans.into_iter().try_for_each(|(account, blob)| self.remove_body(account, blob))
-    }
-
-    /// Removes a body that no message names: its file, then its row, so that a crash between them
-    /// leaves something to be found.
-    pub(super) fn remove_body(&self, account: AccountId, blob: BlobId) -> Result<(), Failure> {
-        self.0.bodies.remove(blob)?;
-        self.0.engine.write("removing a body", Weight::Bytes(64), move |tx| {
-            tx.execute(
-                "DELETE FROM blobs WHERE account_id = $1 AND blob_id = $2 AND refs = 0",
-                &[Value::Int(account.0), Value::Int(blob.0)],
-            )
-            .map(drop)
+        orphans.into_iter().try_for_each(|(account, blob)| {
+            self.0.bodies.remove(blob)?;
+            self.remove_row(account, blob)
         })
     }
+
+    /// Removes a body that no message names: its bytes, then its row, so that a crash between them
+    /// leaves something to be found.
+    pub(super) fn remove_body(&self, account: AccountId, body: &PlacedBody) -> Result<(), Failure> {
+        match &self.0.objects {
+            Some(objects) if body.form != Form::NONE => {
+                objects.delete(account, body.blob, &body.hash)?;
+            }
+            _ => self.0.bodies.remove(body.blob)?,
+        }
+        self.remove_row(account, body.blob)
+    }
+
+    fn remove_row(&self, account: AccountId, blob: BlobId) -> Result<(), Failure> {
+        self.0.engine.write("removing a body", Weight::Bytes(64), move |tx| {
+            let key = [Value::Int(account.0), Value::Int(blob.0)];
+            let gone = tx.execute(
+                "DELETE FROM blobs WHERE account_id = $1 AND blob_id = $2 AND refs = 0",
+                &key,
+            )?;
+            if gone == 1 {
+                let sql = "DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2";
+                tx.execute(sql, &key)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// From how far bytes may come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Not from the bucket.
+    Near,
+    Far,
 }
 
 fn missing(what: &'static str) -> Failure {

@@ -137,7 +137,8 @@ const RULES: &[Rule] = &[
                     SELECT account_id, mailbox_id, uid, blob_id, size FROM expunged
                     WHERE blob_id IS NOT NULL) x
               WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.account_id = x.account_id
-                                AND b.blob_id = x.blob_id AND b.size = x.size AND b.state = 3)",
+                                AND b.blob_id = x.blob_id AND b.size = x.size
+                                AND b.state IN (2, 3))",
     },
     Rule {
         words: "account {} is deleted and has an address or a mailbox",
@@ -150,11 +151,11 @@ const RULES: &[Rule] = &[
     Rule {
         words: "body {} is referred to and about to be removed, or is not and stays",
         sql: "SELECT blob_id FROM blobs
-              WHERE (state = 4 AND refs > 0) OR (state = 3 AND refs = 0)",
+              WHERE (state = 4 AND refs > 0) OR (state IN (2, 3) AND refs = 0)",
     },
     Rule {
         words: "body {} has no map",
-        sql: "SELECT b.blob_id FROM blobs b WHERE b.state = 3
+        sql: "SELECT b.blob_id FROM blobs b WHERE b.state IN (2, 3)
               AND NOT EXISTS (SELECT 1 FROM blob_map m WHERE m.account_id = b.account_id
                               AND m.blob_id = b.blob_id)",
     },
@@ -175,6 +176,18 @@ const RULES: &[Rule] = &[
                                      SELECT account_id, blob_id FROM bodies) x
               WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.account_id = x.account_id
                                 AND b.blob_id = x.blob_id)",
+    },
+    Rule {
+        words: "body {} is being moved, and is neither staged nor reserved",
+        sql: "SELECT u.blob_id FROM uploads u
+              WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.account_id = u.account_id
+                                AND b.blob_id = u.blob_id AND b.state <> 3)",
+    },
+    Rule {
+        words: "body {} is stored as an object and in the database",
+        sql: "SELECT b.blob_id FROM blobs b
+              JOIN bodies y ON y.account_id = b.account_id AND y.blob_id = b.blob_id
+              WHERE b.form <> 0",
     },
     Rule {
         words: "identifier {} is in use and may be given out again",
@@ -204,8 +217,8 @@ impl Store {
         tx.query_while(
             "SELECT b.blob_id, b.size, length(y.bytes) FROM blobs b
              LEFT JOIN bodies y ON y.account_id = b.account_id AND y.blob_id = b.blob_id
-             WHERE b.state = $1",
-            &[Value::Int(bodies::STORED)],
+             WHERE b.state IN ($1, $2) AND b.form = 0",
+            &[Value::Int(bodies::STAGED), Value::Int(bodies::STORED)],
             |row| {
                 let (blob, size) = (BlobId(row.int(0)?), row.int(1)?);
                 let in_file = || self.0.bodies.size(blob).and_then(|bytes| bytes.try_into().ok());
@@ -237,9 +250,9 @@ impl Store {
             tx.read_whole_tables()?;
             let mut kept = Vec::new();
             tx.query(
-                "SELECT account_id, blob_id, size, hash FROM blobs WHERE state = $1
+                "SELECT account_id, blob_id, size, hash FROM blobs WHERE state IN ($1, $2)
                  ORDER BY account_id, blob_id",
-                &[Value::Int(bodies::STORED)],
+                &[Value::Int(bodies::STAGED), Value::Int(bodies::STORED)],
                 |row| {
                     let (account, blob) = (AccountId(row.int(0)?), BlobId(row.int(1)?));
                     kept.push(Kept {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::accounts::lock_account;
+use super::blobs::Form;
 use super::engine::{Pending, Tx, Value, Weight};
 use super::mailboxes::{self, INBOX};
 use super::row::Difference;
@@ -148,7 +149,7 @@ impl Store {
     /// Stores a message in the mailbox it names (RFC 9051 §6.3.12).
     pub fn append(&self, message: NewMessage) -> Result<Appended, Error> {
         let ready = self.prepare(message)?;
-        let (weight, placed) = (ready.weight(), ready.placed());
+        let (weight, placed, staged) = (ready.weight(), ready.placed(), ready.is_staged());
         let pending = self.0.engine.submit("appending", weight, move |tx| {
             let account = ready.message.account;
             let mailbox = match ready.message.mailbox.is_inbox() {
@@ -158,7 +159,7 @@ impl Store {
             };
             insert(tx, MailboxKey { account, mailbox }, &ready)
         });
-        self.settle(InFlight { pending, placed })
+        self.settle(InFlight { pending, placed, staged })
     }
 
     /// Forgets deliveries older than a day, looking at a bounded number of rows each time; call it
@@ -175,7 +176,7 @@ impl Store {
     fn submit_delivery(&self, delivery: Delivery) -> Result<InFlight<Delivered>, Error> {
         let Delivery { message, if_missing, digest } = delivery;
         let ready = self.prepare(message)?;
-        let (weight, placed) = (ready.weight(), ready.placed());
+        let (weight, placed, staged) = (ready.weight(), ready.placed(), ready.is_staged());
         let pending = self.0.engine.submit("delivering", weight, move |tx| {
             let account = ready.message.account;
             let mailbox = target(tx, account, &ready.message.mailbox, if_missing)?;
@@ -192,52 +193,74 @@ impl Store {
             let inserted = insert(tx, MailboxKey { account, mailbox }, &ready);
             inserted.map(Delivered::Stored).map_err(|error| missing(error, mailbox))
         });
-        Ok(InFlight { pending, placed })
+        Ok(InFlight { pending, placed, staged })
     }
 
     /// All that can be done before the transaction. A body too large for the database goes to disk.
     fn prepare(&self, mut message: NewMessage) -> Result<Ready, Failure> {
-        if let NewBody::Bytes(bytes) = &message.body
-            && bytes.len() > limits::BODY_IN_DATABASE_BYTES_MAX
-        {
-            let placed = self.place_body(message.account, &mut bytes.as_slice())?;
-            message.body = NewBody::Placed(placed);
+        let mut header = None;
+        let mut state = bodies::STORED;
+        if let NewBody::Bytes(bytes) = &message.body {
+            if bytes.len() > self.bytes_in_database_max() {
+                header = header_in(bytes, &message.facts);
+                let placed = self.place_bytes(message.account, bytes)?;
+                message.body = NewBody::Placed(placed);
+            } else if let Some(objects) = &self.0.objects {
+                objects.admit(bytes.len())?;
+                header = header_in(bytes, &message.facts);
+                state = bodies::STAGED;
+            }
         }
-        let (blob, bytes, hash, header) = match &message.body {
+        let (blob, bytes, hash) = match &message.body {
             NewBody::Bytes(bytes) => {
                 let blob = self.0.ids.next_blob(&self.0.engine)?;
-                (blob, bytes.len() as u64, Sha256::digest(bytes).into(), None)
+                (blob, bytes.len() as u64, Sha256::digest(bytes).into())
             }
             NewBody::Placed(placed) => {
-                (placed.blob, placed.bytes, placed.hash, self.header_of(placed, &message.facts)?)
+                if header.is_none() {
+                    header = self.header_of(message.account, placed, &message.facts)?;
+                }
+                (placed.blob, placed.bytes, placed.hash)
             }
         };
         let size = u32::try_from(bytes).map_err(|_| Failure::NoSpace { doing: "delivering" })?;
-        Ok(Ready { message, blob, size, hash, header })
+        Ok(Ready { message, blob, size, hash, header, state })
     }
 
     /// The header block of a file body, to be kept beside its map; `None` if it is too large.
-    fn header_of(&self, placed: &PlacedBody, facts: &Facts) -> Result<Option<Vec<u8>>, Failure> {
+    fn header_of(
+        &self,
+        account: AccountId,
+        placed: &PlacedBody,
+        facts: &Facts,
+    ) -> Result<Option<Vec<u8>>, Failure> {
         if facts.header_bytes > limits::HEADER_KEPT_BYTES_MAX {
             return Ok(None);
         }
         let count = usize::try_from(facts.header_bytes).unwrap_or(usize::MAX);
-        self.0.bodies.read(placed.blob, 0, count)
+        let Some(objects) = &self.0.objects else {
+            return self.0.bodies.read(placed.blob, 0, count);
+        };
+        let body = placed.located(account);
+        objects.get_part(&body, &(0..facts.header_bytes.min(body.size))).map(Some)
     }
 
     /// Waits. A placed body that certainly has no message is removed; after a failure it is kept,
     /// since the commit may have happened all the same (pitfall 10), and left to the next sweep.
     fn settle<T: Settled>(&self, in_flight: InFlight<T>) -> Result<T, Error> {
         let result = in_flight.pending.wait();
+        if let (true, Some(objects)) = (in_flight.staged, &self.0.objects) {
+            objects.ring();
+        }
         let unused = match &result {
             Ok(done) => !done.uses_body(),
             Err(Error::Refused(_)) => true,
             Err(Error::Failed(_)) => false,
         };
-        if let (Some((account, blob)), true) = (in_flight.placed, unused)
-            && let Err(failure) = self.remove_body(account, blob)
+        if let (Some((account, body)), true) = (in_flight.placed, unused)
+            && let Err(failure) = self.remove_body(account, &body)
         {
-            log::warn!("{failure}"); // swept at the next start
+            log::warn!("{failure}"); // swept later
         }
         result
     }
@@ -246,7 +269,9 @@ impl Store {
 /// A delivery that waits for its commit, and the file it would leave behind.
 struct InFlight<T> {
     pending: Pending<T, Error>,
-    placed: Option<(AccountId, BlobId)>,
+    placed: Option<(AccountId, PlacedBody)>,
+    /// Somebody is to move its body.
+    staged: bool,
 }
 
 trait Settled {
@@ -272,6 +297,16 @@ struct Ready {
     size: u32,
     hash: [u8; 32],
     header: Option<Vec<u8>>,
+    /// Of a body that goes into the database.
+    state: i64,
+}
+
+/// The header block of a body whose bytes will not be at hand; `None` if it is too large to keep.
+fn header_in(bytes: &[u8], facts: &Facts) -> Option<Vec<u8>> {
+    if facts.header_bytes > limits::HEADER_KEPT_BYTES_MAX {
+        return None;
+    }
+    bytes.get(..usize::try_from(facts.header_bytes).ok()?).map(<[u8]>::to_vec)
 }
 
 impl Ready {
@@ -282,10 +317,14 @@ impl Ready {
         }
     }
 
-    fn placed(&self) -> Option<(AccountId, BlobId)> {
+    fn is_staged(&self) -> bool {
+        matches!(self.message.body, NewBody::Bytes(_)) && self.state == bodies::STAGED
+    }
+
+    fn placed(&self) -> Option<(AccountId, PlacedBody)> {
         match &self.message.body {
             NewBody::Bytes(_) => None,
-            NewBody::Placed(_) => Some((self.message.account, self.blob)),
+            NewBody::Placed(placed) => Some((self.message.account, placed.clone())),
         }
     }
 }
@@ -440,21 +479,34 @@ fn insert_blob(tx: &mut Tx<'_>, ready: &Ready) -> Result<(), Failure> {
             tx.execute(
                 "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
                  VALUES ($1, $2, $3, $4, 1, $5)",
-                &[account, blob, size, Value::Int(bodies::STORED), hash],
+                &[account, blob, size, Value::Int(ready.state), hash],
             )?;
             tx.execute(
                 "INSERT INTO bodies (account_id, blob_id, bytes) VALUES ($1, $2, $3)",
                 &[account, blob, Value::Bytes(bytes)],
             )?;
         }
-        NewBody::Placed(_) => {
+        NewBody::Placed(placed) => {
             let named = tx.execute(
-                "UPDATE blobs SET size = $3, state = $4, refs = 1, hash = $5
-                 WHERE account_id = $1 AND blob_id = $2 AND refs = 0",
-                &[account, blob, size, Value::Int(bodies::STORED), hash],
+                "UPDATE blobs SET size = $3, state = $4, refs = 1, hash = $5, form = $6,
+                        object_bytes = $7
+                 WHERE account_id = $1 AND blob_id = $2 AND refs = 0 AND state = 1",
+                &[
+                    account,
+                    blob,
+                    size,
+                    Value::Int(bodies::STORED),
+                    hash,
+                    Value::Int(placed.form.column()),
+                    Value::Int(i64::try_from(placed.object_bytes).unwrap_or(i64::MAX)),
+                ],
             )?;
             if named != 1 {
                 return Err(tx.corrupt("a placed body has no row, or a message already"));
+            }
+            if placed.form != Form::NONE {
+                let sql = "DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2";
+                tx.execute(sql, &[account, blob])?;
             }
             crash_point!("deliver: placed body named, not committed");
         }

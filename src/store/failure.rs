@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::engine::is_postgres_bug;
 use crate::error::{Fault, Refusal};
+use crate::s3;
 
 /// Why an operation was not done. Nothing of it has happened.
 #[derive(Debug)]
@@ -32,6 +33,18 @@ pub enum Failure {
         doing: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// Object storage said no, or nothing.
+    Objects {
+        /// Which operation.
+        doing: &'static str,
+        /// What it said.
+        source: s3::Error,
+    },
+    /// The settings cannot be used.
+    Settings {
+        /// What is wrong, and what to write.
+        why: String,
     },
     /// The disk is full.
     NoSpace {
@@ -86,6 +99,8 @@ impl Failure {
                 Fault::ServerBug
             }
             Self::Database { source, .. } if is_bug(source) => Fault::ServerBug,
+            Self::Objects { source: s3::Error::NotFound { .. }, .. } => Fault::ServerBug,
+            Self::Objects { .. } | Self::Settings { .. } => Fault::Unavailable,
             Self::Database { .. } | Self::File { .. } | Self::InUse { .. } | Self::Closed => {
                 Fault::Unavailable
             }
@@ -154,6 +169,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Database { doing, source } => write!(f, "{doing}: database: {source}"),
             Self::File { doing, source } => write!(f, "{doing}: {source}"),
+            Self::Objects { doing, source } => write!(f, "{doing}: {source}"),
+            Self::Settings { why } => f.write_str(why),
             Self::NoSpace { doing } => write!(f, "{doing}: the disk is full"),
             Self::Corrupt { doing, what } => write!(f, "{doing}: damaged data: {what}"),
             Self::SchemaTooNew { found, known } => write!(
@@ -176,6 +193,7 @@ impl std::error::Error for Failure {
         match self {
             Self::Database { source, .. } => Some(source),
             Self::File { source, .. } => Some(source),
+            Self::Objects { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -1,7 +1,9 @@
 //! Reading messages in batches: one range query a run of UIDs, joined to what is kept of their bodies.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::blobs::{self, Located};
 use super::engine::{Row, Tx, Value};
 use super::snapshot::message_at;
 use super::{Failure, Store, keywords};
@@ -111,24 +113,62 @@ impl Store {
         uids: &UidRuns,
         wants: Wants,
     ) -> Result<Batch, Failure> {
-        let (batch, partial) = self.0.engine.read("fetching", |tx| {
-            let mut reading = Reading::new(mailbox, wants);
-            let next = reading.read_all(tx, uids)?;
-            let partial = std::mem::take(&mut reading.in_files);
-            Ok::<_, Failure>((Batch { messages: reading.finish(tx)?, next }, partial))
-        })?;
-        self.read_files(batch, &partial)
+        let rows = self.read_rows(mailbox, uids, wants)?;
+        self.read_elsewhere(rows)
     }
 
-    /// Fills in what lies in files: after the transaction, which need not wait for a disk.
-    fn read_files(&self, mut batch: Batch, partial: &[InFile]) -> Result<Batch, Failure> {
-        for wanted in partial {
+    /// The same if nothing must come from the bucket for it; `None` otherwise.
+    pub fn fetch_near(
+        &self,
+        mailbox: MailboxKey,
+        uids: &UidRuns,
+        wants: Wants,
+    ) -> Result<Option<Batch>, Failure> {
+        let rows = self.read_rows(mailbox, uids, wants)?;
+        let near = self
+            .0
+            .objects
+            .as_ref()
+            .is_none_or(|objects| rows.in_objects.iter().all(|body| objects.is_near(body)));
+        if near { self.read_elsewhere(rows).map(Some) } else { Ok(None) }
+    }
+
+    fn read_rows(
+        &self,
+        mailbox: MailboxKey,
+        uids: &UidRuns,
+        wants: Wants,
+    ) -> Result<Rows, Failure> {
+        self.0.engine.read("fetching", |tx| {
+            let mut reading = Reading::new(mailbox, wants);
+            let next = reading.read_all(tx, uids)?;
+            let elsewhere = std::mem::take(&mut reading.elsewhere);
+            let in_objects = match self.0.objects {
+                Some(_) if !elsewhere.is_empty() => {
+                    let blobs: Vec<i64> = elsewhere.iter().map(|wanted| wanted.blob.0).collect();
+                    blobs::locate(tx, mailbox.account, &blobs)?
+                }
+                _ => Vec::new(),
+            };
+            let batch = Batch { messages: reading.finish(tx)?, next };
+            Ok(Rows { batch, elsewhere, in_objects })
+        })
+    }
+
+    /// Fills in what lies in files and objects: after the transaction, which need not wait for them.
+    fn read_elsewhere(&self, rows: Rows) -> Result<Batch, Failure> {
+        let Rows { mut batch, elsewhere, in_objects } = rows;
+        let bodies = self.read_objects(&elsewhere, &in_objects)?;
+        for wanted in &elsewhere {
             let found = batch.messages.binary_search_by_key(&wanted.uid, |got| got.message.uid);
             let Some(got) = found.ok().and_then(|at| batch.messages.get_mut(at)) else { continue };
-            let bytes = self.0.bodies.read(wanted.blob, 0, wanted.bytes)?;
+            let bytes: Option<Arc<[u8]>> = match bodies.get(&(wanted.blob, wanted.what)) {
+                Some(bytes) => Some(Arc::clone(bytes)),
+                None => self.0.bodies.read(wanted.blob, 0, wanted.bytes)?.map(Arc::from),
+            };
             let whole = bytes.filter(|bytes| bytes.len() == wanted.bytes);
             let corrupt = Failure::Corrupt { doing: "fetching", what: "a body is missing" };
-            let bytes = Some(Arc::from(whole.ok_or(corrupt)?));
+            let bytes = Some(whole.ok_or(corrupt)?);
             match wanted.what {
                 What::Header => got.header = bytes,
                 What::Body => got.body = bytes,
@@ -136,16 +176,52 @@ impl Store {
         }
         Ok(batch)
     }
+
+    /// Whole bodies several at once; of those whose header alone is wanted, and was too large to be
+    /// kept, that part.
+    fn read_objects(&self, wanted: &[Elsewhere], in_objects: &[Located]) -> Result<Parts, Failure> {
+        let mut read = Parts::new();
+        let Some(objects) = &self.0.objects else { return Ok(read) };
+        let whole = |body: &&Located| {
+            wanted.iter().any(|wanted| wanted.blob == body.blob && wanted.what == What::Body)
+        };
+        let whole: Vec<Located> = in_objects.iter().filter(whole).cloned().collect();
+        for (body, bytes) in whole.iter().zip(objects.get_many(&whole)) {
+            read.insert((body.blob, What::Body), bytes?);
+        }
+        for wanted in wanted.iter().filter(|wanted| wanted.what == What::Header) {
+            let Some(body) = in_objects.iter().find(|body| body.blob == wanted.blob) else {
+                continue;
+            };
+            let header = match read.get(&(wanted.blob, What::Body)) {
+                Some(whole) => whole.get(..wanted.bytes).map(Arc::from),
+                None => Some(objects.get_part(body, &(0..wanted.bytes as u64))?.into()),
+            };
+            read.extend(header.map(|header| ((wanted.blob, What::Header), header)));
+        }
+        Ok(read)
+    }
 }
 
-/// Something of a message that only its file has.
-struct InFile {
+/// Bodies and headers from objects.
+type Parts = HashMap<(BlobId, What), Arc<[u8]>>;
+
+/// What one transaction told, and what it only named.
+struct Rows {
+    batch: Batch,
+    elsewhere: Vec<Elsewhere>,
+    in_objects: Vec<Located>,
+}
+
+/// Something of a message that only its file or object has.
+struct Elsewhere {
     uid: Uid,
     blob: BlobId,
     bytes: usize,
     what: What,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum What {
     Header,
     Body,
@@ -156,13 +232,13 @@ struct Reading {
     mailbox: MailboxKey,
     wants: Wants,
     messages: Vec<Fetched>,
-    in_files: Vec<InFile>,
+    elsewhere: Vec<Elsewhere>,
     bytes: usize,
 }
 
 impl Reading {
     fn new(mailbox: MailboxKey, wants: Wants) -> Self {
-        Self { mailbox, wants, messages: Vec::new(), in_files: Vec::new(), bytes: 0 }
+        Self { mailbox, wants, messages: Vec::new(), elsewhere: Vec::new(), bytes: 0 }
     }
 
     fn is_full(&self) -> bool {
@@ -200,7 +276,7 @@ impl Reading {
             let of_run = self.messages.get_mut(before..).unwrap_or_default();
             of_run.sort_unstable_by_key(|fetched| fetched.message.uid);
             self.messages.retain(|fetched| fetched.message.uid <= reached);
-            self.in_files.retain(|wanted| wanted.uid <= reached);
+            self.elsewhere.retain(|wanted| wanted.uid <= reached);
         }
         Ok((reached < last).then_some(Uid(reached.0.saturating_add(1))))
     }
@@ -262,7 +338,7 @@ impl Reading {
         if matches!(depth, Depth::Body) {
             fetched.header = self.shared(row, 10)?;
             fetched.body = self.shared(row, 11)?;
-            self.note_files(row, &fetched)?;
+            self.note_elsewhere(row, &fetched)?;
         }
         self.bytes += size_of::<Fetched>();
         self.messages.push(fetched);
@@ -275,17 +351,17 @@ impl Reading {
         Ok(bytes.map(Arc::from))
     }
 
-    /// What is wanted and not in the database is in a file, if it is small enough to be wanted.
-    fn note_files(&mut self, row: &Row<'_>, fetched: &Fetched) -> Result<(), Failure> {
+    /// What is wanted and not in the database is elsewhere, if it is small enough to be wanted.
+    fn note_elsewhere(&mut self, row: &Row<'_>, fetched: &Fetched) -> Result<(), Failure> {
         let (uid, blob) = (fetched.message.uid, fetched.blob);
         let size = usize::try_from(fetched.message.size).unwrap_or(usize::MAX);
         if self.wants.header && fetched.header.is_none() {
             let bytes = row.uint(7)?;
-            self.in_files.push(InFile { uid, blob, bytes, what: What::Header });
+            self.elsewhere.push(Elsewhere { uid, blob, bytes, what: What::Header });
             self.bytes += bytes;
         }
         if self.wants.body && fetched.body.is_none() && size <= limits::BODY_SLICE_BYTES_MAX {
-            self.in_files.push(InFile { uid, blob, bytes: size, what: What::Body });
+            self.elsewhere.push(Elsewhere { uid, blob, bytes: size, what: What::Body });
             self.bytes += size;
         }
         Ok(())

@@ -5,9 +5,10 @@ use super::engine::{Schema, Value};
 use crate::crash_point;
 
 /// Every step, in order; the schema's version is how many have been run.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../../migrations/0001_mail.sql"),
     include_str!("../../migrations/0002_retention.sql"),
+    include_str!("../../migrations/0003_objects.sql"),
 ];
 
 /// The version that this program makes.

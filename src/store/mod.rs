@@ -17,13 +17,15 @@
 //! | subscriptions | [`Store::subscribe`], [`Store::unsubscribe`], [`Store::subscriptions`] |
 //! | snapshots | [`Store::open_mailbox`], [`Store::load_snapshot`], [`Store::refresh_snapshot`] |
 //! | messages in | [`Store::place_body`], [`Store::deliver`], [`Store::append`] |
-//! | messages out | [`Store::fetch`], [`Store::read_body`] |
+//! | messages out | [`Store::fetch`], [`Store::fetch_near`], [`Store::read_body`] |
 //! | changes | [`Store::store_flags`], [`Store::expunge`], [`Store::copy`], [`Store::move_messages`] |
 //! | what was deleted | [`Store::deleted_from`], [`Store::deleted_messages`], [`Store::restore`], [`Store::purge`], [`Store::delete_account`], [`Store::deleted_accounts`], [`Store::restore_account`] |
 //! | retention | [`Store::due_mailboxes`], [`Store::clean_mailbox`], [`Store::count_due`], [`Store::remove_bodies`], [`Store::due_accounts`], [`Store::remove_account`], [`Store::take_lease`], [`Store::give_lease_back`] |
+//! | uploads | [`Store::take_uploads`], [`Store::upload`], [`Store::finish_uploads`], [`Store::postpone_uploads`], [`Store::backlog`] |
 //! | upkeep | [`Store::check`], [`Store::forget_deliveries`] |
 
 mod accounts;
+mod blobs;
 mod bodies;
 mod check;
 mod copy;
@@ -53,6 +55,7 @@ mod threads;
 mod tests;
 
 pub use accounts::{AccountFound, AccountSummary, NewAccount, Rank};
+pub use blobs::{Backlog, CacheSettings, ObjectSettings, Taken, Uploaded};
 pub use bodies::PlacedBody;
 pub use copy::Copied;
 pub use deliver::{
@@ -74,6 +77,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use blobs::Objects;
 use bodies::Bodies;
 use engine::Engine;
 use ids::Ids;
@@ -95,6 +99,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     engine: Engine,
     bodies: Bodies,
+    /// The bucket, if bodies go to one.
+    objects: Option<Objects>,
     ids: Ids,
     swept: deliver::SweptUpTo,
     /// Given back when the store closes; last, since fields are dropped in order.
@@ -110,6 +116,9 @@ impl Store {
     /// Opens the store at `place`, making it and bringing its schema up to date. A second daemon on
     /// the same data directory is refused (pitfall 147).
     pub fn open_at(place: &Place, opening: Opening) -> Result<Self, Failure> {
+        let with_cache = opening == Opening::Daemon;
+        let objects =
+            place.objects.as_ref().map(|objects| Objects::new(objects, with_cache)).transpose()?;
         // Mail and password hashes: nobody else's business.
         let data_dir = &place.data_dir;
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
@@ -123,6 +132,7 @@ impl Store {
         let store = Self(Arc::new(Inner {
             engine,
             bodies,
+            objects,
             ids: Ids::default(),
             swept: deliver::SweptUpTo::default(),
             _locks: locks,

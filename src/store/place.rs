@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::ObjectSettings;
 use crate::model::Secret;
 
 /// Where a store is.
@@ -12,6 +13,8 @@ pub struct Place {
     pub data_dir: PathBuf,
     /// Rows, and what bodies are in them.
     pub database: Database,
+    /// Bodies that are not in the database for good: in a bucket, or in files if `None`.
+    pub objects: Option<ObjectSettings>,
 }
 
 /// Where the rows are.
@@ -65,6 +68,6 @@ pub struct PostgresTls {
 impl Place {
     /// The embedded store in `data_dir`.
     pub fn embedded(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), database: Database::Embedded }
+        Self { data_dir: data_dir.to_owned(), database: Database::Embedded, objects: None }
     }
 }

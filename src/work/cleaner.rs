@@ -7,7 +7,8 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Changes, clock, deliver};
+use super::holder::Holder;
+use super::{Changes, clock};
 use crate::job::{Change, MailboxKey};
 use crate::store::{Due, Failure, Retention, Store};
 
@@ -89,36 +90,6 @@ pub fn clean(
         ControlFlow::Continue(()) => given_back.map(|()| Ran::Whole),
         ControlFlow::Break(Ok(ran)) => given_back.map(|()| ran),
         ControlFlow::Break(Err(failure)) => Err(failure),
-    }
-}
-
-/// Who cleans: told apart by more than a lease needs, so that nobody waits for one who died here.
-struct Holder {
-    host: String,
-    pid: i32,
-}
-
-impl Holder {
-    fn ourselves() -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { host, pid: rustix::process::getpid().as_raw_nonzero().get() }
-    }
-
-    /// A name that no other holder has.
-    fn name(&self) -> String {
-        format!("{}:{}:{}", deliver::queue_id().unwrap_or_default(), self.pid, self.host)
-    }
-
-    fn of(name: &str) -> Option<Self> {
-        let (pid, host) = name.split_once(':')?.1.split_once(':')?;
-        Some(Self { host: host.to_owned(), pid: pid.parse().ok()? })
-    }
-
-    /// True if it was a process of this machine, and is no more.
-    fn is_dead(&self) -> bool {
-        let found =
-            rustix::process::Pid::from_raw(self.pid).map(rustix::process::test_kill_process);
-        self.host == Self::ourselves().host && found == Some(Err(rustix::io::Errno::SRCH))
     }
 }
 
@@ -228,22 +199,5 @@ impl Run<'_> {
     fn take_lease(&mut self) -> Result<bool, Failure> {
         self.renewed = Some(clock::now());
         self.store.take_lease(LEASE, &self.holder, LEASE_LENGTH)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_dead_are_known_by_their_name() {
-        let ourselves = Holder::ourselves();
-        let again = Holder::of(&ourselves.name()).unwrap();
-        assert_eq!((again.pid, &again.host), (ourselves.pid, &ourselves.host));
-        assert!(!again.is_dead());
-        let gone = |host: &str| Holder { host: host.to_owned(), pid: i32::MAX };
-        assert!(gone(&ourselves.host).is_dead());
-        assert!(!gone("elsewhere.example").is_dead());
-        assert!(Holder::of("").is_none());
     }
 }

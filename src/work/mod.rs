@@ -9,6 +9,7 @@ pub mod cleaner;
 mod clock;
 mod deliver;
 mod facts;
+mod holder;
 mod login;
 mod lru;
 mod mailbag;
@@ -24,17 +25,18 @@ mod spool;
 mod tests;
 mod trace;
 mod upkeep;
+mod uploader;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Fault, Refusal};
 use crate::job::{Change, DeliveryProblem, Job, MailboxKey, Recipient};
 use crate::model::Address;
-use crate::store::{Failure, Retention, Store};
+use crate::store::{CacheSettings, Database, Failure, ObjectSettings, Place, Retention, Store};
 
 pub use changes::Changes;
 pub use deliver::{Arrival, DeliveryHook};
@@ -42,6 +44,7 @@ pub use login::{Authenticator, Outcome};
 pub use mailbag::{Letters, Mailbag, ReplyTo};
 pub use notify::tell;
 pub use pool::{Done, Lane, Pool, Run};
+pub use uploader::UploadSettings;
 
 /// What work reads of the configuration.
 #[derive(Clone, Debug)]
@@ -58,6 +61,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Between two runs of the cleaner.
     pub cleaned_every: Duration,
+    /// How staged bodies are moved.
+    pub uploads: UploadSettings,
 }
 
 impl Settings {
@@ -73,7 +78,41 @@ impl Settings {
                 max_age: config.cleanup.max_age_restriction,
             },
             cleaned_every: config.cleanup.wake_interval,
+            uploads: UploadSettings {
+                batch: config.uploader.batch_size as usize,
+                concurrency: config.uploader.concurrency as usize,
+                attempts_max: config.uploader.max_attempts,
+                retry: config.uploader.retry_interval,
+                put_seconds_max: config.s3.time_for(config.uploader.max_body),
+            },
         }
+    }
+}
+
+/// Where the store of a configuration is.
+pub fn place(config: &Config) -> Place {
+    let data_dir = config.data_dir.clone();
+    let objects = (config.bodies.home == config::Home::S3).then(|| objects(config));
+    Place { data_dir, database: Database::Embedded, objects }
+}
+
+fn objects(config: &Config) -> ObjectSettings {
+    let Config { s3, local_cache, uploader, .. } = config;
+    let connections = uploader.concurrency as usize + crate::limits::REMOTE_THREADS_MAX;
+    let cache = || CacheSettings {
+        dir: local_cache.path.clone().unwrap_or_else(|| config.data_dir.join("cache")),
+        bytes_max: local_cache.capacity.0,
+        body_bytes_max: local_cache.max_object_size.0,
+    };
+    ObjectSettings {
+        s3: s3.client(connections),
+        prefix: s3.prefix.0.clone(),
+        compress: s3.compress,
+        encrypt: s3.encrypt,
+        key: s3.key(),
+        staged_bytes_max: uploader.max_body.0,
+        backlog_bytes_max: uploader.max_staging_size.0,
+        cache: (local_cache.capacity.0 > 0).then(cache),
     }
 }
 
@@ -102,6 +141,7 @@ pub struct Work {
     changes: Arc<Changes>,
     _listener: Option<notify::Listener>,
     _upkeep: Option<upkeep::Upkeep>,
+    _uploader: Option<uploader::Uploader>,
 }
 
 impl Work {
@@ -147,13 +187,22 @@ impl Work {
         };
         let upkeep = upkeep::Upkeep::start(store.clone(), chores, cleaning);
         let upkeep = upkeep.inspect_err(|error| log::error!("upkeep: {error}")).ok();
+        let uploader =
+            store.has_uploads().then(|| uploader::Uploader::start(store, settings.uploads));
+        let uploader = uploader.transpose().inspect_err(|error| log::error!("uploader: {error}"));
         let pool = Pool::new(Box::new(runner));
-        Ok(Self { pool, changes, _listener: listener, _upkeep: upkeep })
+        Ok(Self {
+            pool,
+            changes,
+            _listener: listener,
+            _upkeep: upkeep,
+            _uploader: uploader.ok().flatten(),
+        })
     }
 
     /// Work done by something else than a store, which publishes what it changed to `changes`.
     pub fn new(run: Box<dyn Run>, changes: Arc<Changes>) -> Self {
-        Self { pool: Pool::new(run), changes, _listener: None, _upkeep: None }
+        Self { pool: Pool::new(run), changes, _listener: None, _upkeep: None, _uploader: None }
     }
 
     /// Queues a job whose reply goes to `to`; gives it back if there are too many. Never waits.

@@ -19,7 +19,8 @@ use super::ReplyTo;
 use crate::error::Fault;
 use crate::job::{Body, Job, Reply};
 use crate::limits::{
-    LANE_JOBS_MAX, LANE_THREAD_IDLE_SECONDS, MESSAGE_ON_WRITE_LANE_BYTES_MAX, WRITE_THREADS_MAX,
+    LANE_JOBS_MAX, LANE_THREAD_IDLE_SECONDS, MESSAGE_ON_WRITE_LANE_BYTES_MAX, REMOTE_THREADS_MAX,
+    WRITE_THREADS_MAX,
 };
 
 /// Bytes of a pool thread's stack: reserved, and only used as far as it is touched.
@@ -38,10 +39,13 @@ pub enum Lane {
     Blob,
     /// Looking through mailboxes, a slice at a time.
     Search,
+    /// Bodies that come from object storage.
+    Remote,
 }
 
 impl Lane {
-    const ALL: [Self; 5] = [Self::Auth, Self::Query, Self::Write, Self::Blob, Self::Search];
+    const ALL: [Self; 6] =
+        [Self::Auth, Self::Query, Self::Write, Self::Blob, Self::Search, Self::Remote];
 
     /// Where a job starts.
     pub fn of(job: &Job) -> Self {
@@ -72,6 +76,7 @@ impl Lane {
             Self::Write => "write",
             Self::Blob => "blob",
             Self::Search => "search",
+            Self::Remote => "remote",
         }
     }
 
@@ -82,6 +87,7 @@ impl Lane {
             Self::Search => cores,
             Self::Query => (cores * 2).clamp(4, 32),
             Self::Write => WRITE_THREADS_MAX,
+            Self::Remote => REMOTE_THREADS_MAX,
             Self::Blob => cores.clamp(2, 4),
         }
     }

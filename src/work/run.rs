@@ -74,7 +74,16 @@ impl Run for Runner {
             return self.logins.run(lane, Attempt { user, password, peer, act_as });
         }
         let about = About::of(&job);
-        Done::Reply(match self.answer(*job) {
+        let answer = if lane == Lane::Remote || !self.store.has_uploads() {
+            self.answer(*job)
+        } else {
+            match self.answer_near(&job) {
+                Near::Answered(answer) => answer,
+                Near::Other => self.answer(*job),
+                Near::Far => return Done::Elsewhere(Lane::Remote, job),
+            }
+        };
+        Done::Reply(match answer {
             Ok(reply) => reply,
             Err(Trouble::Store(store::Error::Refused(refusal))) => Reply::Refused(refusal),
             Err(Trouble::Store(store::Error::Failed(failure))) => {
@@ -86,7 +95,33 @@ impl Run for Runner {
     }
 }
 
+/// What became of a job that may need bodies from object storage.
+enum Near {
+    /// It did not need them.
+    Answered(Answer),
+    /// It does: it waits on a lane for that.
+    Far,
+    /// It never does.
+    Other,
+}
+
 impl Runner {
+    fn answer_near(&self, job: &Job) -> Near {
+        let answer = match job {
+            Job::Fetch { mailbox, uids, wants, mark_seen } if wants.body || wants.header => {
+                let batch = self.store.fetch_near(*mailbox, uids, *wants).transpose();
+                batch.map(|batch| self.fetched(*mailbox, batch?, *mark_seen))
+            }
+            Job::ReadBody { account, blob, offset, count } => {
+                let read = self.store.read_body_near(*account, *blob, *offset, *count).transpose();
+                read.map(|bytes| Ok(Reply::Bytes(bytes?.into())))
+            }
+            Job::DecodePart { .. } => None,
+            _ => return Near::Other,
+        };
+        answer.map_or(Near::Far, Near::Answered)
+    }
+
     fn answer(&self, job: Job) -> Answer {
         match job {
             Job::Login { .. } => Err(Fault::ServerBug.into()), // `run` took it
@@ -177,7 +212,12 @@ impl Runner {
     /// messages is how they are after it. Mail can be read where nothing can be written, on a full
     /// disk above all: then it stays unseen.
     fn fetch(&self, mailbox: MailboxKey, uids: &UidRuns, wants: Wants, mark_seen: bool) -> Answer {
-        let store::Batch { mut messages, next } = self.store.fetch(mailbox, uids, wants)?;
+        let batch = self.store.fetch(mailbox, uids, wants)?;
+        self.fetched(mailbox, batch, mark_seen)
+    }
+
+    fn fetched(&self, mailbox: MailboxKey, batch: store::Batch, mark_seen: bool) -> Answer {
+        let store::Batch { mut messages, next } = batch;
         let unseen = |fetched: &&crate::job::Fetched| !fetched.message.flags.contains(Flags::SEEN);
         let unseen: UidRuns = if mark_seen {
             messages.iter().filter(unseen).map(|fetched| fetched.message.uid).collect()

@@ -73,6 +73,7 @@ impl Room {
             connections_per_account_max: 3,
             retention: super::Retention { grace: HOUR, max_age: None },
             cleaned_every: HOUR,
+            uploads: Settings::of(&crate::config::Config::default()).uploads,
         };
         let store = Store::open(&settings.data_dir, Opening::Daemon).unwrap();
         let password_hash =

@@ -1,8 +1,11 @@
 //! A place for one server: a temporary folder with its configuration, gone when the test is.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::weed::{ACCESS, SECRET};
 
 /// The folder.
 #[derive(Debug)]
@@ -26,6 +29,17 @@ impl Home {
             home.folder.join("data").display()
         );
         std::fs::write(home.config_file(), text).expect("a configuration file");
+        home
+    }
+
+    /// The same with bodies in `bucket` behind `endpoint`; `s3` are more lines of that section, `more`
+    /// other sections.
+    pub(crate) fn with_objects(endpoint: SocketAddr, bucket: &str, s3: &str, more: &str) -> Self {
+        let home = Self::new("", "");
+        home.configure(&format!(
+            "[bodies]\nhome = 's3'\n[s3]\nendpoint = 'http://{endpoint}'\nbucket = '{bucket}'\n\
+             access_key = '{ACCESS}'\nsecret_key = '{SECRET}'\ntimeout = '2s'\n{s3}\n{more}\n"
+        ));
         home
     }
 

@@ -44,8 +44,14 @@ impl Server {
 
     /// Stops, and proves the counters right.
     pub(crate) fn stop(self) {
+        self.stop_and_keep();
+    }
+
+    /// The same, and leaves its home to another.
+    pub(crate) fn stop_and_keep(self) -> Home {
         self.handle.shutdown();
         drop(self.handle);
         self.home.check();
+        self.home
     }
 }

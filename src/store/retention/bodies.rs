@@ -12,15 +12,17 @@ struct Unneeded {
     account: AccountId,
     blob: BlobId,
     is_in_database: bool,
+    hash: Vec<u8>,
+    /// It has an object, or may have one.
+    is_in_object: bool,
 }
 
 impl Store {
     /// Removes bodies that have lost their last reference, at most `CLEANED_BODIES_MAX`: how many.
     pub fn remove_bodies(&self) -> Result<u64, Failure> {
         let unneeded = self.unneeded_bodies()?;
-        for body in unneeded.iter().filter(|body| !body.is_in_database) {
-            self.0.bodies.remove(body.blob)?;
-            crash_point!("cleaner: bytes of a body removed, not its rows");
+        for body in &unneeded {
+            self.remove_bytes(body)?;
         }
         let count = unneeded.len() as u64;
         if count > 0 {
@@ -29,6 +31,7 @@ impl Store {
                     let values = [Value::Int(body.account.0), Value::Int(body.blob.0)];
                     for sql in [
                         "DELETE FROM bodies WHERE account_id = $1 AND blob_id = $2",
+                        "DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2",
                         "DELETE FROM blob_map WHERE account_id = $1 AND blob_id = $2",
                         "DELETE FROM blobs
                          WHERE account_id = $1 AND blob_id = $2 AND state = 4 AND refs = 0",
@@ -42,21 +45,53 @@ impl Store {
         Ok(count)
     }
 
+    fn remove_bytes(&self, body: &Unneeded) -> Result<(), Failure> {
+        match &self.0.objects {
+            // Whoever moved it may have died between its object and its row.
+            Some(objects) if body.is_in_object || body.is_in_database => {
+                objects.delete(body.account, body.blob, &body.hash)?;
+                crash_point!("object: deleted, not its rows");
+            }
+            None if body.is_in_object => {
+                let why = "a body to be removed is in object storage, which is not configured: \
+                           set [bodies] home = \"s3\" and [s3]";
+                return Err(Failure::Settings { why: why.to_owned() });
+            }
+            _ if body.is_in_database => {}
+            _ => {
+                self.0.bodies.remove(body.blob)?;
+                crash_point!("cleaner: bytes of a body removed, not its rows");
+            }
+        }
+        Ok(())
+    }
+
+    /// Those that nobody is just moving.
     fn unneeded_bodies(&self) -> Result<Vec<Unneeded>, Failure> {
         self.0.engine.read("finding bodies to remove", |tx| {
             let mut unneeded = Vec::new();
             tx.query(
                 // `state <> 3` names the index.
-                "SELECT b.account_id, b.blob_id, i.blob_id IS NOT NULL
+                "SELECT b.account_id, b.blob_id,
+                        CASE WHEN i.blob_id IS NULL THEN 0 ELSE 1 END, b.hash,
+                        CASE WHEN b.form = 0 AND u.blob_id IS NULL THEN 0 ELSE 1 END
                  FROM blobs b
                  LEFT JOIN bodies i ON i.account_id = b.account_id AND i.blob_id = b.blob_id
-                 WHERE b.state <> 3 AND b.state = $1 LIMIT $2",
-                &[Value::Int(DELETING), Value::Int(limits::CLEANED_BODIES_MAX)],
+                 LEFT JOIN uploads u ON u.account_id = b.account_id AND u.blob_id = b.blob_id
+                 WHERE b.state <> 3 AND b.state = $1 AND (u.due_at IS NULL OR u.due_at <= $3)
+                 LIMIT $2",
+                &[
+                    Value::Int(DELETING),
+                    Value::Int(limits::CLEANED_BODIES_MAX),
+                    Value::Int(tx.now().0),
+                ],
                 |row| {
                     unneeded.push(Unneeded {
                         account: AccountId(row.int(0)?),
                         blob: BlobId(row.int(1)?),
                         is_in_database: row.int(2)? != 0,
+                        hash: row.bytes(3)?.to_vec(),
+                        is_in_object: row.int(4)? != 0,
                     });
                     Ok(())
                 },

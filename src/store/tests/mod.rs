@@ -20,6 +20,7 @@ mod postgres;
 mod retention;
 mod rivals;
 mod snapshots;
+mod uploads;
 mod writer;
 
 use std::ops::Deref;

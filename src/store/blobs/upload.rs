@@ -1,0 +1,363 @@
+//! Staged bodies on their way to the bucket: who moves which, and what the rows say after it.
+//!
+//! A staged body is moved by whoever has taken it, for a time. Its object is put first; then, in one
+//! transaction, its row says where it is and the staged bytes go. Whatever dies in between, the body
+//! is staged still, and is put again under the same name.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::super::bodies::{STAGED, STORED};
+use super::super::engine::{Tx, Value, Weight};
+use super::super::{Failure, Store};
+use super::{Form, Objects};
+use crate::crash_point;
+use crate::limits;
+use crate::model::{AccountId, BlobId};
+use crate::s3::Tries;
+
+/// A staged body that the one who took it may move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Whose.
+    pub account: AccountId,
+    /// Which.
+    pub blob: BlobId,
+    /// How often it was tried in vain, for reasons of its own.
+    pub attempts: u32,
+    /// Somebody may have put it before.
+    again: bool,
+}
+
+/// A body whose object is there.
+#[derive(Clone, Debug)]
+pub struct Uploaded {
+    /// Which.
+    pub taken: Taken,
+    pub(in crate::store) form: Form,
+    pub(in crate::store) object_bytes: u64,
+    pub(in crate::store) hash: [u8; 32],
+    pub(in crate::store) bytes: u64,
+}
+
+/// How much is staged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Bodies.
+    pub bodies: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What is known of the backlog without asking, and its bound.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    bytes: AtomicU64,
+    bytes_max: u64,
+}
+
+impl Gauge {
+    pub(super) fn new(bytes_max: u64) -> Self {
+        let bytes_max = if bytes_max == 0 { u64::MAX } else { bytes_max };
+        Self { bytes: AtomicU64::new(0), bytes_max }
+    }
+}
+
+impl Gauge {
+    fn subtract(&self, bytes: u64) {
+        let less = |staged: u64| Some(staged.saturating_sub(bytes));
+        let _always = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+}
+
+impl Objects {
+    /// Notes that a body will be staged; refuses if too much is (pitfall 11).
+    pub(in crate::store) fn admit(&self, bytes: usize) -> Result<(), Failure> {
+        let gauge = &self.backlog;
+        let staged = gauge.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if staged.saturating_add(bytes as u64) > gauge.bytes_max {
+            gauge.subtract(bytes as u64);
+            return Err(Failure::NoSpace { doing: "staging a body until it can be moved to S3" });
+        }
+        Ok(())
+    }
+
+    /// Tells whoever waits for it that something is staged.
+    pub(in crate::store) fn ring(&self) {
+        let _rung_already = self.bell.0.try_send(());
+    }
+}
+
+impl Store {
+    /// True if bodies are moved to object storage.
+    pub fn has_uploads(&self) -> bool {
+        self.0.objects.is_some()
+    }
+
+    /// For how long object storage is being left alone, since it does not answer.
+    pub fn objects_left_alone(&self) -> Duration {
+        self.0.objects.as_ref().map_or(Duration::ZERO, Objects::left_alone)
+    }
+
+    /// Waits until something may have been staged here, or [`Store::ring`] is called, or `patience` is
+    /// over.
+    pub fn wait_for_staged(&self, patience: Duration) {
+        if let Some(objects) = &self.0.objects {
+            let _rung_or_over = objects.bell.1.recv_timeout(patience);
+        }
+    }
+
+    /// Ends [`Store::wait_for_staged`].
+    pub fn ring(&self) {
+        if let Some(objects) = &self.0.objects {
+            objects.ring();
+        }
+    }
+
+    /// Learns what the local cache has from before: it takes a while, and nobody waits for it.
+    pub fn load_cache(&self) {
+        if let Some(objects) = &self.0.objects {
+            objects.load_cache();
+        }
+    }
+
+    /// Takes up to `count` staged bodies, oldest first, for `holder` and for `lease`; those of a
+    /// holder whose time is over, too (pitfall 41).
+    pub fn take_uploads(
+        &self,
+        holder: &str,
+        count: usize,
+        lease: Duration,
+    ) -> Result<Vec<Taken>, Failure> {
+        let holder = holder.to_owned();
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.engine.write("taking bodies to upload", Weight::Bytes(4_096), move |tx| {
+            let now = tx.now().0;
+            let mut taken = Vec::new();
+            tx.query(
+                // `state <> 3` names the index.
+                "INSERT INTO uploads (account_id, blob_id, holder, due_at, attempts)
+                 SELECT b.account_id, b.blob_id, $1, $2, 0 FROM blobs b
+                 LEFT JOIN uploads u ON u.account_id = b.account_id AND u.blob_id = b.blob_id
+                 WHERE b.state <> 3 AND b.state = 2 AND (u.due_at IS NULL OR u.due_at <= $3)
+                 ORDER BY b.blob_id LIMIT $4
+                 ON CONFLICT (account_id, blob_id) DO UPDATE
+                 SET holder = excluded.holder, due_at = excluded.due_at,
+                     attempts = uploads.attempts + 1
+                 WHERE uploads.due_at <= $3
+                 RETURNING account_id, blob_id, attempts",
+                &[
+                    Value::Text(&holder),
+                    Value::Int(now.saturating_add(microseconds(lease))),
+                    Value::Int(now),
+                    Value::Int(count),
+                ],
+                |row| {
+                    let attempts = row.uint::<u32>(2)?;
+                    taken.push(Taken {
+                        account: AccountId(row.int(0)?),
+                        blob: BlobId(row.int(1)?),
+                        attempts,
+                        again: attempts > 0,
+                    });
+                    Ok(())
+                },
+            )?;
+            taken.sort_unstable_by_key(|taken| taken.blob);
+            Ok(taken)
+        })
+    }
+
+    /// Puts the object of a body that was taken. No row changes yet. `None` if it is staged no more.
+    pub fn upload(&self, taken: Taken) -> Result<Option<Uploaded>, Failure> {
+        let Some(objects) = &self.0.objects else { return Ok(None) };
+        let staged = self.0.engine.read("reading a staged body", |tx| {
+            tx.query_one(
+                "SELECT y.bytes, b.hash FROM blobs b
+                 JOIN bodies y ON y.account_id = b.account_id AND y.blob_id = b.blob_id
+                 WHERE b.account_id = $1 AND b.blob_id = $2 AND b.state = 2",
+                &[Value::Int(taken.account.0), Value::Int(taken.blob.0)],
+                |row| {
+                    let hash: Result<[u8; 32], _> = row.bytes(1)?.try_into();
+                    let hash = hash.map_err(|_| row.corrupt("a hash of another length"))?;
+                    Ok((row.bytes(0)?.to_vec(), hash))
+                },
+            )
+        })?;
+        let Some((bytes, hash)) = staged else { return Ok(None) };
+        crash_point!("object: staged and taken, not put");
+        let Taken { account, blob, again, .. } = taken;
+        let (form, object_bytes) = objects.put(account, blob, &bytes, &hash, again, Tries::Once)?;
+        crash_point!("object: put, its row not updated");
+        let bytes = bytes.len() as u64;
+        Ok(Some(Uploaded { taken, form, object_bytes, hash, bytes }))
+    }
+
+    /// Says of bodies whose objects are there that they are, and removes what was staged of them. An
+    /// object whose body has gone meanwhile is deleted again.
+    pub fn finish_uploads(&self, uploaded: Vec<Uploaded>) -> Result<(), Failure> {
+        let moved: u64 = uploaded.iter().map(|uploaded| uploaded.bytes).sum();
+        let unwanted =
+            self.0.engine.write("finishing uploads", Weight::Bytes(16_384), move |tx| {
+                let mut unwanted = Vec::new();
+                // In the order of their identifiers: docs/storage.md, "The lock order".
+                let mut in_order: Vec<&Uploaded> = uploaded.iter().collect();
+                in_order.sort_unstable_by_key(|uploaded| uploaded.taken.blob);
+                for one in in_order {
+                    if !finish(tx, one)? {
+                        unwanted.push(one.clone());
+                    }
+                }
+                crash_point!("object: marked as stored, not committed");
+                Ok::<_, Failure>(unwanted)
+            })?;
+        crash_point!("object: marked as stored");
+        let Some(objects) = &self.0.objects else { return Ok(()) };
+        objects.backlog.subtract(moved);
+        for Uploaded { taken, hash, .. } in unwanted {
+            objects.delete(taken.account, taken.blob, &hash)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back bodies that could not be put, not to be tried before `pause` is over; if it was for
+    /// a reason of their own, that counts.
+    pub fn postpone_uploads(
+        &self,
+        holder: &str,
+        taken: Vec<Taken>,
+        pause: Duration,
+        counts: bool,
+    ) -> Result<(), Failure> {
+        let holder = holder.to_owned();
+        self.0.engine.write("postponing uploads", Weight::Bytes(4_096), move |tx| {
+            let due = tx.now().0.saturating_add(microseconds(pause));
+            for taken in &taken {
+                // Taking it again counts one: what did not count is taken off here.
+                let attempts = i64::from(taken.attempts) - i64::from(!counts);
+                tx.execute(
+                    "UPDATE uploads SET due_at = $4, attempts = $5
+                     WHERE account_id = $1 AND blob_id = $2 AND holder = $3",
+                    &[
+                        Value::Int(taken.account.0),
+                        Value::Int(taken.blob.0),
+                        Value::Text(&holder),
+                        Value::Int(due),
+                        Value::Int(attempts),
+                    ],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Who has taken bodies.
+    pub fn upload_holders(&self) -> Result<Vec<String>, Failure> {
+        self.0.engine.read("reading who uploads", |tx| {
+            let mut holders = Vec::new();
+            tx.query("SELECT DISTINCT holder FROM uploads", &[], |row| {
+                holders.push(row.text(0)?.to_owned());
+                Ok(())
+            })?;
+            Ok(holders)
+        })
+    }
+
+    /// Frees what a holder has taken who is dead for certain.
+    pub fn free_uploads(&self, holder: &str) -> Result<(), Failure> {
+        let holder = holder.to_owned();
+        self.0.engine.write("freeing uploads", Weight::Bytes(4_096), move |tx| {
+            let now = Value::Int(tx.now().0);
+            let sql = "UPDATE uploads SET due_at = $2 WHERE holder = $1 AND due_at > $2";
+            tx.execute(sql, &[Value::Text(&holder), now]).map(drop)
+        })
+    }
+
+    /// How much is staged; the bound on it is held by the last answer.
+    pub fn backlog(&self) -> Result<Backlog, Failure> {
+        let backlog = self.0.engine.read("counting staged bodies", |tx| {
+            tx.query_one(
+                "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM blobs
+                 WHERE state <> 3 AND state = 2",
+                &[],
+                |row| Ok(Backlog { bodies: row.uint(0)?, bytes: row.uint(1)? }),
+            )
+        })?;
+        let backlog = backlog.unwrap_or_default();
+        if let Some(objects) = &self.0.objects {
+            objects.backlog.bytes.store(backlog.bytes, Ordering::Relaxed);
+        }
+        Ok(backlog)
+    }
+
+    /// Leaves to the cleaner the large bodies whose deliveries never came to an end: how many.
+    pub fn give_up_reservations(&self) -> Result<u64, Failure> {
+        self.0.engine.write("giving up reservations", Weight::Bytes(4_096), move |tx| {
+            tx.execute(
+                "UPDATE blobs SET state = 4
+                 WHERE state <> 3 AND state = 1 AND refs = 0 AND EXISTS
+                       (SELECT 1 FROM uploads u WHERE u.account_id = blobs.account_id
+                        AND u.blob_id = blobs.blob_id AND u.due_at <= $1)",
+                &[Value::Int(tx.now().0)],
+            )
+        })
+    }
+}
+
+/// True if the body is wanted still.
+fn finish(tx: &mut Tx<'_>, uploaded: &Uploaded) -> Result<bool, Failure> {
+    let Uploaded { taken, form, object_bytes, .. } = uploaded;
+    let key = [Value::Int(taken.account.0), Value::Int(taken.blob.0)];
+    let [account, blob] = key;
+    let stored = tx.execute(
+        "UPDATE blobs SET state = $3, form = $4, object_bytes = $5
+         WHERE account_id = $1 AND blob_id = $2 AND state = $6",
+        &[
+            account,
+            blob,
+            Value::Int(STORED),
+            Value::Int(form.column()),
+            Value::Int(i64::try_from(*object_bytes).unwrap_or(i64::MAX)),
+            Value::Int(STAGED),
+        ],
+    )?;
+    tx.execute("DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2", &key)?;
+    if stored == 1 {
+        tx.execute("DELETE FROM bodies WHERE account_id = $1 AND blob_id = $2", &key)?;
+        return Ok(true);
+    }
+    // Gone, or about to be: nobody else will look for the object. Or another one was faster.
+    let state = tx.query_one(
+        "SELECT state FROM blobs WHERE account_id = $1 AND blob_id = $2",
+        &key,
+        |row| row.int(0),
+    )?;
+    Ok(state == Some(STORED))
+}
+
+/// Reserves an identifier for a large body that goes to the bucket before its message is there.
+pub(in crate::store) fn reserve(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    blob: BlobId,
+    size: u64,
+    hash: &[u8; 32],
+) -> Result<(), Failure> {
+    let (account, blob) = (Value::Int(account.0), Value::Int(blob.0));
+    tx.execute(
+        "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
+         VALUES ($1, $2, $3, 1, 0, $4)",
+        &[account, blob, Value::Int(i64::try_from(size).unwrap_or(i64::MAX)), Value::Bytes(hash)],
+    )?;
+    let time = Duration::from_secs(limits::RESERVED_SECONDS);
+    tx.execute(
+        "INSERT INTO uploads (account_id, blob_id, holder, due_at, attempts)
+         VALUES ($1, $2, '', $3, 0)",
+        &[account, blob, Value::Int(tx.now().0.saturating_add(microseconds(time)))],
+    )
+    .map(drop)
+}
+
+fn microseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}

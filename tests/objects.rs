@@ -1,0 +1,336 @@
+//! Bodies in object storage: staged, moved, read back, and kept whatever the bucket does.
+
+use std::time::{Duration, Instant};
+
+use crate::support::connection::Connection;
+use crate::support::fault_proxy::{Fault, FaultProxy};
+use crate::support::home::Home;
+use crate::support::server::Server;
+use crate::support::weed::{self, bucket, weed};
+
+const USER: &str = "me@example.com";
+const PASSWORD: &str = "pw";
+
+/// A server whose bodies go to a bucket behind a man in the middle.
+struct Place {
+    server: Option<Server>,
+    proxy: FaultProxy,
+    bucket: String,
+}
+
+/// With more lines of `[s3]`, and of other sections.
+fn place(s3: &str, more: &str) -> Option<Place> {
+    let weed = weed()?;
+    let proxy = FaultProxy::start(weed.address);
+    let bucket = bucket();
+    let home = Home::with_objects(proxy.address, &bucket, s3, more);
+    let server = Server::with(home);
+    server.home.create_account(USER, PASSWORD);
+    Some(Place { server: Some(server), proxy, bucket })
+}
+
+impl Place {
+    fn server(&self) -> &Server {
+        self.server.as_ref().expect("it runs")
+    }
+
+    fn deliver(&self, message: &str) {
+        let mut lmtp = Connection::lmtp(self.server().lmtp()).expect("it listens");
+        let replies = lmtp.deliver(&[USER], message.as_bytes()).expect("an answer");
+        assert!(replies[0].starts_with("250"), "{replies:?}");
+    }
+
+    fn imap(&self) -> Connection {
+        let mut imap = Connection::imap(self.server().imap(), USER, PASSWORD).expect("a login");
+        imap.must("SELECT INBOX").expect("an INBOX");
+        imap
+    }
+
+    /// Waits until all that is staged has been moved.
+    fn settle(&self) {
+        let end = Instant::now() + Duration::from_secs(60);
+        let database = self.server().home.folder().join("data/sora.db");
+        let database = rusqlite::Connection::open(database).expect("the database");
+        database.busy_timeout(Duration::from_secs(10)).expect("patience");
+        let count = "SELECT COUNT(*) FROM blobs WHERE state <> 3";
+        while database.query_row(count, [], |row| row.get::<_, i64>(0)).expect("a count") > 0 {
+            assert!(Instant::now() < end, "bodies stay staged");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// Every object, by key, as any other program would see it.
+    fn objects(&self) -> Vec<(String, Vec<u8>)> {
+        let settings = weed::settings(weed().expect("it runs").address, &self.bucket);
+        let client = sora::s3::Client::new(&settings, weed::CLOCK).expect("right settings");
+        let tries = sora::s3::Tries::Several;
+        let page = client.list("", false, None, tries).expect("a listing");
+        let get = |key: String| {
+            let object = client.get(&key, 64 << 20, tries).expect("it is listed");
+            (key, object.bytes)
+        };
+        page.objects.into_iter().map(|object| get(object.key)).collect()
+    }
+
+    fn restart(&mut self) {
+        let server = self.server.take().expect("it runs");
+        self.server = Some(Server::with(server.stop_and_keep()));
+    }
+
+    /// Stops, and proves rows and bucket right.
+    fn end(mut self) {
+        self.proxy.set(Fault::None);
+        let home = self.server.take().expect("it runs").stop_and_keep();
+        home.admin(&["check", "--deep", "--bodies"]).expect("all is well");
+    }
+}
+
+fn message(n: usize, bytes: usize) -> String {
+    let line = format!("this is message {n} and nothing else\r\n");
+    let body = line.repeat(bytes / line.len() + 1);
+    format!("Subject: message {n}\r\nX-Token: token-{n}\r\n\r\n{body}")
+}
+
+fn body_of(imap: &mut Connection, n: usize) -> String {
+    let answer = imap.must(&format!("FETCH {n} BODY.PEEK[]")).expect("a body");
+    let text = answer.untagged.iter().map(|line| String::from_utf8_lossy(line).into_owned());
+    text.collect()
+}
+
+#[test]
+fn what_is_delivered_becomes_an_object_and_is_read_back() {
+    let Some(mut place) = place("", "") else { return };
+    let sizes = [100, 5_000, 300_000, 1_500_000, 3_000_000];
+    for (n, bytes) in (1..).zip(sizes) {
+        place.deliver(&message(n, bytes));
+    }
+    place.settle();
+    let objects = place.objects();
+    assert_eq!(objects.len(), sizes.len());
+    for (n, _) in (1..).zip(sizes) {
+        let token = format!("X-Token: token-{n}\r\n");
+        // The object is the message: anybody's tool can read it.
+        let plain =
+            objects.iter().filter(|(_, bytes)| String::from_utf8_lossy(bytes).contains(&token));
+        assert_eq!(plain.count(), 1);
+    }
+    for _ in 0..2 {
+        let mut imap = place.imap();
+        for (n, bytes) in (1..).zip(sizes) {
+            assert!(body_of(&mut imap, n).contains(&message(n, bytes)), "message {n}");
+            let part = imap.must(&format!("FETCH {n} BODY.PEEK[TEXT]<7.9>")).expect("a part");
+            let part = String::from_utf8_lossy(&part.untagged[0]).into_owned();
+            assert!(part.contains(" message "), "{part}");
+        }
+        place.restart(); // and from the cache
+    }
+    place.end();
+}
+
+#[test]
+fn envelopes_and_headers_ask_the_bucket_for_nothing() {
+    let Some(place) = place("", "") else { return };
+    for n in 1..=20 {
+        place.deliver(&message(n, if n == 7 { 2_000_000 } else { 3_000 }));
+    }
+    place.settle();
+    let (before, mut imap) = (place.proxy.requests(), place.imap());
+    for items in [
+        "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)",
+        "BODYSTRUCTURE",
+        "BODY.PEEK[HEADER]",
+        "BODY.PEEK[HEADER.FIELDS (Subject X-Token)]",
+        "RFC822.HEADER",
+    ] {
+        let answer = imap.must(&format!("FETCH 1:* {items}")).expect("an answer");
+        assert_eq!(answer.untagged.len(), 20, "{items}");
+    }
+    imap.must("SEARCH SUBJECT message HEADER X-Token token").expect("an answer");
+    imap.must("CREATE Copies").expect("a mailbox");
+    imap.must("COPY 1:* Copies").expect("copies");
+    assert_eq!(place.proxy.requests(), before);
+    // Each once, and then never again.
+    imap.must("FETCH 1:6 BODY.PEEK[]").expect("bodies");
+    assert_eq!(place.proxy.requests(), before + 6);
+    imap.must("FETCH 1:6 BODY.PEEK[]").expect("bodies");
+    imap.must("SELECT Copies").expect("a mailbox");
+    imap.must("FETCH 1:6 BODY.PEEK[TEXT]").expect("bodies");
+    assert_eq!(place.proxy.requests(), before + 6);
+    place.end();
+}
+
+#[test] // pitfall 48
+fn mail_flows_while_the_bucket_is_away() {
+    let Some(place) = place("", "") else { return };
+    place.deliver(&message(1, 3_000));
+    place.settle();
+    place.proxy.set(Fault::Refuse);
+    for n in 2..=1_000 {
+        place.deliver(&message(n, 2_000));
+    }
+    let mut imap = place.imap();
+    let all = imap.must("FETCH 2:* BODY.PEEK[]").expect("staged bodies");
+    assert_eq!(all.untagged.len(), 999);
+    // What is only there cannot be had, and is not empty (pitfall 49).
+    let answer = imap.command("FETCH 1 BODY.PEEK[]").expect("an answer");
+    assert!(answer.tagged.contains("NO [UNAVAILABLE]"), "{}", answer.tagged);
+    assert!(answer.untagged.iter().all(|line| !line.windows(5).any(|at| at == b"BODY[")));
+    place.proxy.set(Fault::None);
+    place.settle();
+    assert_eq!(place.objects().len(), 1_000);
+    assert!(body_of(&mut imap, 1).contains("token-1"));
+    place.end();
+}
+
+#[test] // pitfall 11
+fn when_too_much_is_staged_senders_are_told_to_wait() {
+    let Some(place) = place("", "[uploader]\nmax_staging_size = '20kb'\n") else { return };
+    place.proxy.set(Fault::Hang);
+    let mut lmtp = Connection::lmtp(place.server().lmtp()).expect("it listens");
+    let mut taken = 0;
+    loop {
+        let message = message(taken, 3_000);
+        let replies = lmtp.deliver(&[USER], message.as_bytes()).expect("an answer");
+        if replies[0].starts_with("452") {
+            break;
+        }
+        assert!(replies[0].starts_with("250"), "{replies:?}");
+        taken += 1;
+        assert!(taken < 20, "no limit");
+    }
+    let mut imap = place.imap();
+    let refused = imap.append("INBOX", message(0, 9_000).as_bytes()).expect("an answer");
+    assert!(refused.tagged.contains("NO ["), "{}", refused.tagged);
+    place.proxy.set(Fault::None);
+    place.settle();
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = imap.append("INBOX", message(99, 3_000).as_bytes()).expect("an answer");
+        if answer.is_ok() {
+            break;
+        }
+        assert!(Instant::now() < end, "still refused: {}", answer.tagged);
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    place.settle();
+    assert_eq!(place.objects().len(), taken + 1);
+    place.end();
+}
+
+#[test] // pitfall 34, pitfall 35, pitfall 36
+fn nothing_is_lost_or_doubled_whatever_the_bucket_does() {
+    let Some(place) = place("", "[local_cache]\ncapacity = 0\n") else { return };
+    let mut n = 0;
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(503),
+        Fault::Refuse,
+        Fault::CutRequest,
+        Fault::LoseAnswer,
+        Fault::CutAnswer,
+        Fault::SpoilAnswer,
+        Fault::Hang,
+    ] {
+        place.proxy.set_every(2, fault);
+        for _ in 0..10 {
+            n += 1;
+            place.deliver(&message(n, 3_000));
+        }
+        let mut imap = place.imap();
+        for n in n - 9..=n {
+            // Read while it moves: whole, or told that it cannot be had.
+            let answer = imap.command(&format!("FETCH {n} BODY.PEEK[]")).expect("an answer");
+            let whole = answer
+                .untagged
+                .iter()
+                .any(|line| String::from_utf8_lossy(line).contains(&message(n, 3_000)));
+            assert!(whole || answer.tagged.contains("NO ["), "{fault:?}: {}", answer.tagged);
+        }
+        place.proxy.set(Fault::None);
+        place.settle();
+    }
+    assert_eq!(place.objects().len(), n);
+    let mut imap = place.imap();
+    let all = imap.must("FETCH 1:* BODY.PEEK[]").expect("all bodies");
+    for (n, got) in (1..=n).zip(&all.untagged) {
+        assert!(String::from_utf8_lossy(got).contains(&message(n, 3_000)), "message {n}");
+    }
+    place.end();
+}
+
+#[test] // pitfall 51
+fn compressed_and_encrypted_bodies_come_back() {
+    let key = "0123456789abcdef".repeat(4);
+    for (more, readable) in [
+        ("compress = true".to_owned(), false),
+        (format!("encrypt = true\nencryption_key = '{key}'"), false),
+        (format!("compress = true\nencrypt = true\nencryption_key = '{key}'"), false),
+        ("prefix = 'some/where'".to_owned(), true),
+    ] {
+        let Some(place) = place(&more, "[local_cache]\ncapacity = 0\n") else {
+            return;
+        };
+        for (n, bytes) in [(1, 2_000), (2, 200_000), (3, 2_000_000)] {
+            place.deliver(&message(n, bytes));
+        }
+        place.settle();
+        for (key, bytes) in place.objects() {
+            let text = String::from_utf8_lossy(&bytes);
+            assert_eq!(text.contains("X-Token: token-"), readable, "{key}");
+            assert_eq!(key.starts_with("some/where/"), readable, "{key}");
+        }
+        let mut imap = place.imap();
+        for (n, bytes) in [(1, 2_000), (2, 200_000), (3, 2_000_000)] {
+            let part = imap.must(&format!("FETCH {n} BODY.PEEK[TEXT]<1000.50>")).expect("a part");
+            let text = message(n, bytes);
+            let text = &text[text.find("\r\n\r\n").expect("a body") + 4..];
+            let part = String::from_utf8_lossy(&part.untagged[0]).into_owned();
+            assert!(part.contains(&text[1_000..1_050]), "{part}");
+            assert!(body_of(&mut imap, n).contains(&message(n, bytes)), "message {n}");
+        }
+        place.end();
+    }
+}
+
+#[test]
+fn the_audit_finds_what_is_missing_wrong_and_nobodys() {
+    let Some(place) = place("", "") else { return };
+    for n in 1..=3 {
+        place.deliver(&message(n, 2_000));
+    }
+    place.settle();
+    let objects = place.objects();
+    let settings = weed::settings(weed().expect("it runs").address, &place.bucket);
+    let client = sora::s3::Client::new(&settings, weed::CLOCK).expect("right settings");
+    let put = |key: &str, bytes: &[u8]| {
+        let hash = sha2::Digest::finalize(sha2::Digest::chain_update(
+            <sha2::Sha256 as sha2::Digest>::new(),
+            bytes,
+        ));
+        let hash = hash.into();
+        let new = sora::s3::New { bytes, hash: &hash, media_type: "text/plain", form: None };
+        let replace = sora::s3::IfThere::Replace;
+        client.put(key, &new, replace, sora::s3::Tries::Several).expect("put");
+    };
+    client.delete(&objects[0].0, sora::s3::Tries::Several).expect("deleted");
+    put(&objects[1].0, b"short");
+    put("1/99-beef", b"nobody's");
+    put("77/1-beef", b"nobody's");
+    let said = place.server().home.admin(&["check", "--deep"]).expect_err("differences");
+    for wanted in [
+        format!("the object {} of body", objects[0].0),
+        format!("the object {} has 5 bytes, not ", objects[1].0),
+        "the object 1/99-beef belongs to no body".to_owned(),
+        "the object 77/1-beef belongs to no body".to_owned(),
+    ] {
+        assert!(said.contains(&wanted), "{wanted}:\n{said}");
+    }
+    assert!(place.server().home.admin(&["check"]).is_ok(), "rows alone are right");
+    for (key, bytes) in &objects {
+        put(key, bytes);
+    }
+    for key in ["1/99-beef", "77/1-beef"] {
+        client.delete(key, sora::s3::Tries::Several).expect("deleted");
+    }
+    place.end();
+}
