@@ -65,31 +65,30 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::{at_every_split, feed};
     use alloc::string::{String, ToString};
     use alloc::vec::Vec;
     use alloc::{format, vec};
 
     /// What a session sees of `input`, cut at `cuts`; skipped bytes are summed.
     fn lines(input: &[u8], cuts: &[usize]) -> Vec<String> {
-        let (mut told, mut consumed, mut skipped) = (vec![], 0, 0);
-        let mut finder = Lines::new();
-        for &end in cuts.iter().chain([&input.len()]) {
-            loop {
-                let rest = &input[consumed..end];
-                match finder.next(rest, 8) {
-                    Line::Incomplete => break,
-                    Line::TooLong => told.push("too long".to_string()),
-                    Line::Skip { bytes } => {
-                        assert!(bytes > 0);
-                        (consumed, skipped) = (consumed + bytes, skipped + bytes);
-                    }
-                    Line::Complete { bytes } => {
-                        told.push(rest[..bytes].escape_ascii().to_string());
-                        consumed += bytes;
-                    }
-                }
+        let (mut told, mut skipped, mut finder) = (vec![], 0, Lines::new());
+        feed(input, cuts, |rest| match finder.next(rest, 8) {
+            Line::Incomplete => None,
+            Line::TooLong => {
+                told.push("too long".to_string());
+                Some(0)
             }
-        }
+            Line::Skip { bytes } => {
+                assert!(bytes > 0);
+                skipped += bytes;
+                Some(bytes)
+            }
+            Line::Complete { bytes } => {
+                told.push(rest[..bytes].escape_ascii().to_string());
+                Some(bytes)
+            }
+        });
         told.push(format!("{skipped} skipped"));
         told
     }
@@ -99,12 +98,7 @@ mod tests {
         #[track_caller]
         fn check(input: &str, want: &[&str]) {
             let input = input.as_bytes();
-            assert_eq!(lines(input, &[]), want);
-            for cut in 0..=input.len() {
-                assert_eq!(lines(input, &[cut]), want, "cut at {cut}");
-            }
-            let every: Vec<usize> = (0..input.len()).collect();
-            assert_eq!(lines(input, &every), want, "byte by byte");
+            at_every_split(input, want, |cuts| lines(input, cuts));
         }
         check("NOOP\r\nQUIT\nR", &["NOOP\\r\\n", "QUIT\\n", "0 skipped"]);
         check("123456\r\n", &["123456\\r\\n", "0 skipped"]);

@@ -64,7 +64,11 @@ fn cuts(len: usize, seed: u8, density: u8) -> alloc::vec::Vec<usize> {
 /// Lets a stream come in pieces that end at `cuts`, and at last to its end. `step` sees all that has
 /// come and was not consumed, and says how much it consumes, or that it waits for more.
 #[track_caller]
-fn feed<'a>(stream: &'a [u8], cuts: &[usize], mut step: impl FnMut(&'a [u8]) -> Option<usize>) {
+pub(crate) fn feed<'a>(
+    stream: &'a [u8],
+    cuts: &[usize],
+    mut step: impl FnMut(&'a [u8]) -> Option<usize>,
+) {
     let (mut consumed, mut calls) = (0, 0);
     for &end in cuts.iter().chain([&stream.len()]) {
         while let Some(bytes) = step(&stream[consumed..end]) {
@@ -73,6 +77,26 @@ fn feed<'a>(stream: &'a [u8], cuts: &[usize], mut step: impl FnMut(&'a [u8]) -> 
             assert!(calls <= 4 * (stream.len() + cuts.len() + 1), "more calls than bytes");
         }
     }
+}
+
+/// What `run` makes of `input` is `want`, in one piece, cut in two anywhere, and byte by byte. It is
+/// told where to cut.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn at_every_split<T, W>(input: &[u8], want: &W, run: impl Fn(&[usize]) -> T)
+where
+    T: PartialEq<W> + core::fmt::Debug,
+    W: core::fmt::Debug + ?Sized,
+{
+    let check = |cuts: &[usize]| {
+        let told = run(cuts);
+        assert!(told == *want, "{told:?}, not {want:?}: {} cut at {cuts:?}", input.escape_ascii());
+    };
+    check(&[]);
+    for cut in 0..=input.len() {
+        check(&[cut]);
+    }
+    check(&(0..input.len()).collect::<alloc::vec::Vec<usize>>());
 }
 
 #[cfg(test)]

@@ -269,6 +269,7 @@ pub fn literal_head(line: &[u8]) -> Option<Literal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::at_every_split;
     use alloc::format;
     use alloc::string::{String, ToString};
     use alloc::vec::Vec;
@@ -327,12 +328,7 @@ mod tests {
     #[track_caller]
     fn check(input: &str, want: &[&str]) {
         let input = input.as_bytes();
-        assert_eq!(frames(input, &[], LIMITS), want);
-        for cut in 0..=input.len() {
-            assert_eq!(frames(input, &[cut], LIMITS), want, "cut at {cut}");
-        }
-        let every: Vec<usize> = (0..input.len()).collect();
-        assert_eq!(frames(input, &every, LIMITS), want, "byte by byte");
+        at_every_split(input, want, |cuts| frames(input, cuts, LIMITS));
     }
 
     #[test]

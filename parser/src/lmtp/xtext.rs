@@ -93,13 +93,8 @@ pub fn write_xtext(out: &mut Vec<u8>, value: &[u8]) {
 }
 
 /// The value of one hexadecimal digit.
-const fn digit(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit.wrapping_sub(b'0'),
-        b'a'..=b'f' => digit.wrapping_sub(b'a').wrapping_add(10),
-        b'A'..=b'F' => digit.wrapping_sub(b'A').wrapping_add(10),
-        _ => 0,
-    }
+fn digit(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

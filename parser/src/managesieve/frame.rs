@@ -82,6 +82,7 @@ impl Framer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::{at_every_split, feed};
     use alloc::format;
     use alloc::string::{String, ToString};
     use alloc::vec::Vec;
@@ -90,31 +91,29 @@ mod tests {
 
     /// What a session sees of `input`, cut at `cuts`; skipped bytes are summed.
     fn frames(input: &[u8], cuts: &[usize]) -> Vec<String> {
-        let mut told = Vec::new();
-        let (mut framer, mut consumed, mut skipped) = (Framer::new(), 0, 0);
-        for &end in cuts.iter().chain([&input.len()]) {
-            loop {
-                let rest = &input[consumed..end];
-                let frame = framer.next(rest, &LIMITS);
-                if skipped > 0 && !matches!(frame, Frame::Skip { .. } | Frame::Incomplete) {
-                    told.push(format!("skip {skipped}"));
-                    skipped = 0;
+        let (mut told, mut framer, mut skipped) = (Vec::new(), Framer::new(), 0);
+        feed(input, cuts, |rest| {
+            let frame = framer.next(rest, &LIMITS);
+            if skipped > 0 && !matches!(frame, Frame::Skip { .. } | Frame::Incomplete) {
+                told.push(format!("skip {skipped}"));
+                skipped = 0;
+            }
+            match frame {
+                Frame::Incomplete => return None,
+                Frame::Complete { bytes } => {
+                    told.push(rest[..bytes].escape_ascii().to_string());
+                    return Some(bytes);
                 }
-                match frame {
-                    Frame::Incomplete => break,
-                    Frame::Complete { bytes } => {
-                        told.push(rest[..bytes].escape_ascii().to_string());
-                        consumed += bytes;
-                    }
-                    Frame::TooLong => told.push("too long".to_string()),
-                    Frame::LiteralTooLong { size } => told.push(format!("literal {size}")),
-                    Frame::Skip { bytes } => {
-                        assert!(bytes > 0);
-                        (skipped, consumed) = (skipped + bytes, consumed + bytes);
-                    }
+                Frame::TooLong => told.push("too long".to_string()),
+                Frame::LiteralTooLong { size } => told.push(format!("literal {size}")),
+                Frame::Skip { bytes } => {
+                    assert!(bytes > 0);
+                    skipped += bytes;
+                    return Some(bytes);
                 }
             }
-        }
+            Some(0)
+        });
         if skipped > 0 {
             told.push(format!("skip {skipped}"));
         }
@@ -125,12 +124,7 @@ mod tests {
     #[track_caller]
     fn check(input: &str, want: &[&str]) {
         let input = input.as_bytes();
-        assert_eq!(frames(input, &[]), want);
-        for cut in 0..=input.len() {
-            assert_eq!(frames(input, &[cut]), want, "cut at {cut}");
-        }
-        let every: Vec<usize> = (0..input.len()).collect();
-        assert_eq!(frames(input, &every), want, "byte by byte");
+        at_every_split(input, want, |cuts| frames(input, cuts));
     }
 
     #[test]
