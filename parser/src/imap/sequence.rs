@@ -114,6 +114,7 @@ pub(super) fn known_set<'a>(cursor: &mut Cursor<'a>) -> Result<SequenceSet<'a>, 
 }
 
 /// `seq-range = seq-number ":" seq-number` — RFC 9051 §9. A lone number is a range of one.
+#[inline]
 fn seq_range(cursor: &mut Cursor<'_>) -> Result<SeqRange, Error> {
     let first = seq_number(cursor)?;
     let last = if cursor.eat(b':') { seq_number(cursor)? } else { first };
@@ -121,6 +122,7 @@ fn seq_range(cursor: &mut Cursor<'_>) -> Result<SeqRange, Error> {
 }
 
 /// `seq-number = nz-number / "*"` — RFC 9051 §9.
+#[inline]
 pub(super) fn seq_number(cursor: &mut Cursor<'_>) -> Result<SeqNumber, Error> {
     if cursor.eat(b'*') {
         return Ok(SeqNumber::Largest);
