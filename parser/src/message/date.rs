@@ -31,6 +31,9 @@ impl DateTime {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = text.get(..TEXT_BYTES_MAX).unwrap_or(text);
         took(text.len());
+        if let Some(date) = Self::usual(text) {
+            return Some(date);
+        }
         let mut words = Words { rest: text };
         let mut word = words.next()?;
         if word.first().is_some_and(u8::is_ascii_alphabetic) && month(word).is_none() {
@@ -49,6 +52,47 @@ impl DateTime {
         let day = u8::try_from(day).ok().filter(|day| (1..=days_in(year, month)).contains(day))?;
         let (hour, minute, second) = time.unwrap_or_default();
         Some(Self { year, month, day, hour, minute, second, zone_minutes })
+    }
+
+    /// `[day-name "," SP] 1*2DIGIT SP month SP 4DIGIT SP time-of-day SP zone` — RFC 5322 §3.3 — as
+    /// nearly all mail has it; `None` for every other form.
+    fn usual(text: &[u8]) -> Option<Self> {
+        let text = match text.trim_ascii_start() {
+            [a, b, c, b',', b' ', rest @ ..]
+                if [a, b, c].iter().all(|byte| byte.is_ascii_alphabetic()) =>
+            {
+                rest.strip_prefix(b" ").unwrap_or(rest)
+            }
+            rest => rest,
+        };
+        let (day, rest) = match text {
+            [ones, b' ', rest @ ..] => (digits([b'0', *ones])?, rest),
+            [tens, ones, b' ', rest @ ..] => (digits([*tens, *ones])?, rest),
+            _ => return None,
+        };
+        #[rustfmt::skip]
+        let [a, b, c, b' ', y1, y2, y3, y4, b' ', h1, h2, b':', m1, m2, b':', s1, s2, b' ',
+            sign @ (b'+' | b'-'), z1, z2, z3, z4, behind @ ..] = rest
+        else {
+            return None;
+        };
+        let month = month(&[*a, *b, *c])?;
+        let (century, year) = (digits([*y1, *y2])?, digits([*y3, *y4])?);
+        let year = u16::from(century).saturating_mul(100).saturating_add(u16::from(year));
+        let (hour, minute) = (digits([*h1, *h2])?, digits([*m1, *m2])?);
+        let second = digits([*s1, *s2])?;
+        let (zone_hours, zone_minutes) = (digits([*z1, *z2])?, digits([*z3, *z4])?);
+        let right = (1900..=9999).contains(&year)
+            && (1..=days_in(year, month)).contains(&day)
+            && hour <= 23
+            && minute <= 59
+            && second <= 60
+            && zone_hours <= 23
+            && zone_minutes <= 59
+            && !behind.first().is_some_and(u8::is_ascii_digit);
+        let east = i16::from(zone_hours).saturating_mul(60).saturating_add(zone_minutes.into());
+        let zone_minutes = if *sign == b'-' { east.saturating_neg() } else { east };
+        right.then_some(Self { year, month, day, hour, minute, second, zone_minutes })
     }
 
     /// Days from 1970-01-01 to the calendar day as written, the zone disregarded (RFC 9051 §6.4.4
@@ -84,12 +128,18 @@ pub fn days_from_civil(year: i32, month: i32, day: i32) -> i32 {
 }
 
 fn days_in(year: u16, month: u8) -> u8 {
-    let year = i32::from(year);
-    let month = i32::from(month);
-    let (next_year, next) =
-        if month == 12 { (year.saturating_add(1), 1) } else { (year, month.saturating_add(1)) };
-    let days = days_from_civil(next_year, next, 1).saturating_sub(days_from_civil(year, month, 1));
-    u8::try_from(days).unwrap_or(0)
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 => 28_u8.saturating_add(leap.into()),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Two digits.
+fn digits([tens, ones]: [u8; 2]) -> Option<u8> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| tens.saturating_mul(10).saturating_add(ones))
 }
 
 /// Bytes that are looked at.
@@ -236,14 +286,24 @@ fn number(digits: &[u8]) -> Option<u32> {
     })
 }
 
+/// By the first three letters of its name.
 fn month(word: &[u8]) -> Option<u8> {
-    const NAMES: [&[u8]; 12] = [
-        b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov",
-        b"dec",
-    ];
-    let word = word.get(..3)?;
-    let found = NAMES.iter().position(|name| name.eq_ignore_ascii_case(word))?;
-    u8::try_from(found.saturating_add(1)).ok()
+    let [a, b, c, ..] = word else { return None };
+    Some(match &[a | 0x20, b | 0x20, c | 0x20] {
+        b"jan" => 1,
+        b"feb" => 2,
+        b"mar" => 3,
+        b"apr" => 4,
+        b"may" => 5,
+        b"jun" => 6,
+        b"jul" => 7,
+        b"aug" => 8,
+        b"sep" => 9,
+        b"oct" => 10,
+        b"nov" => 11,
+        b"dec" => 12,
+        _ => return None,
+    })
 }
 
 /// RFC 5322 §4.3: two digits are 1950 to 2049, three count from 1900.
@@ -402,6 +462,32 @@ mod tests {
         none(&"(".repeat(1_000_000));
         none(&("1 Jan ".to_owned() + &" ".repeat(TEXT_BYTES_MAX) + "2001"));
         none("\0");
+    }
+
+    #[test]
+    fn the_usual_form_is_only_faster() {
+        let texts = [
+            "Fri, 21 Nov 1997 09:55:06 -0600",
+            "21 Nov 1997 09:55:06 -0600",
+            "Fri,  1 Nov 1997 09:55:06 +0100 (CET)",
+            "fri, 21 Nov 1997 23:59:60 +2359",
+            "Fri, 21 Nov 1997 24:00:00 -0600",
+            "Fri, 21 Nov 1997 09:55:06 -06000",
+            "Fri, 21 Nov 1997 09:55:06 +2400",
+            "Fri, 31 Nov 1997 09:55:06 -0600",
+            "Fri, 21 Nov 1899 09:55:06 -0600",
+            "Fri, 0 Nov 1997 09:55:06 -0600",
+            "29 Feb 1900 00:00:00 +0000",
+        ];
+        for text in texts {
+            // A comma means nothing, and makes it unusual.
+            let other = text.replace(" Nov ", ", Nov ").replace(" Feb ", ", Feb ");
+            assert_eq!(DateTime::usual(other.as_bytes()), None);
+            let (found, want) =
+                (DateTime::parse(text.as_bytes()), DateTime::parse(other.as_bytes()));
+            assert_eq!(found, want, "{text}");
+        }
+        assert!(texts[..4].iter().all(|text| DateTime::usual(text.as_bytes()).is_some()));
     }
 
     #[test]
