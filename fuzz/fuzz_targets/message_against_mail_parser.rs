@@ -41,7 +41,9 @@ fn spare_their_panics() {
 
 fn theirs(input: &[u8]) -> Option<Message<'_>> {
     THEIR_TURN.set(true);
-    let message = std::panic::catch_unwind(|| MessageParser::new().with_mime_headers().default_header_ignore().parse(input));
+    let message = std::panic::catch_unwind(|| {
+        MessageParser::new().with_mime_headers().default_header_ignore().parse(input)
+    });
     THEIR_TURN.set(false);
     message.ok().flatten()
 }
