@@ -9,7 +9,7 @@ use parser::message::{Address, Addresses};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let mut strict = Strict { rest: text, read: Vec::new(), quotes_among_words: false };
+    let mut strict = Strict { rest: text, read: Vec::new(), quotes_among_words: false, wide: false };
     if strict.list(true).is_none() {
         return;
     }
@@ -21,7 +21,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
 
 /// Where mail-parser reads something else, with the reason in docs/testing.md.
 fn understood(strict: &Strict<'_>) -> bool {
-    strict.quotes_among_words
+    strict.quotes_among_words || strict.wide
 }
 
 /// `name:` for a group that begins, `;` where it ends, else `name <address>`.
@@ -68,6 +68,8 @@ struct Strict<'a> {
     read: Vec<String>,
     /// A name of several words, some of them quoted.
     quotes_among_words: bool,
+    /// Several spaces between two words.
+    wide: bool,
 }
 
 impl<'a> Strict<'a> {
@@ -131,11 +133,13 @@ impl<'a> Strict<'a> {
             };
             phrase.push_str(word);
             let spaced = self.eat(" ");
+            let wide = self.rest.starts_with(' ');
             self.spaces();
             if self.rest.starts_with(['<', ':']) {
                 self.quotes_among_words |= words > 1 && quoted;
                 return Some(phrase);
             }
+            self.wide |= wide;
             spaced.then(|| phrase.push(' '))?;
         }
     }

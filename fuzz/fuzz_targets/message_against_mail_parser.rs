@@ -118,6 +118,11 @@ fn understood(input: &[u8], map: &MessageMap) -> Option<&'static str> {
         let rest = slice(input, (at, part.body().0 + part.body().1 - at));
         let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
         let closing = [b"\n--", boundary, b"--"].concat();
+        let inner = part.parent().is_some_and(|parent| parent.kind() == Kind::Message);
+        let behind = rest.strip_prefix(&closing[..]).unwrap_or_default();
+        if inner && rest_of(input, part) && !behind.is_empty() {
+            return Some("an epilogue at the end of an inner message");
+        }
         match rest.strip_prefix(&closing[..]) {
             Some(rest) if matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]) => {}
             _ => return Some("a multipart that nothing closes"),
@@ -149,6 +154,10 @@ fn understood(input: &[u8], map: &MessageMap) -> Option<&'static str> {
         }
     }
     None
+}
+
+fn rest_of(input: &[u8], part: PartRef<'_>) -> bool {
+    (part.body().0 + part.body().1) as usize == input.len()
 }
 
 fn slice(input: &[u8], (at, len): (u32, u32)) -> &[u8] {

@@ -29,6 +29,12 @@ pub fn decode<'a>(charset: &[u8], bytes: &'a [u8]) -> Cow<'a, str> {
     }
 }
 
+/// True if two texts in a charset make one when they are put together: not where each begins and
+/// ends for itself.
+pub fn joins(charset: &[u8]) -> bool {
+    !matches!(Charset::named(charset), Charset::Utf7 | Charset::Hz | Charset::Shifted(_))
+}
+
 fn guess(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if memmem::find(bytes, b"\x1b$").is_none() => Cow::Borrowed(text),

@@ -68,11 +68,12 @@ pub fn locate(map: &MessageMap, numbers: &[u32], piece: Piece) -> Option<Range<u
 /// The part that BINARY decodes. No numbers mean the whole message, which is not encoded.
 ///
 /// Of a multipart or a message/rfc822 the body is given as it stands: RFC 2045 §6.4 forbids to
-/// encode them.
+/// encode them. A message that is encoded nevertheless is decoded.
 pub fn encoded_part(map: &MessageMap, numbers: &[u32]) -> Option<EncodedPart> {
     let range = locate(map, numbers, Piece::Whole)?;
     let part = find(map, numbers)?;
-    let encoded = !numbers.is_empty() && part.kind() == Kind::Leaf;
+    let leaf = part.kind() == Kind::Leaf || part.is_encoded_message();
+    let encoded = !numbers.is_empty() && leaf;
     let encoding = if encoded { part.encoding() } else { b"binary" };
     Some(EncodedPart { range, encoding: String::from_utf8_lossy(encoding).into_owned() })
 }
@@ -211,6 +212,10 @@ mod tests {
         assert_eq!(encoding(&[4]).as_deref(), Some("binary"));
         assert_eq!(encoding(&[]).as_deref(), Some("binary"));
         assert_eq!(encoding(&[7]), None);
+        let sealed = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQTogYg==";
+        let map = MessageMap::parse(sealed);
+        let part = encoded_part(&map, &[1]).unwrap();
+        assert_eq!((part.range, part.encoding.as_str()), (64..72, "base64"));
     }
 
     #[test] // pitfall 104

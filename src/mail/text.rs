@@ -71,8 +71,8 @@ fn decode_header_into(value: &[u8], text: &mut String) {
     let mut charset: &[u8] = b"";
     let mut bytes = Vec::new();
     for piece in pieces(&value) {
-        let same =
-            matches!(&piece, Piece::Word(word) if word.charset.eq_ignore_ascii_case(charset));
+        let same = matches!(&piece, Piece::Word(word)
+            if word.charset.eq_ignore_ascii_case(charset) && charset::joins(charset));
         if !same && !bytes.is_empty() {
             text.push_str(&charset::decode(charset, &bytes));
             bytes.clear();
@@ -141,10 +141,7 @@ const ENCODED_DEPTH_MAX: u32 = 3;
 
 /// What a leaf has to say: its text, or all texts of the encoded message that it stands for.
 fn leaf_texts<'m>(part: PartRef<'_>, message: &'m [u8], depth: u32) -> Vec<Cow<'m, str>> {
-    let encoded = depth > 0
-        && part.encoding() == b"base64"
-        && part.header().1 == 0
-        && part.parent().is_some_and(|parent| parent.kind() == Kind::Message);
+    let encoded = depth > 0 && part.parent().is_some_and(|parent| parent.is_encoded_message());
     if !encoded {
         return part_text(part, message).into_iter().collect();
     }
@@ -223,6 +220,7 @@ mod tests {
         header("=?utf-8?b?w7Y=?=\r\n =?UTF-8?b?w6Q=?=", "öä");
         header("=?utf-8?q?=C3?= =?utf-8?q?=B6?=", "ö"); // one character in two words
         header("=?iso-2022-jp?b?GyRCRnxLXBsoQg==?=", "日本");
+        header("=?utf-7?q?+AOQ?= =?utf-7?q?+APY?=", "äö");
         header("=?nonsense?q?=C3=B6?=", "ö");
         header("roh: ö", "roh: ö");
         header("a=b?c", "a=b?c");

@@ -19,8 +19,7 @@ pub fn message_map(input: &[u8]) {
     if let Some(map) = MessageMap::decode(input) {
         sound(&map);
     }
-    // A line `--` is held against at most DEPTH_MAX boundaries.
-    let map = linear(input.len(), 64, || MessageMap::parse(input));
+    let map = linear(input.len(), 32, || MessageMap::parse(input));
     assert_eq!(map.size() as usize, input.len());
     sound(&map);
     let stored = MessageMap::decode(&map.encode()).expect("what was encoded can be decoded");

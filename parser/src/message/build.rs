@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use memchr::{memchr, memchr_iter, memmem};
 
+use super::boundaries::Boundaries;
 use super::content::{self, Params};
 use super::header::{Fields, Header, unfold};
 use super::map::{
@@ -27,6 +28,8 @@ struct Builder<'a> {
     message: &'a [u8],
     map: MessageMap,
     open: Vec<Open>,
+    /// Of the open multiparts whose closing delimiter has not been seen.
+    boundaries: Boundaries,
     /// Line endings before an offset.
     counted: (usize, u32),
 }
@@ -34,8 +37,6 @@ struct Builder<'a> {
 /// A part whose end has not been seen.
 struct Open {
     part: usize,
-    /// Of a multipart whose closing delimiter has not been seen.
-    boundary: Option<Vec<u8>>,
     /// Parts of multipart/digest are messages unless they say otherwise (RFC 2046 §5.1.5).
     digest: bool,
     children: u32,
@@ -67,7 +68,8 @@ pub(super) fn build(message: &[u8], top: Option<(&Header<'_>, usize)>) -> Messag
         params: Vec::with_capacity(8),
         text: Vec::with_capacity(256),
     };
-    let mut builder = Builder { message, map, open: Vec::with_capacity(4), counted: (0, 0) };
+    let (open, boundaries) = (Vec::with_capacity(4), Boundaries::default());
+    let mut builder = Builder { message, map, open, boundaries, counted: (0, 0) };
     let read;
     let (header, header_len) = match top {
         Some(top) => top,
@@ -126,7 +128,10 @@ impl<'a> Builder<'a> {
             ..part
         });
         let lines_before = self.lines_before(body_at);
-        self.open.push(Open { part: index, boundary, digest, children: 0, lines_before });
+        if let Some(boundary) = boundary {
+            self.boundaries.open(boundary, self.open.len());
+        }
+        self.open.push(Open { part: index, digest, children: 0, lines_before });
         if kind == Kind::Message {
             if self.map.value(encoding) == Some(b"base64") && self.is_base64(body_at) {
                 return self.encoded_message(index, body_at);
@@ -165,7 +170,7 @@ impl<'a> Builder<'a> {
     /// Looks from `at`, the start of a line, for the delimiter that begins the next part.
     fn next_part(&mut self, at: usize) -> Option<Start> {
         let mut at = at;
-        while self.open.iter().any(|open| open.boundary.is_some()) {
+        while !self.boundaries.is_empty() {
             let Some(delimiter) = self.find_delimiter(at) else { break };
             let mut end = self.before_line_ending(delimiter.line_at);
             while self.open.len() > delimiter.of.saturating_add(1) {
@@ -175,7 +180,7 @@ impl<'a> Builder<'a> {
             let full = self.map.parts.len() >= PARTS_MAX;
             let Some(of) = self.open.last_mut() else { break };
             if delimiter.last {
-                of.boundary = None;
+                self.boundaries.close(delimiter.of);
             } else if full {
                 break;
             } else {
@@ -210,15 +215,7 @@ impl<'a> Builder<'a> {
     /// one boundary begins as another does, the longest counts, and the innermost of equals.
     fn delimiter(&self, line_at: usize) -> Option<Delimiter> {
         let name = self.message.get(line_at..)?.strip_prefix(b"--")?;
-        let mut found: Option<(usize, usize)> = None;
-        took(self.open.len());
-        for (of, part) in self.open.iter().enumerate().rev() {
-            let Some(boundary) = part.boundary.as_deref() else { continue };
-            if found.is_none_or(|(_, len)| len < boundary.len()) && name.starts_with(boundary) {
-                found = Some((of, boundary.len()));
-            }
-        }
-        let (of, len) = found?;
+        let (of, len) = self.boundaries.longest(name.get(..BOUNDARY_BYTES_MAX).unwrap_or(name))?;
         let behind = name.get(len..).unwrap_or_default();
         let line_end = steps::find(b'\n', behind).map_or(self.message.len(), |end| {
             let skipped = len.saturating_add(end).saturating_add(3);
@@ -238,6 +235,7 @@ impl<'a> Builder<'a> {
     /// never before its last child.
     fn close(&mut self, end: usize) -> usize {
         let Some(open) = self.open.pop() else { return end };
+        self.boundaries.close(self.open.len());
         let last = narrow(self.map.parts.len());
         let body_at = self.map.parts.get(open.part).map_or(0, |part| part.body.0);
         let end = end.max(usize::try_from(body_at).unwrap_or(0));

@@ -232,6 +232,13 @@ impl<'a> PartRef<'a> {
         }
     }
 
+    /// True for a message that is itself in base64, against RFC 2045 §6.4: its only part stands for
+    /// all of it, as text in that encoding.
+    pub fn is_encoded_message(&self) -> bool {
+        let inside = self.children().next().filter(|_| self.kind() == Kind::Message);
+        inside.is_some_and(|inside| inside.encoding() == b"base64" && inside.header().1 == 0)
+    }
+
     /// True if its type and subtype are these; in lower case.
     pub fn is(&self, media: &str, subtype: &str) -> bool {
         self.media_type() == (media.as_bytes(), subtype.as_bytes())
@@ -469,6 +476,8 @@ mod tests {
             &["message/rfc822 base64 \"\" 2", ".text/plain 7bit \"body\" 0"],
         );
         check(header, &["message/rfc822 base64 \"\" 0", ".text/plain base64 \"\" 0"]);
+        assert!(map.part(1).unwrap().is_encoded_message());
+        assert_eq!(map.parts().filter(|part| part.is_encoded_message()).count(), 1);
     }
 
     #[test] // RFC 2231 §3

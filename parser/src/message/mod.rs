@@ -13,6 +13,7 @@ pub mod header;
 pub mod map;
 pub mod transfer;
 
+mod boundaries;
 mod build;
 mod codec;
 
