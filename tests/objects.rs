@@ -46,17 +46,8 @@ impl Place {
         imap
     }
 
-    /// Waits until all that is staged has been moved.
     fn settle(&self) {
-        let end = Instant::now() + Duration::from_secs(60);
-        let database = self.server().home.folder().join("data/sora.db");
-        let database = rusqlite::Connection::open(database).expect("the database");
-        database.busy_timeout(Duration::from_secs(10)).expect("patience");
-        let count = "SELECT COUNT(*) FROM blobs WHERE state <> 3";
-        while database.query_row(count, [], |row| row.get::<_, i64>(0)).expect("a count") > 0 {
-            assert!(Instant::now() < end, "bodies stay staged");
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
+        self.server().home.wait_until_moved();
     }
 
     /// Every object, by key, as any other program would see it.

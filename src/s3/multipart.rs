@@ -22,7 +22,7 @@ pub(super) fn put(client: &Client, key: &str, new: &New<'_>, tries: Tries) -> Re
     let answer = client.ask(&ask, tries)?;
     let upload = xml::element(&String::from_utf8_lossy(&answer.body), "UploadId");
     let upload = upload.ok_or(Error::Damaged { doing, what: "its identifier did not come" })?;
-    crash_point!("s3: parts started, not completed");
+    crash_point!("object: parts started, not completed");
     let done = put_parts(client, key, new, &upload, tries);
     if done.is_err() {
         abort(client, key, &upload);

@@ -8,7 +8,7 @@ use crate::support::daemon::Daemon;
 use crate::support::home::Home;
 
 /// What its points begin with.
-pub(super) const POINTS: [&str; 2] = ["cleaner:", "restore:"];
+pub(super) const POINTS: [&str; 3] = ["cleaner:", "restore:", "object: deleted"];
 
 const USER: &str = "one@example.com";
 const KEPT: usize = 3;
@@ -17,13 +17,18 @@ const EXPUNGED: usize = 4;
 const LARGE_BYTES: usize = 300_000;
 
 /// Kills `sora-admin` at `point`, while a daemon runs.
-pub(super) fn die_at(point: &str) -> Result<(), String> {
-    let home = Home::new("", "");
-    home.configure("[cleanup]\ngrace_period = '0s'\n");
+pub(super) fn die_at(home: Home, point: &str) -> Result<(), String> {
+    let in_bucket = point.starts_with("object:");
+    if !in_bucket {
+        home.configure("[cleanup]\ngrace_period = '0s'\n");
+    }
     let daemon = Daemon::start(&home);
     home.create_account(USER, "pw");
     let mut imap = Connection::imap(daemon.imap, USER, "pw").map_err(|error| error.to_string())?;
     fill(&mut imap).map_err(|error| error.to_string())?;
+    if in_bucket {
+        home.wait_until_moved();
+    }
     let command: &[&str] = if point.starts_with("restore:") {
         &["restore-messages", "--email", USER, "--all"]
     } else {
@@ -45,6 +50,10 @@ pub(super) fn die_at(point: &str) -> Result<(), String> {
     // Every body that is named can be read, and nothing is left of the others.
     imap.must("SELECT INBOX").map_err(|error| error.to_string())?;
     imap.must("FETCH 1:* BODY.PEEK[]").map_err(|error| error.to_string())?;
+    if in_bucket {
+        daemon.stop();
+        return super::check(&home);
+    }
     let files = files_below(&home.folder().join("data/bodies"));
     let large = if there == KEPT { 1 } else { 2 };
     if files != large {

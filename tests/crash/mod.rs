@@ -7,6 +7,7 @@
 mod cleaning;
 mod ledger;
 mod load;
+mod parts;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::support::daemon::Daemon;
 use crate::support::home::Home;
 use crate::support::random::Random;
+use crate::support::weed::{bucket, weed};
 use ledger::Ledger;
 
 /// A load that runs so long has missed the point.
@@ -33,7 +35,14 @@ fn every_named_point() {
     for point in points.iter().filter(|point| wanted.as_ref().is_none_or(|only| only == *point)) {
         println!("{point}");
         let is_of_admin = cleaning::POINTS.iter().any(|start| point.starts_with(start));
-        let died = if is_of_admin { cleaning::die_at(point) } else { die_at(point) };
+        let Some(home) = home_for(point) else { continue };
+        let died = if is_of_admin {
+            cleaning::die_at(home, point)
+        } else if point.starts_with(parts::POINT) {
+            parts::die_at(&home, point)
+        } else {
+            die_at(&home, point)
+        };
         if let Err(why) = died {
             failures.push(format!("{point}: {why}"));
         }
@@ -50,41 +59,74 @@ fn at_random() {
     }
 }
 
+/// Bodies go to a bucket there, all that are not small at once.
+fn home_with_objects() -> Option<Home> {
+    let weed = weed()?;
+    let more = "[uploader]\nmax_body = '128kb'\n[cleanup]\ngrace_period = '0s'\n";
+    Some(Home::with_objects(weed.address, &bucket(), "", more))
+}
+
+/// Where `point` is reached; `None` if that is not to be had here.
+fn home_for(point: &str) -> Option<Home> {
+    if point.starts_with("object:") { home_with_objects() } else { Some(Home::new("", "")) }
+}
+
+/// All is well, in the bucket too if there is one.
+fn check(home: &Home) -> Result<(), String> {
+    home.admin(&["check", "--deep"]).map(drop)
+}
+
+#[test]
+fn at_random_with_a_bucket() {
+    if let Some(home) = home_with_objects() {
+        let daemon = kill_at_random_in(&home, &mut Random::new(std::process::id().into()));
+        home.wait_until_moved();
+        daemon.stop();
+        assert_eq!(check(&home), Ok(()));
+    }
+}
+
 fn kill_at_random(random: &mut Random) {
     let home = Home::new("", "");
+    kill_at_random_in(&home, random).stop();
+    home.check();
+}
+
+/// A daemon that runs after all of it.
+fn kill_at_random_in(home: &Home, random: &mut Random) -> Daemon {
     let mut ledger = Ledger::new();
-    let daemon = Daemon::start(&home);
-    load::prepare(&home, &daemon);
+    let daemon = Daemon::start(home);
+    load::prepare(home, &daemon);
     drop(daemon); // killed, too
     for kill in 0..KILLS {
-        let mut daemon = Daemon::start(&home);
+        let mut daemon = Daemon::start(home);
         let running = load::start(&daemon, &ledger, Duration::from_secs(LOAD_SECONDS_MAX));
         let patience = Duration::from_millis(20 + random.below(400) as u64);
         let died = daemon.wait_for_death(patience);
         assert!(died.is_none(), "kill {kill}: it died by itself: {died:?}");
         daemon.kill();
         running.finish(&mut ledger);
-        let daemon = Daemon::start(&home);
+        let daemon = Daemon::start(home);
         let verified = ledger.verify(&daemon).and_then(|()| load::retry(&daemon, &mut ledger));
         daemon.stop();
         assert_eq!(verified, Ok(()), "kill {kill}");
         home.check();
     }
+    Daemon::start(home)
 }
 
 /// Loads a daemon until it dies at `point`, and looks at what is left.
-fn die_at(point: &str) -> Result<(), String> {
-    let home = Home::new("", "");
-    match Daemon::start_to_crash(&home, Some(point)) {
+fn die_at(home: &Home, point: &str) -> Result<(), String> {
+    match Daemon::start_to_crash(home, Some(point)) {
         Ok(daemon) => daemon.stop(),
         Err(log) if log.contains("unix_wait_status(9)") => {} // a point of the start; what follows must work
         Err(log) => return Err(format!("it does not start: {log}")),
     }
-    let daemon = Daemon::start(&home);
-    load::prepare(&home, &daemon);
+    let daemon = Daemon::start(home);
+    load::prepare(home, &daemon);
     daemon.stop();
     let mut ledger = Ledger::new();
-    if let Ok(mut daemon) = Daemon::start_to_crash(&home, Some(point)) {
+    if let Ok(mut daemon) = Daemon::start_to_crash(home, Some(point)) {
         let seconds = if is_of_the_start(point) { 0 } else { LOAD_SECONDS_MAX };
         let running = load::start(&daemon, &ledger, Duration::from_secs(seconds));
         running.finish(&mut ledger);
@@ -95,15 +137,18 @@ fn die_at(point: &str) -> Result<(), String> {
             None => return Err("the load does not reach it".to_owned()),
         }
     }
-    let daemon = Daemon::start(&home);
+    let daemon = Daemon::start(home);
     ledger.verify(&daemon)?;
     load::retry(&daemon, &mut ledger)?;
     // Life goes on.
     let running = load::start(&daemon, &ledger, Duration::from_millis(200));
     running.finish(&mut ledger);
     ledger.verify(&daemon)?;
+    if point.starts_with("object:") {
+        home.wait_until_moved();
+    }
     daemon.stop();
-    home.admin(&["check"]).map(drop)
+    check(home)
 }
 
 fn is_of_the_start(point: &str) -> bool {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use super::weed::{ACCESS, SECRET};
 
@@ -41,6 +42,19 @@ impl Home {
              access_key = '{ACCESS}'\nsecret_key = '{SECRET}'\ntimeout = '2s'\n{s3}\n{more}\n"
         ));
         home
+    }
+
+    /// Waits until a daemon has moved all that was staged to the bucket.
+    pub(crate) fn wait_until_moved(&self) {
+        let end = Instant::now() + Duration::from_secs(60);
+        let database = rusqlite::Connection::open(self.folder.join("data/sora.db"));
+        let database = database.expect("the database");
+        database.busy_timeout(Duration::from_secs(10)).expect("patience");
+        let count = "SELECT COUNT(*) FROM blobs WHERE state <> 3 AND state = 2";
+        while database.query_row(count, [], |row| row.get::<_, i64>(0)).expect("a count") > 0 {
+            assert!(Instant::now() < end, "bodies stay staged");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
 
     /// The folder itself, for what else a test keeps.
