@@ -123,3 +123,19 @@ fn pieces_of_an_append_are_read_without_allocating() {
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
 }
+
+/// pitfall 61: what is announced is neither kept nor waited for before it was found to fit.
+#[test]
+fn a_literal_beyond_the_limit_costs_nothing() {
+    let limits = Limits { line_bytes_max: 8_192, frame_bytes_max: 8_192 };
+    let before = ALLOCATIONS.get();
+    for input in [&b"a LOGIN {99999999999}\r\n"[..], b"a LOGIN {9223372036854775807+}\r\nxxxx"] {
+        let mut framer = Framer::new();
+        assert!(matches!(framer.next(input, &limits), Frame::Literal { .. }));
+        assert!(!framer.accept_literal());
+        framer.refuse_literal();
+        assert!(matches!(framer.next(input, &limits), Frame::Skip { .. }));
+        assert!(imap::command(input).is_err());
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}

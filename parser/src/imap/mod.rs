@@ -44,6 +44,8 @@ pub(crate) mod strings;
 mod testing;
 pub mod url;
 pub mod utf7;
+#[cfg(test)]
+mod wounds;
 pub mod write;
 
 pub use append::{AppendItems, AppendPieces, is_append};
