@@ -13,7 +13,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 /// The command, after a look at every item of it.
-pub(super) fn print(tagged: &Tagged<'_>) -> Vec<u8> {
+pub fn print(tagged: &Tagged<'_>) -> Vec<u8> {
     let mut printer = Printer { out: Vec::new() };
     printer.word(tagged.tag);
     printer.word(" ");

@@ -27,6 +27,7 @@ mod sieve_print;
 use crate::steps;
 
 pub use imap::{imap_base64, imap_command, imap_sequence, imap_stream, imap_utf7, imap_write};
+pub use imap_print::print as imap_printed;
 pub use imap_url::imap_url;
 pub use lmtp::{lmtp_command, lmtp_stream};
 pub use managesieve::managesieve;
