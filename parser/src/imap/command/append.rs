@@ -42,7 +42,7 @@ pub struct AppendOctets<'a> {
     pub octets: &'a [u8],
     /// One of several parts (RFC 4469 §3).
     pub part: bool,
-    /// Given as `UTF8 (…)` (RFC 6855 §4).
+    /// Given as `UTF8 (…)` (RFC 6855 §4). RFC 9755 took that back, but Python's imaplib sends it.
     pub utf8: bool,
 }
 
