@@ -12,7 +12,7 @@ use core::fmt;
 use super::capability::Capabilities;
 use super::error::{Errors, Position, nearest, shown};
 use super::grammar::{Argument, Next, Node, Value};
-use super::spec::{Kind, Needs, Slot, Spec, TESTS, Tag, Tests};
+use super::spec::{Kind, Needs, SLOTS_MAX, Slot, Spec, TESTS, Tag, Tests};
 use super::variables::Variables;
 use crate::steps::took;
 
@@ -36,8 +36,11 @@ pub(super) struct Checker {
 pub(super) struct Call<'n, 'a> {
     pub(super) at: Position,
     tags: Vec<Given<'n, 'a>>,
-    slots: Vec<Option<&'n Argument<'a>>>,
+    slots: Slots<'n, 'a>,
 }
+
+/// As many as any command or test has.
+type Slots<'n, 'a> = [Option<&'n Argument<'a>>; SLOTS_MAX];
 
 /// A tagged argument, and what stands behind it if something must.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,22 @@ struct Given<'n, 'a> {
     tag: &'static Tag,
     at: Position,
     value: Option<&'n Argument<'a>>,
+}
+
+/// Arguments without a tag: those there is a place for, and one more.
+#[derive(Debug, Default)]
+struct Positional<'n, 'a> {
+    first: [Option<&'n Argument<'a>>; SLOTS_MAX + 1],
+    count: usize,
+}
+
+impl<'n, 'a> Positional<'n, 'a> {
+    fn push(&mut self, argument: &'n Argument<'a>) {
+        if let Some(place) = self.first.get_mut(self.count) {
+            *place = Some(argument);
+        }
+        self.count = self.count.saturating_add(1);
+    }
 }
 
 impl<'n, 'a> Call<'n, 'a> {
@@ -137,8 +156,8 @@ impl Checker {
         let before = self.errors.count();
         took(node.arguments.len().saturating_add(1));
         self.need(node.at, spec.needs, format_args!("\"{}\"", spec.name));
-        let mut call = Call { at: node.at, tags: Vec::new(), slots: Vec::new() };
-        let mut positional: Vec<&Argument<'_>> = Vec::with_capacity(spec.slots.len());
+        let mut call = Call { at: node.at, tags: Vec::new(), slots: [None; SLOTS_MAX] };
+        let mut positional = Positional::default();
         let (mut arguments, mut known) = (node.arguments.iter(), true);
         while let Some(argument) = arguments.next() {
             let Value::Tag(name) = argument.value else {
@@ -150,7 +169,7 @@ impl Checker {
                 continue;
             };
             // RFC 5228 §2.6.2: tagged arguments come before the positional ones.
-            if !positional.is_empty() {
+            if positional.count > 0 {
                 let message = format!("expected no tagged argument here, found \":{}\"", tag.name);
                 self.error(argument.at, message);
                 self.errors.hint(format!("write it behind \"{}\"", spec.name));
@@ -261,38 +280,33 @@ impl Checker {
         &mut self,
         node: &Node<'a>,
         spec: &'static Spec,
-        positional: &[&'n Argument<'a>],
-    ) -> Vec<Option<&'n Argument<'a>>> {
-        let mut filled = Vec::with_capacity(spec.slots.len());
-        let mut given = positional.iter().copied();
-        let short = positional.len() < spec.slots.len();
-        for Slot { what, kind, optional } in spec.slots {
+        positional: &Positional<'n, 'a>,
+    ) -> Slots<'n, 'a> {
+        let mut filled = [None; SLOTS_MAX];
+        let mut given = positional.first.iter().copied().flatten();
+        let short = positional.count < spec.slots.len();
+        for (Slot { what, kind, optional }, place) in spec.slots.iter().zip(&mut filled) {
             if *optional && short {
-                filled.push(None);
                 continue;
             }
             let next = given.next();
             let link = if *kind == Kind::Number { "of" } else { "with" };
-            let found = self.kind(next, node, *kind, &|| format!("{link} {what}"));
-            filled.push(next.filter(|_| found));
-            if !found {
+            if !self.kind(next, node, *kind, &|| format!("{link} {what}")) {
                 // What follows would be blamed for this one's mistake.
                 return filled;
             }
+            *place = next;
         }
         if let Some(extra) = given.next() {
             let found = extra.value.shown();
-            self.error(
-                extra.at,
-                format!("expected no more arguments of \"{}\", found {found}", spec.name),
-            );
+            let message = format!("expected no more arguments of \"{}\", found {found}", spec.name);
+            self.error(extra.at, message);
         }
         filled
     }
 
     /// As many tests as there must be, and a block where one must be (RFC 5228 §8.3).
     fn shape(&mut self, node: &Node<'_>, spec: &'static Spec) {
-        let found = node.next.shown();
         match spec.tests {
             Tests::None if !node.tests.is_empty() => {
                 self.no_test(node, spec);
@@ -301,7 +315,11 @@ impl Checker {
             Tests::One if node.tests.is_empty() => {
                 self.error(
                     node.end,
-                    format!("expected a test behind \"{}\", found {found}", spec.name),
+                    format!(
+                        "expected a test behind \"{}\", found {}",
+                        spec.name,
+                        node.next.shown()
+                    ),
                 );
             }
             Tests::One if node.listed => {
@@ -313,8 +331,11 @@ impl Checker {
                 });
             }
             Tests::Many if !node.listed => {
-                let message =
-                    format!("expected \"(\" and tests behind \"{}\", found {found}", spec.name);
+                let message = format!(
+                    "expected \"(\" and tests behind \"{}\", found {}",
+                    spec.name,
+                    node.next.shown()
+                );
                 self.error(node.end, message);
             }
             _ => {}

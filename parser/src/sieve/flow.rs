@@ -39,31 +39,34 @@ impl Checker {
         let mut may_require = whole == Whole::Script;
         let (mut nodes, mut ends, mut lost) = (nodes, false, false);
         while let Some((node, rest)) = nodes.split_first() {
-            nodes = rest;
             if is(node.name, "require") {
+                nodes = rest;
                 self.require(node, may_require);
                 continue;
             }
             may_require = false;
             let before = self.errors.count();
             if is(node.name, "if") {
-                let (chain, rest) = chain(node, rest);
-                nodes = rest;
-                let (command, known) = self.if_chain(node.at, &chain);
+                let (chain, behind) = nodes.split_at_checked(chain(rest)).unwrap_or((nodes, &[]));
+                nodes = behind;
+                let (command, known) = self.if_chain(node.at, chain);
                 commands.push(command);
                 if known {
                     // RFC 5463 §4: what cannot run may use what is not here.
                     return Block { commands: commands.into(), ends: true };
                 }
-            } else if is(node.name, "elsif") || is(node.name, "else") {
-                self.without_if(node, lost);
             } else {
-                commands.extend(self.command(node));
+                nodes = rest;
+                if is(node.name, "elsif") || is(node.name, "else") {
+                    self.without_if(node, lost);
+                } else {
+                    commands.extend(self.command(node));
+                }
             }
             ends |= commands.last().is_some_and(|command| command.item.ends());
             // An "elsif" behind a command that swallowed its "if" is no second mistake.
             lost = node.broken || self.errors.count() > before;
-            self.unreachable(&commands, rest);
+            self.unreachable(&commands, nodes);
         }
         Block { commands: commands.into(), ends }
     }
@@ -143,8 +146,9 @@ impl Checker {
 
     /// `if <test> <block>`, `elsif <test> <block>`, `else <block>` — RFC 5228 §3.1 — and whether it
     /// is known that nothing behind it runs.
-    fn if_chain(&mut self, at: Position, chain: &[&Node<'_>]) -> (At<Command>, bool) {
-        let (mut branches, mut otherwise, mut known) = (Vec::new(), Box::default(), false);
+    fn if_chain(&mut self, at: Position, chain: &[Node<'_>]) -> (At<Command>, bool) {
+        let mut branches = Vec::with_capacity(chain.len());
+        let (mut otherwise, mut known) = (Box::default(), false);
         for node in chain {
             let nodes = node.block.as_deref().unwrap_or_default();
             let spec = match () {
@@ -222,24 +226,11 @@ impl Checker {
     }
 }
 
-/// An `if` with the `elsif`s and the `else` behind it, and what is behind those.
-fn chain<'n, 'a>(
-    first: &'n Node<'a>,
-    mut rest: &'n [Node<'a>],
-) -> (Vec<&'n Node<'a>>, &'n [Node<'a>]) {
-    let mut chain = alloc::vec![first];
-    while let Some((next, behind)) = rest.split_first() {
-        let last = is(next.name, "else");
-        if !last && !is(next.name, "elsif") {
-            break;
-        }
-        chain.push(next);
-        rest = behind;
-        if last {
-            break;
-        }
-    }
-    (chain, rest)
+/// How many nodes an `if` is: itself, the `elsif`s and the `else` behind it.
+fn chain(behind: &[Node<'_>]) -> usize {
+    let elsifs = behind.iter().take_while(|node| is(node.name, "elsif")).count();
+    let last = behind.get(elsifs).is_some_and(|node| is(node.name, "else"));
+    elsifs.saturating_add(usize::from(last)).saturating_add(1)
 }
 
 /// What a test gives, where `ihave` alone decides it (RFC 5463 §4).

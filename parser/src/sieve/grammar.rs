@@ -304,7 +304,7 @@ impl<'a> Parser<'a> {
             _ => Next::End(at),
         };
         if let Kind::Identifier(name) = self.token.kind {
-            node.tests.push(self.test(name, depth)?);
+            node.tests = alloc::vec![self.test(name, depth)?];
             return Ok(());
         }
         if !self.eat(b'(') {

@@ -92,6 +92,9 @@ pub(super) struct Tag {
     pub(super) group: &'static str,
 }
 
+/// Positional arguments of a command or test at most.
+pub(super) const SLOTS_MAX: usize = 3;
+
 /// A positional argument.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -522,3 +525,15 @@ pub(super) static ELSE: Spec = Spec { block: true, ..spec("else", Id::Else, &[],
 
 /// Names of commands that have no row above.
 pub(super) const CONTROLS: &[&str] = &["if", "elsif", "else", "require"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_has_more_slots_than_there_is_room_for() {
+        for spec in COMMANDS.iter().chain(TESTS) {
+            assert!(spec.slots.len() <= SLOTS_MAX, "{}", spec.name);
+        }
+    }
+}

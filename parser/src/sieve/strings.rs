@@ -22,7 +22,8 @@ fn nothing(at: Position) -> Text {
 impl Checker {
     /// A string as the interpreter is to take it.
     pub(super) fn text(&mut self, at: Position, string: &str) -> Text {
-        if memchr::memmem::find(string.as_bytes(), text::REFERENCE).is_none() {
+        let plain = !self.required.has(C::Variables) && !self.required.has(C::EncodedCharacter);
+        if plain || memchr::memchr(b'$', string.as_bytes()).is_none() {
             return Text { at, content: Content::Constant(string.into()) };
         }
         match self.content(at, string) {
@@ -178,8 +179,8 @@ impl Checker {
         }
     }
 
-    pub(super) fn tag_text(&mut self, call: &Call<'_, '_>, name: &str) -> Option<Text> {
-        self.one(call.tag_value(name)?)
+    pub(super) fn tag_text(&mut self, call: &Call<'_, '_>, name: &str) -> Option<Box<Text>> {
+        self.one(call.tag_value(name)?).map(Box::new)
     }
 
     pub(super) fn tag_list(&mut self, call: &Call<'_, '_>, name: &str) -> Option<Vec<Text>> {
@@ -211,13 +212,13 @@ impl Checker {
     /// A word of a fixed set, known unless a variable takes part in it.
     pub(super) fn word<T: WordOf>(&mut self, text: Text) -> Word<T> {
         if !text.is_constant() {
-            return Word::Computed(text);
+            return Word::Computed(Box::new(text));
         }
         match text.constant().and_then(T::word) {
             Some(word) => Word::Known(word),
             None => {
                 self.form(&text, T::EXPECTED);
-                Word::Computed(text)
+                Word::Computed(Box::new(text))
             }
         }
     }
@@ -227,7 +228,7 @@ impl Checker {
         call: &Call<'_, '_>,
         name: &str,
     ) -> Option<Word<T>> {
-        self.tag_text(call, name).map(|text| self.word(text))
+        self.tag_text(call, name).map(|text| self.word(*text))
     }
 
     /// A constant is not of the form it must have.

@@ -72,7 +72,7 @@ impl Checker {
             Id::Vacation => Command::Vacation(Box::new(self.vacation(call))),
             Id::AddHeader => Command::AddHeader {
                 last: call.has("last"),
-                name: self.field_name(call),
+                name: Box::new(self.field_name(call)),
                 value: self.slot_text(call, 1),
             },
             Id::DeleteHeader => self.delete_header(call)?,
@@ -119,7 +119,7 @@ impl Checker {
         let time = match self.tag_text(call, "bytimeabsolute") {
             Some(date) => {
                 self.must_be(&date, form::date_time, "a date, as \"2007-02-26T09:00:00Z\"");
-                Some(ByTime::Date(date))
+                Some(ByTime::Date(*date))
             }
             None => call.tag_number("bytimerelative").map(ByTime::Seconds),
         };

@@ -42,7 +42,7 @@ impl Checker {
             self.together(call, option, "fcc");
         }
         let mailbox = self.tag_text(call, "fcc")?;
-        Some(self.filing(call, mailbox))
+        Some(self.filing(call, *mailbox))
     }
 
     /// `:flags` — RFC 5232 §5.

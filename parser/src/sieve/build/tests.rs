@@ -88,7 +88,7 @@ impl Checker {
             Id::Date => Test::Date {
                 zone: self.zone(call),
                 index: self.index(call),
-                header: self.headers(call, 0).into_iter().next()?,
+                header: Box::new(self.headers(call, 0).into_iter().next()?),
                 part: self.date_part(call, 1),
                 compare: self.compare(call, 2)?,
             },
@@ -129,10 +129,13 @@ impl Checker {
             Id::SpecialUseExists => {
                 let uses = self.slot_list(call, 1);
                 uses.iter().for_each(|text| self.special_use(text));
-                Test::SpecialUseExists { mailbox: self.slot_maybe(call, 0), uses: uses.into() }
+                Test::SpecialUseExists {
+                    mailbox: self.slot_maybe(call, 0).map(Box::new),
+                    uses: uses.into(),
+                }
             }
             Id::Metadata => Test::Metadata {
-                mailbox: self.slot_maybe(call, 0),
+                mailbox: self.slot_maybe(call, 0).map(Box::new),
                 annotation: self.slot_text(call, 1),
                 compare: self.compare(call, 2)?,
             },
@@ -142,7 +145,7 @@ impl Checker {
                 compare: self.compare(call, 1)?,
             },
             Id::MetadataExists => Test::MetadataExists {
-                mailbox: self.slot_maybe(call, 0),
+                mailbox: self.slot_maybe(call, 0).map(Box::new),
                 annotations: self.slot_list(call, 1).into(),
             },
             Id::ServerMetadataExists => {
@@ -152,7 +155,7 @@ impl Checker {
             Id::ValidNotifyMethod => Test::ValidNotifyMethod(self.slot_list(call, 0).into()),
             Id::ValidExtList => Test::ValidExtList(self.slot_list(call, 0).into()),
             Id::NotifyMethodCapability => Test::NotifyMethodCapability {
-                method: self.slot_text(call, 0),
+                method: Box::new(self.slot_text(call, 0)),
                 capability: self.slot_text(call, 1),
                 compare: self.compare(call, 2)?,
             },
@@ -253,14 +256,14 @@ impl Checker {
             Some(name) => Word::Known(self.item(name)),
             None if text.is_constant() => {
                 self.form(&text, EnvironmentItem::EXPECTED);
-                Word::Computed(text)
+                Word::Computed(Box::new(text))
             }
-            None => Word::Computed(text),
+            None => Word::Computed(Box::new(text)),
         }
     }
 
     /// RFC 5703 §4: the others need `:mime`.
-    fn mime(&mut self, call: &Call<'_, '_>) -> Option<Mime> {
+    fn mime(&mut self, call: &Call<'_, '_>) -> Option<Box<Mime>> {
         for option in ["anychild", "type", "subtype", "contenttype", "param"] {
             self.together(call, option, "mime");
         }
@@ -273,7 +276,7 @@ impl Checker {
             }
             _ => MimeOf::Value,
         };
-        call.has("mime").then(|| Mime { any_child: call.has("anychild"), of })
+        call.has("mime").then(|| Box::new(Mime { any_child: call.has("anychild"), of }))
     }
 }
 

@@ -64,7 +64,7 @@ pub enum Command {
         /// At the end of the header.
         last: bool,
         /// The field's name.
-        name: Text,
+        name: Box<Text>,
         /// Its value.
         value: Text,
     },
@@ -108,16 +108,16 @@ pub enum Command {
         /// The replacement is a MIME entity.
         mime: bool,
         /// A new `Subject:`, if all of the message is replaced.
-        subject: Option<Text>,
+        subject: Option<Box<Text>>,
         /// A new `From:`, if all of the message is replaced.
-        from: Option<Text>,
+        from: Option<Box<Text>>,
         /// What takes the part's place.
         replacement: Text,
     },
     /// RFC 5703 §6.
     Enclose {
         /// The new message's `Subject:`.
-        subject: Option<Text>,
+        subject: Option<Box<Text>>,
         /// Names of fields that the new message takes from the old one.
         headers: Box<[Text]>,
         /// Its text.
@@ -157,9 +157,9 @@ pub struct Filing {
     /// RFC 5232 §5; `None`: the internal variable. A constant is one flag.
     pub flags: Option<Box<[Text]>>,
     /// Looked for before the name (RFC 9042 §4).
-    pub mailbox_id: Option<Text>,
+    pub mailbox_id: Option<Box<Text>>,
     /// Looked for before the name (RFC 8579 §4).
-    pub special_use: Option<Text>,
+    pub special_use: Option<Box<Text>>,
 }
 
 /// `redirect` (RFC 5228 §4.2).
@@ -213,15 +213,15 @@ pub struct Vacation {
     /// Between two answers to one sender; days are counted as seconds (RFC 6131 §2).
     pub seconds: Option<u64>,
     /// Of the answer.
-    pub subject: Option<Text>,
+    pub subject: Option<Box<Text>>,
     /// Of the answer: `mailbox-list`.
-    pub from: Option<Text>,
+    pub from: Option<Box<Text>>,
     /// That are the user's too.
     pub addresses: Box<[Text]>,
     /// The reason is a MIME entity.
     pub mime: bool,
     /// What makes two answers one.
-    pub handle: Option<Text>,
+    pub handle: Option<Box<Text>>,
     /// Where a copy of the answer goes (RFC 8580 §5).
     pub fcc: Option<Filing>,
     /// What the answer says.
@@ -232,13 +232,13 @@ pub struct Vacation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notify {
     /// Who notifies; its form is the method's.
-    pub from: Option<Text>,
+    pub from: Option<Box<Text>>,
     /// [`Importance::Normal`] unless another is given.
     pub importance: Word<Importance>,
     /// `name=value` each.
     pub options: Box<[Text]>,
     /// What is said.
-    pub message: Option<Text>,
+    pub message: Option<Box<Text>>,
     /// Where a copy goes (RFC 8580 §6).
     pub fcc: Option<Filing>,
     /// A URI.

@@ -31,7 +31,7 @@ pub enum Test {
     /// RFC 5228 §5.5.
     Exists {
         /// RFC 5703 §4.3.
-        mime: Option<Mime>,
+        mime: Option<Box<Mime>>,
         /// All must exist.
         headers: Box<[Text]>,
     },
@@ -42,7 +42,7 @@ pub enum Test {
         /// RFC 5260 §6.
         index: Option<Index>,
         /// RFC 5703 §4.2.
-        mime: Option<Mime>,
+        mime: Option<Box<Mime>>,
         /// Names of fields.
         headers: Box<[Text]>,
         /// What their addresses are compared with.
@@ -53,7 +53,7 @@ pub enum Test {
         /// RFC 5260 §6.
         index: Option<Index>,
         /// RFC 5703 §4.1.
-        mime: Option<Mime>,
+        mime: Option<Box<Mime>>,
         /// Names of fields.
         headers: Box<[Text]>,
         /// What they are compared with.
@@ -98,7 +98,7 @@ pub enum Test {
         /// RFC 5260 §6.
         index: Option<Index>,
         /// The field that holds the date.
-        header: Text,
+        header: Box<Text>,
         /// What of it.
         part: Word<DatePart>,
         /// What it is compared with.
@@ -120,14 +120,14 @@ pub enum Test {
     /// RFC 8579 §3.
     SpecialUseExists {
         /// `None`: any.
-        mailbox: Option<Text>,
+        mailbox: Option<Box<Text>>,
         /// All of them.
         uses: Box<[Text]>,
     },
     /// `metadata` and `servermetadata` (RFC 5490 §3.3 and §4.1).
     Metadata {
         /// `None`: the server's.
-        mailbox: Option<Text>,
+        mailbox: Option<Box<Text>>,
         /// Its name.
         annotation: Text,
         /// What it is compared with.
@@ -136,18 +136,18 @@ pub enum Test {
     /// `metadataexists` and `servermetadataexists` (RFC 5490 §3.4 and §4.2).
     MetadataExists {
         /// `None`: the server's.
-        mailbox: Option<Text>,
+        mailbox: Option<Box<Text>>,
         /// All of them.
         annotations: Box<[Text]>,
     },
     /// RFC 7352 §3.
     Duplicate {
         /// Which list.
-        handle: Option<Text>,
+        handle: Option<Box<Text>>,
         /// What tells messages apart; neither: `Message-ID`.
-        header: Option<Text>,
+        header: Option<Box<Text>>,
         /// What tells messages apart.
-        unique_id: Option<Text>,
+        unique_id: Option<Box<Text>>,
         /// How long it is known.
         seconds: Option<u64>,
         /// Counted from the last time.
@@ -165,7 +165,7 @@ pub enum Test {
     /// RFC 5435 §5.
     NotifyMethodCapability {
         /// A URI.
-        method: Text,
+        method: Box<Text>,
         /// As `online`, in any case.
         capability: Text,
         /// What it is compared with.

@@ -10,7 +10,7 @@ pub enum Word<T> {
     /// Known before the script runs.
     Known(T),
     /// To be given to [`WordOf::word`] when the variables are known.
-    Computed(Text),
+    Computed(Box<Text>),
 }
 
 /// A fixed set of words.
