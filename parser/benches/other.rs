@@ -48,7 +48,7 @@ fn main() {
     for rules in [5, 200] {
         let script = script(rules);
         let task = Task::new(script.as_bytes(), |script| {
-            sieve::compile(script, sieve::CAPABILITIES).is_ok_and(|script| {
+            sieve::compile(script, sieve::Capabilities::ALL).is_ok_and(|script| {
                 black_box(&script);
                 true
             })
