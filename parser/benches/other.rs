@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use parser::managesieve::Limits;
-use parser::{lmtp, managesieve, pop3, proxy, sieve};
+use parser::{Line, Lines, lmtp, managesieve, pop3, proxy, sieve};
 use table::{Asked, Table, Task};
 
 fn main() {
@@ -58,8 +58,8 @@ fn main() {
 }
 
 fn pop3(line: &[u8]) -> bool {
-    let framed = pop3::Lines::new().next(line, pop3::LINE_BYTES_MAX);
-    framed == pop3::Line::Complete { bytes: line.len() } && pop3::command(line).is_ok()
+    let framed = Lines::new().next(line, pop3::COMMAND_BYTES_MAX);
+    framed == Line::Complete { bytes: line.len() } && pop3::command(line).is_ok()
 }
 
 fn lmtp(line: &[u8]) -> bool {

@@ -1,9 +1,12 @@
-//! Reading a command allocates nothing, and neither does walking it: counted, not promised.
+//! Reading a command allocates nothing, and neither does walking it; a message map and a script cost
+//! what their parts cost: counted, not promised.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use parser::imap::{self, AppendPieces, AppendRead, Command, Frame, Framer, Limits, Notify};
+use parser::message::{Addresses, DateTime, MessageMap, header};
+use parser::{Line, Lines, lmtp, managesieve, pop3, proxy, sieve};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -138,4 +141,102 @@ fn a_literal_beyond_the_limit_costs_nothing() {
         assert!(imap::command(input).is_err());
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+/// What `work` gives, and how many allocations it took.
+fn counted<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = ALLOCATIONS.get();
+    let given = work();
+    (given, ALLOCATIONS.get() - before)
+}
+
+#[test]
+fn lines_of_other_protocols_are_read_without_allocating() {
+    #[track_caller]
+    fn check(line: &[u8], reads: fn(&[u8]) -> bool) {
+        assert_eq!(counted(|| reads(line)), (true, 0), "for {}", line.escape_ascii());
+    }
+    for line in
+        ["USER me\r\n", "PASS two words\r\n", "RETR 1\r\n", "TOP 1 10\r\n", "AUTH PLAIN\r\n"]
+    {
+        check(line.as_bytes(), |line| {
+            let framed = Lines::new().next(line, pop3::COMMAND_BYTES_MAX);
+            framed == Line::Complete { bytes: line.len() } && pop3::command(line).is_ok()
+        });
+    }
+    for line in [
+        "LHLO client.example.org\r\n",
+        "MAIL FROM:<a@b.example> BODY=8BITMIME SIZE=100 SMTPUTF8\r\n",
+        "RCPT TO:<\"a b\"@c.example> NOTIFY=NEVER\r\n",
+        "BDAT 100 LAST\r\n",
+    ] {
+        check(line.as_bytes(), |line| {
+            lmtp::line(line).is_some_and(|(line, _)| lmtp::command(line).is_ok())
+        });
+    }
+    for line in ["LISTSCRIPTS\r\n", "PUTSCRIPT \"a\" {5+}\r\nkeep;\r\n", "HAVESPACE \"a\" 99\r\n"] {
+        check(line.as_bytes(), |line| {
+            let limits = Limits { line_bytes_max: 1_024, frame_bytes_max: 65_536 };
+            let framed = managesieve::Framer::new().next(line, &limits);
+            framed == managesieve::Frame::Complete { bytes: line.len() }
+                && managesieve::command(line).is_ok()
+        });
+    }
+    check(b"PROXY TCP4 192.0.2.1 198.51.100.7 51432 993\r\n", |line| proxy::header(line).is_ok());
+}
+
+/// A message with so many attachments of so many lines each.
+fn message(attachments: usize, lines: usize) -> Vec<u8> {
+    let mut mail =
+        "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n".to_owned();
+    for _ in 0..attachments {
+        mail += "--x\r\nContent-Type: application/pdf; name=\"a.pdf\"\r\n\r\n";
+        mail += &"JVBERi0xLjcKJeLjz9MKMSAwIG9iago8PC9UeXBlL0NhdGFsb2cvUGFnZXMgMiAwIFI\r\n"
+            .repeat(lines);
+    }
+    (mail + "--x--\r\n").into_bytes()
+}
+
+#[test]
+fn a_message_map_costs_what_its_parts_cost() {
+    let allocations = |attachments, lines| {
+        let mail = message(attachments, lines);
+        let (map, allocations) = counted(|| MessageMap::parse(&mail));
+        assert_eq!(map.parts().len(), attachments + 1);
+        allocations
+    };
+    for attachments in [1, 10, 100] {
+        let few = allocations(attachments, 1);
+        assert_eq!(allocations(attachments, 10_000 / attachments), few, "however long bodies are");
+        assert!(few <= 16 + attachments, "{few} for {attachments} parts");
+    }
+}
+
+#[test]
+fn a_field_is_found_without_allocating() {
+    let mail = message(1, 1_000);
+    let (found, allocations) = counted(|| header::find(&mail, b"content-type").is_some());
+    assert_eq!((found, allocations), (true, 0));
+    let (count, allocations) =
+        counted(|| Addresses::new(b"\"A, B\" <a@b.example>, c@d.example").count());
+    assert_eq!((count, allocations), (2, 0));
+    let (date, allocations) = counted(|| DateTime::parse(b"Fri, 21 Nov 1997 09:55:06 -0600"));
+    assert_eq!((date.is_some(), allocations), (true, 0));
+}
+
+#[test]
+fn a_script_costs_what_its_commands_cost() {
+    let rule =
+        "if header :contains [\"List-Id\", \"X-List\"] \"a.example\" { fileinto \"a\"; stop; }\n";
+    let allocations = |rules: usize| {
+        let script = format!("require \"fileinto\";\n{}", rule.repeat(rules));
+        let (compiled, allocations) =
+            counted(|| sieve::compile(script.as_bytes(), sieve::Capabilities::ALL));
+        assert!(compiled.is_ok());
+        allocations
+    };
+    let (few, many) = (allocations(10), allocations(1_000));
+    // Fifty for a rule of three commands, a test and five strings, and some for what grows.
+    assert!(few <= 50 * 10 + 50, "{few} for ten rules");
+    assert!(many <= 50 * 1_000 + 100, "{many} for a thousand rules");
 }
