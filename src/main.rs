@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use sora::config::{Config, Start};
-use sora::{Handle, Server, first_run, logging, net};
+use sora::{Handle, Server, first_run, logging, net, work};
 
 fn main() -> ExitCode {
     rustix::process::umask(Mode::from_raw_mode(0o077)); // mail and password hashes: ours alone
@@ -31,6 +31,13 @@ fn serve() -> Result<(), String> {
     let (config, warnings) = match Config::from_args(&args).map_err(text)? {
         Start::Serve { config, warnings } => (*config, warnings),
         Start::Show(text) => return print(&text),
+        Start::Check { shown, config } => {
+            print(&shown)?;
+            for line in work::try_out(&config).map_err(text)? {
+                print(&format!("# {line}\n"))?;
+            }
+            return Ok(());
+        }
     };
     let detail =
         if config.servers.debug { log::LevelFilter::Debug } else { log::LevelFilter::Info };

@@ -325,3 +325,41 @@ fn the_audit_finds_what_is_missing_wrong_and_nobodys() {
     }
     place.end();
 }
+
+/// `sora -check`, in a home; whether it was content, and all it said.
+fn try_out(home: &Home) -> (bool, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sora"));
+    let output = command.arg("-config").arg(home.config_file()).arg("-check").output();
+    let output = output.expect("sora runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn a_bucket_is_tried_before_mail_depends_on_it() {
+    let Some(weed) = weed() else { return };
+    let key = "0123456789abcdef".repeat(4);
+    for (s3, how) in [
+        (String::new(), "as it came"),
+        (format!("compress = true\nencrypt = true\nencryption_key = '{key}'"), "encrypted"),
+    ] {
+        let home = Home::with_objects(weed.address, &bucket(), &s3, "");
+        let (is_content, said) = try_out(&home);
+        assert!(is_content, "{said}");
+        assert!(said.contains("put, read, listed and deleted a message, "), "{said}");
+        assert!(said.contains(how), "{said}");
+        assert!(said.contains("# conditional PUT is honoured"), "{said}");
+        assert!(!said.contains(weed::SECRET) && !said.contains(&key), "{said}");
+        assert!(!home.folder().join("data").exists(), "nothing is made by looking");
+    }
+    let home = Home::with_objects(weed.address, &bucket(), "", "");
+    let text = std::fs::read_to_string(home.config_file()).expect("a file");
+    let wrong = text.replace(weed::SECRET, "not-the-secret");
+    std::fs::write(home.config_file(), wrong).expect("a file");
+    let (is_content, said) = try_out(&home);
+    assert!(!is_content && said.contains("[s3] secret_key is wrong"), "{said}");
+    let nobody = text.replace(&weed.address.to_string(), "127.0.0.1:1");
+    std::fs::write(home.config_file(), nobody).expect("a file");
+    let (is_content, said) = try_out(&home);
+    assert!(!is_content && said.contains("Connection refused"), "{said}");
+}

@@ -19,8 +19,15 @@ pub enum Start {
         /// To be logged once the log is open.
         warnings: Vec<String>,
     },
-    /// Print this and exit with 0: `-help`, `-version`, `-example`, `-check`.
+    /// Print this and exit with 0: `-help`, `-version`, `-example`.
     Show(String),
+    /// `-check`: print this, and try what the configuration names.
+    Check {
+        /// The settings in effect.
+        shown: String,
+        /// The same.
+        config: Box<Config>,
+    },
 }
 
 /// One flag, split.
@@ -47,8 +54,9 @@ impl Config {
         let starts = draft.config.listeners().iter().any(|(_, listener)| listener.start);
         let nothing = ConfigError::NothingToStart { file: draft.file.clone() };
         if asked.check {
+            let config = Box::new(draft.config.clone());
             let shown = draft.show()?;
-            return if starts { Ok(Start::Show(shown)) } else { Err(nothing) };
+            return if starts { Ok(Start::Check { shown, config }) } else { Err(nothing) };
         }
         let (config, warnings) = draft.finish()?;
         if !starts {
@@ -184,7 +192,7 @@ Without a config.toml here and without -config, Sora runs on loopback with every
 ./sora-data, and makes the account me@localhost on its first start.
 
   -config FILE           read FILE (default config.toml; see config.toml.example)
-  -check                 print the settings in effect, and where each comes from, then exit
+  -check                 print the settings in effect, and where each comes from; try the bucket
   -example               print every setting with its default and why: a first config.toml
   -set KEY=VALUE         set any key, such as -set servers.imap.append_limit=50mb
   -version               print the version
@@ -223,7 +231,7 @@ mod tests {
                     imap.start, config.servers.lmtp.listener.start
                 )
             }
-            Ok(Start::Show(text)) => text,
+            Ok(Start::Show(text) | Start::Check { shown: text, .. }) => text,
             Err(error) => error.to_string().replace(&file.path, "FILE"),
         };
         assert_eq!(got, want);

@@ -55,7 +55,7 @@ mod threads;
 mod tests;
 
 pub use accounts::{AccountFound, AccountSummary, NewAccount, Rank};
-pub use blobs::{Backlog, CacheSettings, ObjectSettings, Taken, Uploaded};
+pub use blobs::{Backlog, CacheSettings, ObjectSettings, Taken, Uploaded, try_objects};
 pub use bodies::PlacedBody;
 pub use copy::Copied;
 pub use deliver::{

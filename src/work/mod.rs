@@ -96,6 +96,14 @@ pub fn place(config: &Config) -> Place {
     Place { data_dir, database: Database::Embedded, objects }
 }
 
+/// Tries what the configuration names and only use can tell; what there is to say of it, by line.
+pub fn try_out(config: &Config) -> Result<Vec<String>, Failure> {
+    match place(config).objects {
+        Some(objects) => crate::store::try_objects(&objects),
+        None => Ok(Vec::new()),
+    }
+}
+
 fn objects(config: &Config) -> ObjectSettings {
     let Config { s3, local_cache, uploader, .. } = config;
     let connections = uploader.concurrency as usize + crate::limits::REMOTE_THREADS_MAX;

@@ -10,6 +10,7 @@ mod audit;
 mod cache;
 mod form;
 mod held;
+mod trial;
 mod upload;
 
 use std::fmt;
@@ -32,6 +33,7 @@ pub use cache::CacheSettings;
 pub(super) use form::Form;
 use form::{Dress, SEALED_HEAD, Unreadable, object_bytes_max, sealed_part};
 use held::Held;
+pub use trial::try_objects;
 pub(super) use upload::reserve;
 pub use upload::{Backlog, Taken, Uploaded};
 
