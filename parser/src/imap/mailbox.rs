@@ -4,7 +4,7 @@ use super::command::{Command, ListCommand, ListReturn, ListSelect, SelectParam, 
 use super::flag::use_attr;
 use super::lists::{Least, List, lone, parenthesized};
 use super::metadata::entry;
-use super::number::{number64, nz_number};
+use super::number::{mod_sequence_valzer, nz_number};
 use super::sequence::known_set;
 use super::strings::{list_mailbox, mailbox, sp, word};
 use crate::cursor::{Cursor, Error};
@@ -62,12 +62,16 @@ fn select_param<'a>(cursor: &mut Cursor<'a>) -> Result<SelectParam<'a>, Error> {
     }
 }
 
-/// `"(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"` — RFC 7162 §7.
+/// `"(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"`,
+/// `seq-match-data = "(" known-sequence-set SP known-uid-set ")"` — RFC 7162 §7.
+///
+/// Deviation: a mod-sequence of 0 is taken: it asks for everything. That the two sets of
+/// `seq-match-data` are of one length is for the session to see (§3.2.5.2).
 fn qresync<'a>(cursor: &mut Cursor<'a>) -> Result<SelectParam<'a>, Error> {
     cursor.expect(b'(', "\"(\"")?;
     let uid_validity = nz_number(cursor)?;
     sp(cursor)?;
-    let mod_seq = number64(cursor)?;
+    let mod_seq = mod_sequence_valzer(cursor)?;
     let (mut known_uids, mut seq_match) = (None, None);
     if cursor.eat(b' ') {
         if cursor.peek() != Some(b'(') {
