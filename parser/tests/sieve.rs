@@ -60,8 +60,10 @@ fn judged(text: &str) -> String {
                 judged.push('\n');
             }
         } else {
-            if line.starts_with("==") {
+            if let Some(rule) = line.strip_prefix("==") {
                 needs.clear();
+                let (_, place) = rule.rsplit_once(" | ").expect(rule);
+                assert!(data("../../src/sieve").join(place).exists(), "{rule}");
             }
             if let Some(names) = line.strip_prefix("needs ") {
                 let names: Vec<String> =

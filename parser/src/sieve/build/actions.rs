@@ -205,8 +205,14 @@ impl Checker {
             self.must_be(option, form::option, "an option, as \"name=value\"");
         }
         let importance = self.tag_word(call, "importance");
+        let from = self.tag_text(call, "from");
+        // §3.3: its form is the method's; RFC 5436 §2.3 makes it an address.
+        let mailto = |uri: &str| uri.get(..7).is_some_and(|scheme| is(scheme, "mailto:"));
+        if let Some(from) = from.as_ref().filter(|_| method.constant().is_some_and(mailto)) {
+            self.must_be(from, address::sieve_address, "a mail address");
+        }
         Notify {
-            from: self.tag_text(call, "from"),
+            from,
             importance: importance.unwrap_or(Word::Known(Importance::Normal)),
             options: options.into(),
             message: self.tag_text(call, "message"),

@@ -37,7 +37,7 @@ pub struct Script {
     pub commands: Box<[At<Command>]>,
     /// What [`VariableId`]s stand for.
     pub variables: Box<[Variable]>,
-    /// What the script requires, what that implies, and what its `ihave` tests found.
+    /// What the script requires, and what its `ihave` tests found.
     pub required: Capabilities,
     /// Those of them that something in the script cannot do without.
     pub used: Capabilities,
