@@ -109,6 +109,10 @@ pub const WRITE_GROUP_JOBS_MAX: usize = 256;
 pub const WRITE_GROUP_MILLISECONDS_MAX: u64 = 5;
 /// Bytes after which a group of writes takes no more of them.
 pub const WRITE_GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Threads that commit deliveries to PostgreSQL, several in a statement.
+pub const COURIERS: usize = 2;
+/// Deliveries in one statement.
+pub const DELIVERIES_IN_BATCH_MAX: usize = 64;
 /// Times that a transaction of PostgreSQL is run before its failure is told.
 pub const TRANSACTION_ATTEMPTS_MAX: u32 = 6;
 /// Seconds after which one that failed is not run again.

@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::accounts::lock_account;
+use super::batches::{Outcome, Parcel};
 use super::blobs::Form;
-use super::engine::{Pending, Tx, Value, Weight};
+use super::engine::{Awaited, Pending, Tx, Value, Weight};
 use super::mailboxes::{self, INBOX};
 use super::row::Difference;
 use super::{Error, Failure, PlacedBody, Store, bodies, keywords, row, threads};
@@ -142,13 +143,42 @@ impl Store {
     pub fn deliver(&self, deliveries: Vec<Delivery>) -> Vec<Result<Delivered, Error>> {
         let submitted: Vec<_> =
             deliveries.into_iter().map(|delivery| self.submit_delivery(delivery)).collect();
-        let wait = |pending: Result<InFlight<Delivered>, Error>| self.settle(pending?);
-        submitted.into_iter().map(wait).collect()
+        submitted.into_iter().map(|submitted| self.finish(submitted?)).collect()
+    }
+
+    /// Waits for a delivery; one that could not share a statement is delivered now.
+    fn finish(&self, submitted: Submitted) -> Result<Delivered, Error> {
+        let (awaited, if_missing) = match submitted {
+            Submitted::Alone(in_flight) => return self.settle(in_flight),
+            Submitted::InBatch(awaited, if_missing) => (awaited, if_missing),
+        };
+        match awaited.wait().ok_or(Failure::Closed)? {
+            Outcome::Stored(appended) => {
+                self.ring_for_uploads();
+                Ok(Delivered::Stored(appended))
+            }
+            Outcome::Unknown(failure) => Err(failure.into()),
+            Outcome::Alone(parcel) => {
+                let Parcel { ready, digest } = *parcel;
+                self.settle(self.deliver_alone(ready, if_missing, digest.map(DeliveryDigest)))
+            }
+        }
     }
 
     /// Stores a message in the mailbox it names (RFC 9051 §6.3.12).
     pub fn append(&self, message: NewMessage) -> Result<Appended, Error> {
-        let ready = self.prepare(message)?;
+        let mut ready = self.prepare(message)?;
+        if let Some(couriers) = self.0.couriers.as_ref().filter(|_| ready.can_share()) {
+            let awaited = couriers.submit(Parcel { ready, digest: None });
+            match awaited.wait().ok_or(Failure::Closed)? {
+                Outcome::Stored(appended) => {
+                    self.ring_for_uploads();
+                    return Ok(appended);
+                }
+                Outcome::Unknown(failure) => return Err(failure.into()),
+                Outcome::Alone(parcel) => ready = parcel.ready,
+            }
+        }
         let (weight, placed, staged) = (ready.weight(), ready.placed(), ready.is_staged());
         let pending = self.0.engine.submit("appending", weight, move |tx| {
             let account = ready.message.account;
@@ -173,9 +203,24 @@ impl Store {
         Ok(from.is_some())
     }
 
-    fn submit_delivery(&self, delivery: Delivery) -> Result<InFlight<Delivered>, Error> {
+    fn submit_delivery(&self, delivery: Delivery) -> Result<Submitted, Error> {
         let Delivery { message, if_missing, digest } = delivery;
         let ready = self.prepare(message)?;
+        Ok(match &self.0.couriers {
+            Some(couriers) if ready.can_share() => {
+                let digest = digest.map(|digest| digest.0);
+                Submitted::InBatch(couriers.submit(Parcel { ready, digest }), if_missing)
+            }
+            _ => Submitted::Alone(self.deliver_alone(ready, if_missing, digest)),
+        })
+    }
+
+    fn deliver_alone(
+        &self,
+        ready: Ready,
+        if_missing: IfMissing,
+        digest: Option<DeliveryDigest>,
+    ) -> InFlight<Delivered> {
         let (weight, placed, staged) = (ready.weight(), ready.placed(), ready.is_staged());
         let pending = self.0.engine.submit("delivering", weight, move |tx| {
             let account = ready.message.account;
@@ -193,7 +238,7 @@ impl Store {
             let inserted = insert(tx, MailboxKey { account, mailbox }, &ready);
             inserted.map(Delivered::Stored).map_err(|error| missing(error, mailbox))
         });
-        Ok(InFlight { pending, placed, staged })
+        InFlight { pending, placed, staged }
     }
 
     /// All that can be done before the transaction. A body too large for the database goes to disk.
@@ -245,12 +290,19 @@ impl Store {
         objects.get_part(&body, &(0..facts.header_bytes.min(body.size))).map(Some)
     }
 
+    /// A body may have been staged: somebody is to move it.
+    fn ring_for_uploads(&self) {
+        if let Some(objects) = &self.0.objects {
+            objects.ring();
+        }
+    }
+
     /// Waits. A placed body that certainly has no message is removed; after a failure it is kept,
     /// since the commit may have happened all the same (pitfall 10), and left to the next sweep.
     fn settle<T: Settled>(&self, in_flight: InFlight<T>) -> Result<T, Error> {
         let result = in_flight.pending.wait();
-        if let (true, Some(objects)) = (in_flight.staged, &self.0.objects) {
-            objects.ring();
+        if in_flight.staged {
+            self.ring_for_uploads();
         }
         let unused = match &result {
             Ok(done) => !done.uses_body(),
@@ -264,6 +316,12 @@ impl Store {
         }
         result
     }
+}
+
+/// A delivery that waits for its commit.
+enum Submitted {
+    Alone(InFlight<Delivered>),
+    InBatch(Awaited<Outcome>, IfMissing),
 }
 
 /// A delivery that waits for its commit, and the file it would leave behind.
@@ -291,14 +349,14 @@ impl Settled for Appended {
 }
 
 /// A message and what the rows need besides.
-struct Ready {
-    message: NewMessage,
-    blob: BlobId,
-    size: u32,
-    hash: [u8; 32],
-    header: Option<Vec<u8>>,
+pub(super) struct Ready {
+    pub(super) message: NewMessage,
+    pub(super) blob: BlobId,
+    pub(super) size: u32,
+    pub(super) hash: [u8; 32],
+    pub(super) header: Option<Vec<u8>>,
     /// Of a body that goes into the database.
-    state: i64,
+    pub(super) state: i64,
 }
 
 /// The header block of a body whose bytes will not be at hand; `None` if it is too large to keep.
@@ -310,6 +368,19 @@ fn header_in(bytes: &[u8], facts: &Facts) -> Option<Vec<u8>> {
 }
 
 impl Ready {
+    /// True if one statement for many can store it: most mail is small and has no keywords.
+    fn can_share(&self) -> bool {
+        self.message.flags.keywords.is_empty() && self.bytes_in_database().is_some()
+    }
+
+    /// The body, if it goes into the database.
+    pub(super) fn bytes_in_database(&self) -> Option<&[u8]> {
+        match &self.message.body {
+            NewBody::Bytes(bytes) => Some(bytes),
+            NewBody::Placed(_) => None,
+        }
+    }
+
     fn weight(&self) -> Weight {
         match &self.message.body {
             NewBody::Bytes(bytes) => Weight::Bytes(bytes.len()),

@@ -3,7 +3,7 @@
 //! A bit is given out once and used again only when nothing has it any more, neither a message nor
 //! one that could be restored.
 
-use super::engine::{Tx, Value};
+use super::engine::{Row, Tx, Value};
 use super::{Error, Failure};
 use crate::error::Refusal;
 use crate::job::MailboxKey;
@@ -15,21 +15,37 @@ pub(super) fn load(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Keywords, Fai
     names(tx, mailbox).map(Keywords::new)
 }
 
+/// The same from two columns of arrays, bits and names, ascending by bit; NULL if there are none.
+pub(super) fn at(row: &Row<'_>, bits: usize, words: usize) -> Result<Keywords, Failure> {
+    let mut names = Vec::new();
+    let bits = row.ints_or_null(bits)?.unwrap_or_default();
+    for (bit, name) in bits.iter().zip(row.texts_or_null(words)?.unwrap_or_default()) {
+        push(&mut names, row, usize::try_from(*bit).unwrap_or(usize::MAX), name)?;
+    }
+    Ok(Keywords::new(names))
+}
+
+/// Adds the name of the next bit.
+fn push(
+    names: &mut Vec<Option<Keyword>>,
+    row: &Row<'_>,
+    bit: usize,
+    name: &str,
+) -> Result<(), Failure> {
+    if bit >= limits::KEYWORDS_PER_MAILBOX_MAX {
+        return Err(row.corrupt("a keyword's bit is out of range"));
+    }
+    names.resize(bit, None);
+    names.push(Some(Keyword::new(name).ok_or_else(|| row.corrupt("a keyword is not one"))?));
+    Ok(())
+}
+
 fn names(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Vec<Option<Keyword>>, Failure> {
     let mut names = Vec::new();
     tx.query(
         "SELECT bit, name FROM keywords WHERE account_id = $1 AND mailbox_id = $2 ORDER BY bit",
         &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0)],
-        |row| {
-            let bit: usize = row.uint(0)?;
-            if bit >= limits::KEYWORDS_PER_MAILBOX_MAX {
-                return Err(row.corrupt("a keyword's bit is out of range"));
-            }
-            let name = Keyword::new(row.text(1)?);
-            names.resize(bit, None);
-            names.push(Some(name.ok_or_else(|| row.corrupt("a keyword is not one"))?));
-            Ok(())
-        },
+        |row| push(&mut names, row, row.uint(0)?, row.text(1)?),
     )?;
     Ok(names)
 }

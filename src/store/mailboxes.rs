@@ -114,7 +114,7 @@ pub(super) fn name_at(row: &Row<'_>, column: usize) -> Result<MailboxName, Failu
     MailboxName::new(row.text(column)?).map_err(|_| row.corrupt("a mailbox name is not one"))
 }
 
-fn info_at(row: &Row<'_>) -> Result<MailboxInfo, Failure> {
+pub(super) fn info_at(row: &Row<'_>) -> Result<MailboxInfo, Failure> {
     let special_use = match row.text_or_null(9)? {
         Some(text) => {
             Some(SpecialUse::parse(text).ok_or_else(|| row.corrupt("an unknown special use"))?)

@@ -25,6 +25,7 @@
 //! | upkeep | [`Store::check`], [`Store::forget_deliveries`] |
 
 mod accounts;
+mod batches;
 mod blobs;
 mod bodies;
 mod check;
@@ -50,6 +51,7 @@ mod selection;
 mod snapshot;
 mod subscriptions;
 mod threads;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +79,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use batches::Couriers;
 use blobs::Objects;
 use bodies::Bodies;
 use engine::Engine;
@@ -97,7 +100,9 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    engine: Engine,
+    /// Where other nodes may be writing, too: committed together by one statement.
+    couriers: Option<Couriers>,
+    engine: Arc<Engine>,
     bodies: Bodies,
     /// The bucket, if bodies go to one.
     objects: Option<Objects>,
@@ -128,8 +133,11 @@ impl Store {
             Database::Embedded => Engine::sqlite(&data_dir.join("sora.db"))?,
             Database::Postgres(settings) => Engine::postgres(settings)?,
         };
+        let engine = Arc::new(engine);
+        let couriers = engine.is_shared().then(|| Couriers::start(&engine)).transpose()?;
         let bodies = Bodies::open(&data_dir.join("bodies"))?;
         let store = Self(Arc::new(Inner {
+            couriers,
             engine,
             bodies,
             objects,

@@ -70,4 +70,11 @@ impl Place {
     pub fn embedded(data_dir: &Path) -> Self {
         Self { data_dir: data_dir.to_owned(), database: Database::Embedded, objects: None }
     }
+
+    /// Waits so long for a database that is not there yet.
+    pub fn wait_for_database(&mut self, patience: Duration) {
+        if let Database::Postgres(settings) = &mut self.database {
+            settings.patience = patience;
+        }
+    }
 }

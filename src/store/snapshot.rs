@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::engine::{Row, Tx, Value};
-use super::{Error, Failure, Store, keywords, mailboxes};
+use super::{Error, Failure, Store, keywords, mailboxes, whole};
 use crate::error::Refusal;
 use crate::job::{MailboxInfo, MailboxKey};
 use crate::mail::{Message, Snapshot, SnapshotHead, UidRuns};
@@ -44,6 +44,11 @@ impl Store {
         name: &MailboxName,
         have: &dyn Fn(MailboxKey) -> Option<Arc<Snapshot>>,
     ) -> Result<Opened, Error> {
+        if self.0.engine.is_shared()
+            && let Some(opened) = self.open_whole(account, name, have)?
+        {
+            return Ok(opened);
+        }
         self.0.engine.read("opening a mailbox", |tx| {
             let info = mailboxes::info_by_name(tx, account, name)?.ok_or(Refusal::NoSuchMailbox)?;
             let snapshot = match have(info.key) {
@@ -58,8 +63,35 @@ impl Store {
         })
     }
 
+    /// By two statements at most, without a transaction: the row, and all of the mailbox if nothing of
+    /// it is at hand. `None` if something is and has changed.
+    fn open_whole(
+        &self,
+        account: AccountId,
+        name: &MailboxName,
+        have: &dyn Fn(MailboxKey) -> Option<Arc<Snapshot>>,
+    ) -> Result<Option<Opened>, Error> {
+        let engine = &self.0.engine;
+        let row = engine
+            .glance("opening a mailbox", |tx| mailboxes::info_by_name(tx, account, name))?
+            .ok_or(Refusal::NoSuchMailbox)?;
+        if let Some(earlier) = have(row.key) {
+            let is_same = earlier.head.highest_mod_seq == row.highest_mod_seq
+                && earlier.head.uid_validity == row.uid_validity;
+            return Ok(is_same.then_some(Opened { info: row, snapshot: None }));
+        }
+        let (info, snapshot) = engine
+            .glance("loading a mailbox", |tx| whole::load(tx, row.key))?
+            .ok_or(Refusal::NoSuchMailbox)?;
+        Ok(Some(Opened { info, snapshot: Some(snapshot) }))
+    }
+
     /// The mailbox as it is; refused as missing once deleted.
     pub fn load_snapshot(&self, mailbox: MailboxKey) -> Result<Snapshot, Error> {
+        if self.0.engine.is_shared() {
+            let whole = self.0.engine.glance("loading a mailbox", |tx| whole::load(tx, mailbox))?;
+            return Ok(whole.ok_or(Refusal::NoSuchMailbox)?.1);
+        }
         self.0.engine.read("loading a mailbox", |tx| {
             load(tx, mailbox)?.ok_or_else(|| Refusal::NoSuchMailbox.into())
         })

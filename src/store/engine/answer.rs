@@ -27,21 +27,21 @@ impl<T> Slot<T> {
 
 /// The side that answers, once.
 #[derive(Debug)]
-pub(super) struct Answer<T>(Arc<Slot<T>>);
+pub(in crate::store) struct Answer<T>(Arc<Slot<T>>);
 
 /// The side that waits.
 #[derive(Debug)]
 pub(in crate::store) struct Awaited<T>(Arc<Slot<T>>);
 
 /// Both sides.
-pub(super) fn answer<T>() -> (Answer<T>, Awaited<T>) {
+pub(in crate::store) fn answer<T>() -> (Answer<T>, Awaited<T>) {
     let slot = Arc::new(Slot { state: Mutex::new(State::Open), changed: Condvar::new() });
     (Answer(Arc::clone(&slot)), Awaited(slot))
 }
 
 impl<T> Answer<T> {
     /// Answers.
-    pub(super) fn send(self, value: T) {
+    pub(in crate::store) fn send(self, value: T) {
         *self.0.lock() = State::Told(value);
     }
 }
@@ -59,7 +59,7 @@ impl<T> Drop for Answer<T> {
 
 impl<T> Awaited<T> {
     /// The answer; `None` if there will never be one.
-    pub(super) fn wait(self) -> Option<T> {
+    pub(in crate::store) fn wait(self) -> Option<T> {
         let mut state = self.0.lock();
         loop {
             match std::mem::replace(&mut *state, State::Open) {

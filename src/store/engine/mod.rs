@@ -16,6 +16,7 @@ use std::path::Path;
 use super::{Failure, PostgresSettings};
 use crate::model::Timestamp;
 
+pub(super) use answer::{Answer, Awaited, answer};
 pub(super) use postgres::is_bug as is_postgres_bug;
 pub(super) use schema::Schema;
 #[cfg(test)]
@@ -31,10 +32,20 @@ pub(super) enum Engine {
     Postgres(postgres::Postgres),
 }
 
+/// What became of a statement that was a transaction of its own.
+pub(super) enum Single<T> {
+    /// It is committed.
+    Done(T),
+    /// It has certainly not happened.
+    Undone(Failure),
+    /// It may have happened.
+    Unknown(Failure),
+}
+
 /// The answer of a write that others may be waiting for too.
 pub(super) enum Pending<T, E> {
     /// Somebody else writes.
-    Awaited(answer::Awaited<Result<T, E>>),
+    Awaited(Awaited<Result<T, E>>),
     /// It is known already.
     Known(Result<T, E>),
 }
@@ -112,6 +123,32 @@ impl Engine {
         self.submit(doing, weight, run).wait()
     }
 
+    /// Runs the one statement of `run`, which writes, on PostgreSQL: committed once it is through.
+    pub(super) fn write_single<T>(
+        &self,
+        doing: &'static str,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, Failure>,
+    ) -> Single<T> {
+        match self {
+            Self::Sqlite(_) => Single::Undone(Failure::Closed),
+            Self::Postgres(postgres) => postgres.write_single(doing, run),
+        }
+    }
+
+    /// True if other nodes may use the same database.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Statements sent to PostgreSQL so far, and round trips.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (u64, u64) {
+        match self {
+            Self::Sqlite(_) => (0, 0),
+            Self::Postgres(postgres) => postgres.counts(),
+        }
+    }
+
     /// As `write`, by a closure that borrows; only where it runs on this thread.
     #[cfg(test)]
     pub(super) fn run_write<T, E: From<Failure>>(
@@ -160,6 +197,10 @@ pub(super) enum Value<'a> {
     Ids(&'a [i64]),
     /// For `{ranges $n}`: inclusive, ascending.
     Ranges(&'a [(i64, i64)]),
+    /// TEXT[], on PostgreSQL.
+    Texts(&'a [&'a str]),
+    /// BYTEA[], on PostgreSQL.
+    Blobs(&'a [Option<&'a [u8]>]),
     /// NULL.
     Null,
 }
@@ -216,9 +257,13 @@ impl Tx<'_> {
         read: impl Fn(&Row<'_>) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
         let mut found = None;
+        // PostgreSQL may still fail after the first row: its answer is heard to the end.
+        let goes_on = matches!(self, Self::Postgres(_));
         self.query_while(sql, values, |row| {
-            found = Some(read(row)?);
-            Ok(false)
+            if found.is_none() {
+                found = Some(read(row)?);
+            }
+            Ok(goes_on)
         })?;
         Ok(found)
     }
@@ -314,6 +359,22 @@ impl Row<'_> {
         match self {
             Self::Sqlite(row) => row.text(column),
             Self::Postgres(row) => row.text(column),
+        }
+    }
+
+    /// A BIGINT[] without NULLs, or NULL; on PostgreSQL.
+    pub(super) fn ints_or_null(&self, column: usize) -> Result<Option<Vec<i64>>, Failure> {
+        match self {
+            Self::Sqlite(row) => Err(row.corrupt("an array")),
+            Self::Postgres(row) => row.ints_or_null(column),
+        }
+    }
+
+    /// A TEXT[] without NULLs, or NULL; on PostgreSQL.
+    pub(super) fn texts_or_null(&self, column: usize) -> Result<Option<Vec<&str>>, Failure> {
+        match self {
+            Self::Sqlite(row) => Err(row.corrupt("an array")),
+            Self::Postgres(row) => row.texts_or_null(column),
         }
     }
 

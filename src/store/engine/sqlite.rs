@@ -359,6 +359,9 @@ impl ToSql for Value<'_> {
                 json(ranges.iter().map(|(first, last)| format!("[{first},{last}]")))
             }
             Self::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Self::Texts(_) | Self::Blobs(_) => {
+                return Err(rusqlite::Error::ToSqlConversionFailure("an array".into()));
+            }
         })
     }
 }

@@ -7,6 +7,7 @@ mod accounts;
 mod bodies;
 mod check;
 mod copy;
+mod costs;
 #[cfg(feature = "crash_points")]
 mod crash;
 mod deliver;

@@ -32,6 +32,14 @@ pub(in crate::store) struct Counts {
     round_trips: AtomicU64,
 }
 
+impl Counts {
+    /// Statements of the store, and round trips with BEGIN, COMMIT and what was prepared.
+    #[cfg(test)]
+    pub(super) fn read(&self) -> (u64, u64) {
+        (self.statements.load(Ordering::Relaxed), self.round_trips.load(Ordering::Relaxed))
+    }
+}
+
 /// A connection. Dropped in the middle of a transaction it is not used again.
 pub(in crate::store) struct Db {
     client: Client,

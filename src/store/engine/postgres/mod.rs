@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use r2d2::{Pool, PooledConnection};
 
-use super::Value;
+use super::{Single, Value};
 use crate::crash_point;
 use crate::limits;
 use crate::model::Timestamp;
@@ -125,7 +125,7 @@ impl Postgres {
         loop {
             match self.write_once(doing, &mut run) {
                 Ok(value) => return Ok(value),
-                Err(Undone { error, trouble }) => attempt.again(trouble).ok_or(error)?,
+                Err(Undone { error, trouble, .. }) => attempt.again(trouble).ok_or(error)?,
             }
         }
     }
@@ -135,7 +135,7 @@ impl Postgres {
         doing: &'static str,
         run: &mut impl FnMut(&mut super::Tx<'_>) -> Result<T, E>,
     ) -> Result<T, Undone<E>> {
-        let undone = |error: E, trouble| Undone { error, trouble };
+        let undone = |error: E, trouble| Undone { error, trouble, is_certain: true };
         let mut db = self.take(doing).map_err(|failure| undone(failure.into(), None))?;
         if let Err(failure) = db.begin(Access::Write, doing) {
             return Err(undone(failure.into(), db.trouble()));
@@ -159,14 +159,46 @@ impl Postgres {
                 crash_point!("postgres: written, not committed");
                 // What the server itself refuses to commit has certainly not happened.
                 let committed = db.commit(doing).map_err(|failure| {
+                    let is_certain = db.trouble() != Some(Trouble::Connection);
                     let trouble = db.trouble().filter(|trouble| *trouble == Trouble::Again);
-                    undone(failure.into(), trouble)
+                    Undone { error: failure.into(), trouble, is_certain }
                 });
                 committed?;
                 crash_point!("postgres: committed, not answered");
                 Ok(value)
             }
         }
+    }
+
+    /// See [`super::Engine::write_single`]. Nothing is run again here.
+    pub(super) fn write_single<T>(
+        &self,
+        doing: &'static str,
+        mut run: impl FnMut(&mut super::Tx<'_>) -> Result<T, Failure>,
+    ) -> Single<T> {
+        if self.shared.settings.is_pooled {
+            let ran = self.write_once(doing, &mut run);
+            return ran.map_or_else(|undone| undone.told(), Single::Done);
+        }
+        let mut db = match self.take(doing) {
+            Ok(db) => db,
+            Err(failure) => return Single::Undone(failure),
+        };
+        db.begin_single();
+        match run(&mut super::Tx::Postgres(Tx { db: &mut db, doing })) {
+            Ok(value) => Single::Done(value),
+            // An error that the server tells has undone the statement.
+            Err(failure) => match db.trouble() {
+                Some(Trouble::Connection) => Single::Unknown(failure),
+                _ => Single::Undone(failure),
+            },
+        }
+    }
+
+    /// What was sent so far: statements, and round trips.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (u64, u64) {
+        self.shared.counts.read()
     }
 
     /// A connection that is of use, as far as can be told without asking the server.
@@ -199,10 +231,21 @@ impl Db {
     }
 }
 
-/// A transaction that certainly did not happen, or one of which nothing is certain (`None`).
+/// A transaction that did not happen and may be run again, or one that may have or must not be
+/// (`None`).
 struct Undone<E> {
     error: E,
     trouble: Option<Trouble>,
+    is_certain: bool,
+}
+
+impl Undone<Failure> {
+    fn told<T>(self) -> Single<T> {
+        match self.is_certain {
+            true => Single::Undone(self.error),
+            false => Single::Unknown(self.error),
+        }
+    }
 }
 
 /// How often something was tried.

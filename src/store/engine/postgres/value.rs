@@ -25,6 +25,8 @@ impl Bound<'_> {
                 Value::Bytes(_) => Type::BYTEA,
                 Value::Text(_) => Type::TEXT,
                 Value::Ids(_) | Value::Ranges(_) => Type::INT8_ARRAY,
+                Value::Texts(_) => Type::TEXT_ARRAY,
+                Value::Blobs(_) => Type::BYTEA_ARRAY,
                 Value::Null => Type::UNKNOWN,
             },
             Self::Lasts(_) => Type::INT8_ARRAY,
@@ -51,6 +53,8 @@ impl ToSql for Bound<'_> {
                 Value::Text(text) => text.to_sql(ty, out),
                 Value::Ids(ids) => ids.to_sql(ty, out),
                 Value::Ranges(ranges) => firsts(ranges).to_sql(ty, out),
+                Value::Texts(texts) => texts.to_sql(ty, out),
+                Value::Blobs(blobs) => blobs.to_sql(ty, out),
                 Value::Null => Ok(IsNull::Yes),
             },
             Self::Lasts(ranges) => lasts(ranges).to_sql(ty, out),
@@ -138,6 +142,20 @@ impl Row<'_> {
     }
 
     pub(in super::super) fn text_or_null(&self, column: usize) -> Result<Option<&str>, Failure> {
+        self.get(column)
+    }
+
+    pub(in super::super) fn ints_or_null(
+        &self,
+        column: usize,
+    ) -> Result<Option<Vec<i64>>, Failure> {
+        self.get(column)
+    }
+
+    pub(in super::super) fn texts_or_null(
+        &self,
+        column: usize,
+    ) -> Result<Option<Vec<&str>>, Failure> {
         self.get(column)
     }
 }
