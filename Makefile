@@ -6,7 +6,7 @@ CARGO   ?= cargo
 # Cargo's own variable, if it is set, says where things are built.
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: all build sora sora-admin run test lint fmt bench bench-parts fuzz soak install clean
+.PHONY: all build sora sora-admin run test test-postgres lint fmt bench bench-parts fuzz soak install clean
 
 all: build
 
@@ -26,6 +26,14 @@ run: build
 # skipped; .ci/run installs them.
 test: lint
 	$(CARGO) test --workspace --features crash_points --locked
+	$(MAKE) test-postgres
+
+# What touches a store, once more on PostgreSQL.
+test-postgres:
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
+		SORA_TEST_DATABASE=postgres SIM_SEEDS=16 $(CARGO) test --features crash_points --locked -- \
+			store:: contract:: transcripts:: simulation:: roundtrip:: crash:: daemon::; \
+	else echo "skipped: no postgres"; fi
 
 lint:
 	$(CARGO) fmt --all --check

@@ -88,7 +88,9 @@ impl Builder {
     pub fn start(self) -> Result<Handle, StartError> {
         let Self { config, hooks, handed_in, loops } = self;
         let data_dir = config.data_dir.clone();
-        let store = Store::open_at(&work::place(&config), Opening::Daemon)
+        let mut place = work::place(&config);
+        place.wait_for_database(DATABASE_PATIENCE);
+        let store = Store::open_at(&place, Opening::Daemon)
             .map_err(|source| StartError::Store { data_dir, source })?;
         let settings = work::Settings::of(&config);
         let work = Arc::new(Work::start(&store, &settings, hooks)?);
@@ -108,6 +110,9 @@ impl Builder {
         Ok(Handle { store, settings, work, certificates, serving, grace, running, stopped })
     }
 }
+
+/// A database that is started with us may come up after us.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// From the configuration to what net listens on.
 struct Listeners<'a> {

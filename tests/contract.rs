@@ -14,7 +14,7 @@ use sora::model::{
     AccountId, Address, Flags, Keyword, Keywords, MailboxName, ModSeq, Secret, SpecialUse,
     Timestamp, Uid,
 };
-use sora::store::{NewAccount, Opening, Store};
+use sora::store::{NewAccount, Store};
 use sora::work::password::{self, Scheme};
 use sora::work::{Hooks, Letters, Mailbag, Settings, Work};
 
@@ -114,7 +114,7 @@ impl Real {
             ..Settings::of(&sora::config::Config::default())
         };
         std::fs::create_dir_all(&settings.data_dir).expect("a folder");
-        let store = Store::open(&settings.data_dir, Opening::Daemon).expect("a store");
+        let store = home.store();
         let password_hash = password::hash(Scheme::Sha512, &Secret::new("pw")).expect("a hash");
         let address = Address::new(USER).expect("an address");
         let made = store.create_account(NewAccount { address, password_hash });

@@ -15,7 +15,7 @@ mod password;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::store::{Opening, Store};
 use crate::work;
 
@@ -204,14 +204,14 @@ fn counted(count: u64, what: &str) -> String {
 /// one in the wrong folder would look like a server without accounts.
 fn open(options: &Options<'_>) -> Result<(Config, Store), AdminError> {
     let config = configuration(options)?;
-    if !config.data_dir.exists() {
+    if config.database.engine == Engine::Sqlite && !config.data_dir.exists() {
         return Err(AdminError::NoStore { data_dir: config.data_dir });
     }
     open_or_make(config)
 }
 
 fn configuration(options: &Options<'_>) -> Result<Config, AdminError> {
-    Ok(Config::find(options.value("config").map(Path::new))?)
+    Ok(Config::find_with(options.value("config").map(Path::new), &options.flags())?)
 }
 
 fn open_or_make(config: Config) -> Result<(Config, Store), AdminError> {

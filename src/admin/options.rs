@@ -24,7 +24,7 @@ pub(super) const COMMON: &[Choice] = &[
     Choice { name: "config", value: "FILE", what: "the server's configuration (config.toml)" },
     Choice { name: "help", value: "", what: "print this" },
     Choice { name: "h", value: "", what: "" },
-    // Of other homes: `--dbhost` chooses PostgreSQL, the rest describe it.
+    // As the daemon's flags of these names; `--dbhost` chooses PostgreSQL.
     Choice { name: "dbhost", value: "HOST", what: "" },
     Choice { name: "dbport", value: "PORT", what: "" },
     Choice { name: "dbuser", value: "USER", what: "" },
@@ -56,9 +56,6 @@ impl<'a> Options<'a> {
                 Some(body) => options.take(choices, body, &mut rest)?,
             }
         }
-        if options.value("dbhost").is_some() {
-            return Err(options.wrong("--dbhost: PostgreSQL is not built yet in this version"));
-        }
         Ok(options)
     }
 
@@ -81,6 +78,16 @@ impl<'a> Options<'a> {
         };
         self.given.push((choice.name, value));
         Ok(())
+    }
+
+    /// Those that are the daemon's flags, too, as it takes them.
+    pub(super) fn flags(&self) -> Vec<String> {
+        let given = self.given.iter().filter(|(name, _)| name.starts_with("db"));
+        let flag = |(name, value): &(&str, &str)| match *name {
+            "dbtls" => format!("-{name}"),
+            name => format!("-{name}={value}"),
+        };
+        given.map(flag).collect()
     }
 
     /// The last value given.

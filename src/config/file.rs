@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Place, Problem, Wrong};
 use super::keys::{self, KEYS};
 use super::values::Given;
-use super::{Config, ConfigError, Home, Listener};
+use super::{Config, ConfigError, Database, Engine, Home, Listener};
 
 /// The file that is read if none is named.
 pub(super) const DEFAULT_FILE: &str = "config.toml";
@@ -114,6 +114,12 @@ impl Draft {
             return Err(ConfigError::Settings(self.problems));
         }
         let mut warnings = self.unused_warning();
+        let database = &self.config.database;
+        if database.engine == Engine::Sqlite && database.host != Database::default().host {
+            let text =
+                "[database] host has no effect: write engine = \"postgres\" to store mail there";
+            warnings.push(text.to_owned());
+        }
         if self.config.bodies.home != Home::S3 && !self.config.s3.endpoint.0.is_empty() {
             let text =
                 "[s3] has no effect: write home = \"s3\" in [bodies] to store messages there";
@@ -363,9 +369,8 @@ mod tests {
              expected a size such as \"25mb\", \"16kb\" or a number of bytes",
         );
         check(
-            "[database]\nengine = 'postgres'",
-            "config.toml:2: [database] engine: \
-             expected \"sqlite\" (\"postgres\" is not built yet in this version)",
+            "[database]\nengine = 'mysql'",
+            "config.toml:2: [database] engine: expected \"sqlite\" or \"postgres\"",
         );
         check(
             "servers = 5",
@@ -413,9 +418,13 @@ mod tests {
     #[test]
     fn keys_of_other_versions_get_one_warning() {
         check(
-            "[database]\nhost='db'\nport=5432\n[uploader]\npath='/x'",
+            "[servers.pop3]\nstart=true\n[uploader]\npath='/x'",
             "these settings have no effect in this version: \
-             database.host, database.port, uploader.path",
+             servers.pop3.start, uploader.path",
+        );
+        check(
+            "[database]\nhost='db'",
+            "[database] host has no effect: write engine = \"postgres\" to store mail there",
         );
     }
 

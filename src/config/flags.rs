@@ -67,7 +67,17 @@ impl Config {
 
     /// As the daemon finds it without flags: `named`, or `config.toml`, or the embedded default.
     pub fn find(named: Option<&Path>) -> Result<Self, ConfigError> {
-        Ok(Draft::load(named)?.finish()?.0)
+        Self::find_with(named, &[])
+    }
+
+    /// The same, with some of the daemon's flags.
+    pub fn find_with(named: Option<&Path>, flags: &[String]) -> Result<Self, ConfigError> {
+        let asked = Asked::parse(flags)?;
+        let mut draft = Draft::load(named)?;
+        for (index, flag, value) in asked.settings {
+            draft.set(index, Given::Flag(value), Place::Flag(flag));
+        }
+        Ok(draft.finish()?.0)
     }
 }
 
@@ -116,7 +126,10 @@ impl<'a> Asked<'a> {
                 self.push(by_path(path.trim())?, arg, value.trim());
             }
             // These choose PostgreSQL and S3. Going on without would write to the wrong place.
-            "dbhost" => return Err(Wrong::Clash("PostgreSQL is not built yet in this version")),
+            "dbhost" => {
+                self.push(by_path("database.engine")?, arg, "postgres");
+                self.take_setting(flag.name, &flag, arg, rest)?;
+            }
             "s3endpoint" => {
                 self.push(by_path("bodies.home")?, arg, "s3");
                 self.take_setting(flag.name, &flag, arg, rest)?;
@@ -287,7 +300,16 @@ mod tests {
             "-imapaddr: expected an address such as \":143\", \"127.0.0.1:1143\", \"[::1]:143\" or \"unix:/run/sora/imap\", or \"\" for none",
         );
         check(BOTH, &["-set", "servers.imap.adr=:1"], "-set: no such key; did you mean addr?");
-        check(BOTH, &["-dbhost=db"], "-dbhost: PostgreSQL is not built yet in this version");
+        check(BOTH, &["-dbport=0"], "-dbport: expected a port from 1 to 65535");
+    }
+
+    #[test]
+    fn a_host_chooses_its_engine() {
+        let args = ["-dbhost=db".to_owned()];
+        let shown = Asked::parse(&args).expect("a flag");
+        let set: Vec<_> =
+            shown.settings.iter().map(|(index, _, value)| (KEYS[*index].name, *value)).collect();
+        assert_eq!(set, [("engine", "postgres"), ("host", "db")]);
     }
 
     #[test]

@@ -104,8 +104,85 @@ pub(super) const KEYS: &[Key] = &[
         "database",
         "engine",
         "",
-        "Where accounts, mailboxes and flags are: \"sqlite\", one file in data_dir.",
+        "Where accounts, mailboxes and flags are: \"sqlite\", one file in data_dir, or \"postgres\",
+a server that many nodes may share. The rest of this section is for PostgreSQL.",
         |c| &mut c.database.engine,
+    ),
+    key(
+        "database",
+        "host",
+        "dbhost",
+        "A name, an address, or the directory of its Unix socket. With several, commas between, the
+one that takes writes is used. The flag chooses engine = \"postgres\", too.",
+        |c| &mut c.database.host,
+    ),
+    key("database", "port", "dbport", "", |c| &mut c.database.port),
+    key(
+        "database",
+        "user",
+        "dbuser",
+        "No superuser is needed, only the right to make tables in the database.",
+        |c| &mut c.database.user,
+    ),
+    key("database", "password", "dbpassword", "", |c| &mut c.database.password),
+    key("database", "name", "dbname", "", |c| &mut c.database.name),
+    key(
+        "database",
+        "tls",
+        "dbtls",
+        "true speaks TLS, and checks the server's certificate.",
+        |c| &mut c.database.tls,
+    ),
+    key(
+        "database",
+        "tls_ca_file",
+        "",
+        "PEM file of the authorities to trust in place of the system's.",
+        |c| &mut c.database.tls_ca_file,
+    ),
+    key(
+        "database",
+        "connections",
+        "",
+        "Connections of this process at most. All processes together must fit max_connections of
+the server.",
+        |c| &mut c.database.connections,
+    ),
+    key(
+        "database",
+        "pgbouncer",
+        "",
+        "true if PgBouncer in transaction mode is in between: nothing is prepared, and nothing is
+expected to last from one transaction to the next.",
+        |c| &mut c.database.pgbouncer,
+    ),
+    key(
+        "database",
+        "connect_timeout",
+        "",
+        "How long to wait for a connection, to be made or to be free.",
+        |c| &mut c.database.connect_timeout,
+    ),
+    key(
+        "database",
+        "statement_timeout",
+        "",
+        "How long one statement may take.",
+        |c| &mut c.database.statement_timeout,
+    ),
+    key(
+        "database",
+        "lock_timeout",
+        "",
+        "How long one may wait for a mailbox that somebody else changes.",
+        |c| &mut c.database.lock_timeout,
+    ),
+    key(
+        "database",
+        "log_queries",
+        "dblogqueries",
+        "true logs every statement, without its values.",
+        |c| &mut c.database.log_queries,
     ),
     key(
         "bodies",
@@ -442,19 +519,6 @@ pub(super) struct Unused {
 
 /// One table, one warning (`file.rs` writes it).
 pub(super) const UNUSED: &[Unused] = &[
-    Unused {
-        section: "database",
-        names: &[
-            ("host", "dbhost"),
-            ("port", "dbport"),
-            ("user", "dbuser"),
-            ("password", "dbpassword"),
-            ("name", "dbname"),
-            ("tls", "dbtls"),
-            ("log_queries", "dblogqueries"),
-        ],
-        switches: &["tls", "log_queries"],
-    },
     Unused { section: "uploader", names: &[("path", "uploaderpath")], switches: &[] },
     Unused {
         section: "servers.imap",

@@ -55,6 +55,53 @@ pub struct Config {
 pub struct Database {
     /// The engine.
     pub engine: Engine,
+    /// Where PostgreSQL is: names, addresses or the directory of a socket, with commas between.
+    pub host: Text,
+    /// Its port.
+    pub port: u16,
+    /// As whom.
+    pub user: Text,
+    /// And the password.
+    pub password: Hidden,
+    /// The database.
+    pub name: Text,
+    /// Whether TLS is spoken with it.
+    pub tls: bool,
+    /// Whom to believe; the system's authorities if `None`.
+    pub tls_ca_file: Option<PathBuf>,
+    /// Connections at most.
+    pub connections: u32,
+    /// PgBouncer in transaction mode is in between.
+    pub pgbouncer: bool,
+    /// For a connection to be made or free.
+    pub connect_timeout: Duration,
+    /// For one statement.
+    pub statement_timeout: Duration,
+    /// For a row that somebody else has locked.
+    pub lock_timeout: Duration,
+    /// Write every statement to the log.
+    pub log_queries: bool,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Sqlite,
+            host: Text("localhost".to_owned()),
+            port: 5432,
+            user: Text("postgres".to_owned()),
+            password: Hidden::default(),
+            name: Text("sora_mail_db".to_owned()),
+            tls: false,
+            tls_ca_file: None,
+            connections: 20,
+            pgbouncer: false,
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(10),
+            log_queries: false,
+        }
+    }
 }
 
 /// `[bodies]`: where messages are kept.
@@ -203,7 +250,7 @@ impl Default for Config {
             data_dir: PathBuf::from("./sora-data"),
             hostname: values::machine_name(),
             log_output: LogOutput::Stderr,
-            database: Database { engine: Engine::Sqlite },
+            database: Database::default(),
             bodies: Bodies {
                 home: Home::Directory,
                 inline_max: Size::kibi(128),

@@ -466,20 +466,49 @@ impl Value for LogOutput {
 pub enum Engine {
     /// One file in `data_dir`.
     Sqlite,
+    /// A server of PostgreSQL.
+    Postgres,
 }
 
 impl Value for Engine {
     fn expected(&self) -> &'static str {
-        "\"sqlite\" (\"postgres\" is not built yet in this version)"
+        "\"sqlite\" or \"postgres\""
     }
 
     fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = (given.text()? == "sqlite").then_some(Self::Sqlite)?;
+        *self = match given.text()? {
+            "sqlite" => Self::Sqlite,
+            "postgres" => Self::Postgres,
+            _ => return None,
+        };
         Some(())
     }
 
     fn show(&self) -> String {
-        quoted("sqlite")
+        quoted(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        })
+    }
+}
+
+impl Value for u16 {
+    fn expected(&self) -> &'static str {
+        "a port from 1 to 65535"
+    }
+
+    /// A string or a number (pitfall 135).
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        let port = match given {
+            Given::Text(text) => text.parse().ok()?,
+            given => Self::try_from(given.integer()?).ok()?,
+        };
+        *self = Some(port).filter(|port| *port > 0)?;
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -677,7 +706,13 @@ mod tests {
         check(5_u32, Given::Integer(4_294_967_296), "refused");
         check(LogOutput::Stderr, Given::Text("./sora.log"), "\"./sora.log\"");
         check(LogOutput::Stderr, Given::Text("sysslog"), "refused");
-        check(Engine::Sqlite, Given::Text("postgres"), "refused");
+        check(Engine::Sqlite, Given::Text("postgres"), "\"postgres\"");
+        check(Engine::Sqlite, Given::Text("mysql"), "refused");
+        check(1_u16, Given::Text("5433"), "5433");
+        check(1_u16, Given::Integer(5_433), "5433");
+        check(1_u16, Given::Integer(0), "refused");
+        check(1_u16, Given::Flag("70000"), "refused");
+        check(Hidden::default(), Given::Text("secret"), "\"(hidden)\"");
         check(Home::Directory, Given::Text("s3"), "\"s3\"");
         check(Home::Directory, Given::Text("swift"), "refused");
         check(Addressing::Auto, Given::Text("path"), "\"path\"");

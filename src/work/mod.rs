@@ -36,7 +36,10 @@ use crate::config::{self, Config};
 use crate::error::{Fault, Refusal};
 use crate::job::{Change, DeliveryProblem, Job, MailboxKey, Recipient};
 use crate::model::Address;
-use crate::store::{CacheSettings, Database, Failure, ObjectSettings, Place, Retention, Store};
+use crate::store::{
+    CacheSettings, Database, Failure, ObjectSettings, Place, PostgresSettings, PostgresTls,
+    Retention, Store,
+};
 
 pub use changes::Changes;
 pub use deliver::{Arrival, DeliveryHook};
@@ -92,8 +95,30 @@ impl Settings {
 /// Where the store of a configuration is.
 pub fn place(config: &Config) -> Place {
     let data_dir = config.data_dir.clone();
+    let database = match config.database.engine {
+        config::Engine::Sqlite => Database::Embedded,
+        config::Engine::Postgres => Database::Postgres(postgres(&config.database)),
+    };
     let objects = (config.bodies.home == config::Home::S3).then(|| objects(config));
-    Place { data_dir, database: Database::Embedded, objects }
+    Place { data_dir, database, objects }
+}
+
+fn postgres(from: &config::Database) -> PostgresSettings {
+    PostgresSettings {
+        host: from.host.0.clone(),
+        port: from.port,
+        user: from.user.0.clone(),
+        password: from.password.0.clone(),
+        name: from.name.0.clone(),
+        tls: from.tls.then(|| PostgresTls { ca_file: from.tls_ca_file.clone() }),
+        connections: from.connections,
+        is_pooled: from.pgbouncer,
+        connect_timeout: from.connect_timeout,
+        statement_timeout: from.statement_timeout,
+        lock_timeout: from.lock_timeout,
+        patience: Duration::ZERO,
+        log_statements: from.log_queries,
+    }
 }
 
 /// Tries what the configuration names and only use can tell; what there is to say of it, by line.

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::support::daemon::Daemon;
 use crate::support::home::Home;
+use crate::support::postgres;
 use crate::support::random::Random;
 use crate::support::weed::{bucket, weed};
 use ledger::Ledger;
@@ -172,6 +173,10 @@ fn points() -> Vec<String> {
             points.extend(named.filter_map(|(_, rest)| rest.split('"').next()).map(str::to_owned));
         }
     }
+    // What only the other engine passes.
+    let others: &[&str] =
+        if postgres::is_wanted() { &["writer:"] } else { &["postgres:", "batch:"] };
+    points.retain(|point| !others.iter().any(|start| point.starts_with(start)));
     points.sort();
     points.dedup();
     points

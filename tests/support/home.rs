@@ -6,12 +6,17 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use sora::config::Config;
+use sora::store::{Opening, Store};
+
+use super::postgres::{self, TestDatabase};
 use super::weed::{ACCESS, SECRET};
 
 /// The folder.
 #[derive(Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
+    database: Option<TestDatabase>,
 }
 
 impl Home {
@@ -22,12 +27,14 @@ impl Home {
         let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("sora-test-{process}-{next}"));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
-        let home = Self { folder };
+        let database = postgres::is_wanted().then(|| postgres::cluster().database());
+        let home = Self { folder, database };
         let text = format!(
-            "data_dir = '{}'\nhostname = 'mail.example.com'\n\
+            "data_dir = '{}'\nhostname = 'mail.example.com'\n{}\
              [servers.imap]\nstart = true\naddr = '127.0.0.1:0'\ntls_addr = '127.0.0.1:0'\n{imap}\n\
              [servers.lmtp]\nstart = true\naddr = '127.0.0.1:0'\n{lmtp}\n",
-            home.folder.join("data").display()
+            home.folder.join("data").display(),
+            home.database.as_ref().map(TestDatabase::section).unwrap_or_default(),
         );
         std::fs::write(home.config_file(), text).expect("a configuration file");
         home
@@ -47,14 +54,26 @@ impl Home {
     /// Waits until a daemon has moved all that was staged to the bucket.
     pub(crate) fn wait_until_moved(&self) {
         let end = Instant::now() + Duration::from_secs(60);
-        let database = rusqlite::Connection::open(self.folder.join("data/sora.db"));
-        let database = database.expect("the database");
-        database.busy_timeout(Duration::from_secs(10)).expect("patience");
-        let count = "SELECT COUNT(*) FROM blobs WHERE state <> 3 AND state = 2";
-        while database.query_row(count, [], |row| row.get::<_, i64>(0)).expect("a count") > 0 {
+        while self.count("SELECT COUNT(*) FROM blobs WHERE state <> 3 AND state = 2") > 0 {
             assert!(Instant::now() < end, "bodies stay staged");
             std::thread::park_timeout(Duration::from_millis(20));
         }
+    }
+
+    fn count(&self, sql: &str) -> i64 {
+        if let Some(database) = &self.database {
+            return database.connect().query_one(sql, &[]).expect("a count").get(0);
+        }
+        let database = rusqlite::Connection::open(self.folder.join("data/sora.db"));
+        let database = database.expect("the database");
+        database.busy_timeout(Duration::from_secs(10)).expect("patience");
+        database.query_row(sql, [], |row| row.get(0)).expect("a count")
+    }
+
+    /// Its store, for a test that needs no server.
+    pub(crate) fn store(&self) -> Store {
+        let config = Config::find(Some(&self.config_file())).expect("the configuration is right");
+        Store::open_at(&sora::work::place(&config), Opening::Daemon).expect("a store")
     }
 
     /// The folder itself, for what else a test keeps.

@@ -11,6 +11,7 @@ pub(crate) mod home;
 pub(crate) mod mail;
 pub(crate) mod messages;
 pub(crate) mod model;
+pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod server;

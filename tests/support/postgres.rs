@@ -120,7 +120,19 @@ impl TestDatabase {
         self.cluster.host()
     }
 
+    /// Of a configuration that uses it.
+    #[allow(dead_code, reason = "the store's own tests have no file")]
+    pub(crate) fn section(&self) -> String {
+        let (host, name) = (self.host(), &self.name);
+        let pooled = std::env::var_os("SORA_TEST_POOLED").is_some();
+        format!(
+            "[database]\nengine = 'postgres'\nhost = '{host}'\nuser = 'sora'\nname = '{name}'\n\
+             connections = 10\npgbouncer = {pooled}\n"
+        )
+    }
+
     /// A connection of the test's own.
+    #[allow(dead_code, reason = "not all that share this file use it")]
     pub(crate) fn connect(&self) -> postgres::Client {
         self.cluster.connect(&self.name)
     }
