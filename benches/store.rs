@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench store [WORD…]` runs the parts whose name has one of the words. Every figure
 //! is durable: each commit is an fsync in a fresh directory below `TMPDIR`, which should be a disk.
+//! With `SORA_BENCH_POSTGRES=HOST` it runs on the PostgreSQL there, as its user `sora` and in databases
+//! of its own, and tells that server's CPU, too.
 
 #![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -9,14 +11,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sora::job::{FlagSet, MailboxKey, StoreMode, Transfer, Wants};
 use sora::mail::UidRuns;
-use sora::model::{AccountId, Address, Flags, MailboxName, Uid};
+use sora::model::{AccountId, Address, Flags, MailboxName, Secret, Uid};
 use sora::store::{
-    Delivery, DeliveryDigest, Facts, FlagChange, IfMissing, NewAccount, NewBody, NewMessage,
-    Opening, Store, message_id_hash,
+    Database, Delivery, DeliveryDigest, Facts, FlagChange, IfMissing, NewAccount, NewBody,
+    NewMessage, Opening, Place, PostgresSettings, Refreshed, Store, message_id_hash,
 };
 
 const BODY_BYTES: usize = 4 * 1024;
@@ -37,10 +39,26 @@ fn main() {
         mailbox(10_000);
         mailbox(100_000);
     }
+    if wanted("million") && postgres_host().is_some() {
+        one_of(1_000);
+        one_of(1_000_000);
+    }
+}
+
+/// Where PostgreSQL is, if it is to be measured.
+fn postgres_host() -> Option<String> {
+    std::env::var("SORA_BENCH_POSTGRES").ok()
+}
+
+fn connect(host: &str, name: &str) -> postgres::Client {
+    let mut config = postgres::Config::new();
+    config.host(host).user("sora").dbname(name);
+    config.connect(postgres::NoTls).unwrap()
 }
 
 /// A store that goes with its owner.
 struct Bench {
+    database: Option<(String, String)>,
     store: Store,
     accounts: Vec<AccountId>,
     dir: PathBuf,
@@ -51,14 +69,37 @@ impl Bench {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("sora-bench-{}-{number}", std::process::id()));
-        let store = Store::open(Path::new(&dir), Opening::Daemon).unwrap();
+        let mut place = Place::embedded(Path::new(&dir));
+        let database = postgres_host().map(|host| {
+            let name = format!("bench_{}_{number}", std::process::id());
+            connect(&host, "postgres").batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+            (host, name)
+        });
+        if let Some((host, name)) = &database {
+            place.database = Database::Postgres(PostgresSettings {
+                host: host.clone(),
+                port: 5432,
+                user: "sora".to_owned(),
+                password: Secret::new(""),
+                name: name.clone(),
+                tls: None,
+                connections: 20,
+                is_pooled: false,
+                connect_timeout: Duration::from_secs(10),
+                statement_timeout: Duration::from_secs(300),
+                lock_timeout: Duration::from_secs(60),
+                patience: Duration::ZERO,
+                log_statements: false,
+            });
+        }
+        let store = Store::open_at(&place, Opening::Daemon).unwrap();
         let make = |number: u32| {
             let address = Address::new(&format!("user{number}@example.org")).unwrap();
             let account = NewAccount { address, password_hash: String::new() };
             store.create_account(account).unwrap().unwrap()
         };
         let accounts = (0..accounts).map(make).collect();
-        Self { store, accounts, dir }
+        Self { database, store, accounts, dir }
     }
 
     fn inbox(&self) -> MailboxKey {
@@ -70,6 +111,10 @@ impl Drop for Bench {
     fn drop(&mut self) {
         assert_eq!(self.store.check().unwrap(), Vec::<String>::new());
         let _gone = std::fs::remove_dir_all(&self.dir);
+        if let Some((host, name)) = &self.database {
+            let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+            connect(host, "postgres").batch_execute(&drop).unwrap();
+        }
     }
 }
 
@@ -192,19 +237,104 @@ fn mailbox(count: u32) {
     }
 }
 
+/// What one message costs in a mailbox of `count`.
+fn one_of(count: u32) {
+    let bench = Bench::new(1);
+    let (store, inbox) = (&bench.store, bench.inbox());
+    let (host, name) = bench.database.clone().unwrap();
+    connect(&host, &name).batch_execute(&fill(count)).unwrap();
+    let snapshot = measure(&format!("load {count}"), 1, || store.load_snapshot(inbox).unwrap());
+    let again = measure(&format!("load {count} again"), 1, || store.load_snapshot(inbox).unwrap());
+    assert_eq!((snapshot.iter().count(), again.iter().count()), (count as usize, count as usize));
+    let mut have = snapshot;
+    let mut refresh = |what: &str| {
+        let refreshed = measure(&format!("refresh after {what} of {count}"), 1, || {
+            store.refresh_snapshot(inbox, &have).unwrap()
+        });
+        if let Refreshed::New(snapshot) = refreshed {
+            have = snapshot;
+        }
+    };
+    for _ in 0..3 {
+        refresh("nothing"); // prepares its statements
+        let middle = count / 2;
+        measure(&format!("deliver one to {count}"), 1, || {
+            store.deliver(vec![delivery(bench.accounts[0], middle)]).remove(0).unwrap()
+        });
+        refresh("a delivery to one");
+        let window = UidRuns::range(Uid(middle), Uid(middle + 49));
+        let wants = Wants { envelope: true, ..Wants::default() };
+        measure(&format!("fetch 50 of {count}"), 50, || {
+            store.fetch(inbox, &window, wants).unwrap()
+        });
+        let one = UidRuns::range(Uid(middle), Uid(middle));
+        let flags = FlagSet { flags: Flags::DELETED, ..FlagSet::default() };
+        for mode in [StoreMode::Add, StoreMode::Remove, StoreMode::Add] {
+            let change =
+                FlagChange { uids: one.clone(), mode, flags: flags.clone(), unchanged_since: None };
+            measure(&format!("store one of {count}"), 1, || {
+                store.store_flags(inbox, change).unwrap()
+            });
+        }
+        refresh("a store of one");
+        measure(&format!("expunge one of {count}"), 1, || {
+            store.expunge(inbox, Some(one.clone())).unwrap()
+        });
+        refresh("an expunge of one");
+    }
+}
+
+/// Rows as deliveries would have written them, less the bodies that nobody reads here.
+fn fill(count: u32) -> String {
+    format!(
+        "INSERT INTO messages SELECT 1, 1, n, n + 1, 1, 0, 5, 1700000000000000 + n * 1000000, n,
+                n + 1, 1, 1 FROM generate_series(1::bigint, {count}) n;
+         INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
+         SELECT 1, n, 5, 3, 1, '' FROM generate_series(1::bigint, {count}) n;
+         INSERT INTO bodies SELECT 1, n, 'bytes' FROM generate_series(1::bigint, {count}) n;
+         INSERT INTO blob_map SELECT 1, n, n, 0, repeat('e', 350)::bytea, repeat('m', 120)::bytea,
+                NULL FROM generate_series(1::bigint, {count}) n;
+         UPDATE mailboxes SET uid_next = {count} + 1, highest_mod_seq = {count} + 1,
+                messages = {count}, bytes = 5 * {count}::bigint, oldest_arrived = 1
+         WHERE account_id = 1 AND mailbox_id = 1;
+         UPDATE sequences SET next = {count} + 2 WHERE name = 'blob'; ANALYZE"
+    )
+}
+
 /// Prints rate, wall time and CPU for each of `count`.
 fn measure<T>(name: &str, count: u32, run: impl FnOnce() -> T) -> T {
+    let server = server_cpu_seconds();
     let (started, cpu) = (Instant::now(), cpu_seconds());
     let result = run();
     let (wall, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let server = server_cpu_seconds() - server;
     println!(
-        "{name:40} {:10.1} ms {:10.0}/s {:8.2} us wall {:8.2} us CPU each",
+        "{name:40} {:10.1} ms {:10.0}/s {:8.2} us wall {:8.2} us CPU each{}",
         wall * 1e3,
         f64::from(count) / wall,
         wall * 1e6 / f64::from(count),
         cpu * 1e6 / f64::from(count),
+        match postgres_host() {
+            Some(_) => format!(" {:8.2} us of PostgreSQL's", server * 1e6 / f64::from(count)),
+            None => String::new(),
+        },
     );
     result
+}
+
+/// User and system time of all processes named `postgres`, of those that ended as well.
+fn server_cpu_seconds() -> f64 {
+    if postgres_host().is_none() {
+        return 0.0;
+    }
+    let ticks = |entry: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (before, after) = stat.rsplit_once(')')?;
+        before.ends_with("(postgres").then_some(())?;
+        let ticks = after.split_whitespace().skip(11).take(4);
+        Some(ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>())
+    };
+    std::fs::read_dir("/proc").unwrap().flatten().filter_map(ticks).sum::<f64>() / 100.0
 }
 
 /// User and system time of this process so far; its clock ticks a hundred times a second.

@@ -150,11 +150,6 @@ fn wrong_lines_say_what_to_write() {
         ),
         ("create-account a@b --password p", "create-account", "\"a@b\" belongs to no option"),
         ("create-account --primary=1", "create-account", "--primary takes no value"),
-        (
-            "create-account --email a@b --dbhost db",
-            "create-account",
-            "--dbhost: PostgreSQL is not built yet in this version",
-        ),
         ("deliver --to a@b", "deliver", "no FILE to deliver; - is standard input"),
         ("deliver x", "deliver", "--to is missing"),
         (
