@@ -63,19 +63,31 @@ impl Boundaries {
 
     /// The longest that `line` begins with, of equals the deepest: its place and its length.
     pub(super) fn longest(&self, line: &[u8]) -> Option<(usize, usize)> {
-        // What the line begins with stands before it in the order, and so does all that begins
-        // with the same: the last of them knows the others.
-        let end = self.sorted.partition_point(|boundary| boundary.text.as_slice() <= line);
-        let mut boundary = self.sorted.get(end.checked_sub(1)?)?;
-        let same = boundary.text.iter().zip(line).take_while(|(one, other)| one == other).count();
-        took(same.saturating_add(8));
-        while boundary.text.len() > same {
-            took(1);
-            boundary = self.sorted.get(boundary.shorter?)?;
+        let mut line = line;
+        loop {
+            // What the line begins with stands before it in the order, and so does all that begins
+            // with the same: the last of them knows the others.
+            let end = self.sorted.partition_point(|boundary| boundary.text.as_slice() <= line);
+            let mut boundary = self.sorted.get(end.checked_sub(1)?)?;
+            let alike = boundary.text.iter().zip(line).take_while(|(one, other)| one == other);
+            line = line.get(..alike.count())?;
+            took(line.len().saturating_add(8));
+            if line.is_empty() {
+                return None;
+            }
+            for _ in 0..SHORTER_TRIED_MAX {
+                if boundary.text.len() <= line.len() {
+                    return Some((boundary.place, boundary.text.len()));
+                }
+                boundary = self.sorted.get(boundary.shorter?)?;
+            }
         }
-        Some((boundary.place, boundary.text.len()))
     }
 }
+
+/// Shorter ones tried before what the line is known to begin with is looked up in their stead: it
+/// may be short, and they many.
+const SHORTER_TRIED_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -104,6 +116,8 @@ mod tests {
         check(&["b", "bc", "bd"], "bcd", Some((1, 2)));
         check(&["b", "bb!", "bba", "bb"], "bb~", Some((3, 2)));
         check(&["b", "b!1", "b!2"], "b!3", Some((0, 1)));
+        check(&["a", "aa", "aaa", "aaaa", "aaaaa", "aaaaaa", "ab!"], "abz", Some((0, 1)));
+        check(&["aa", "aaa", "aaaa", "aaaaa", "aaaaaa", "aaaaaaa"], "ab", None);
         check(&["b", "b", "a", "b"], "b", Some((3, 1)));
     }
 
@@ -138,6 +152,15 @@ mod tests {
             let (found, steps) = steps::count(|| boundaries.longest(line.as_bytes()));
             assert_eq!(found, None);
             assert!(steps <= line.len() + 10, "{steps} steps for {line}");
+        }
+        let mut boundaries = Boundaries::default();
+        for place in 0..100 {
+            boundaries.open("a".repeat(place + 1).into_bytes(), place);
+        }
+        for (line, want) in [("b", None), ("ab", Some((0, 1))), ("aab", Some((1, 2)))] {
+            let (found, steps) = steps::count(|| boundaries.longest(line.as_bytes()));
+            assert_eq!(found, want);
+            assert!(steps <= 2 * (line.len() + 10), "{steps} steps for {line}");
         }
     }
 }
