@@ -1,0 +1,150 @@
+//! Sections: which part of a message, and what of it (RFC 9051 §6.4.5, RFC 3516).
+
+use crate::cursor::{Cursor, Error};
+use crate::imap::command::{FetchItem, PartNumbers, Partial, Section, SectionText, Str};
+use crate::imap::lists::{Least, List, parenthesized};
+use crate::imap::number::{number64, nz_number, nz_number64};
+use crate::imap::strings::{astring, sp, word};
+
+/// How the names of a `header-list` are read: they are long, and every walk would read them anew.
+pub(super) type HeaderList = for<'a> fn(&mut Cursor<'a>) -> Result<List<'a, Str<'a>>, Error>;
+
+/// `section [partial]` — RFC 9051 §9 `fetch-att`.
+pub(super) fn body_section<'a>(
+    cursor: &mut Cursor<'a>,
+    peek: bool,
+    header_list: HeaderList,
+) -> Result<FetchItem<'a>, Error> {
+    let section = section(cursor, header_list)?;
+    Ok(FetchItem::BodySection { peek, section, partial: partial(cursor)? })
+}
+
+/// `section-binary [partial]` — RFC 3516 §6.
+pub(super) fn binary<'a>(cursor: &mut Cursor<'a>, peek: bool) -> Result<FetchItem<'a>, Error> {
+    let part = section_binary(cursor)?;
+    Ok(FetchItem::Binary { peek, part, partial: partial(cursor)? })
+}
+
+/// `section-binary = "[" [section-part] "]"` — RFC 9051 §9.
+pub(super) fn section_binary<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<'a>, Error> {
+    cursor.expect(b'[', "\"[\"")?;
+    let part = match cursor.peek() {
+        Some(b']') => PartNumbers { raw: b"" },
+        _ => section_part(cursor)?,
+    };
+    cursor.expect(b']', "\"]\"")?;
+    Ok(part)
+}
+
+/// `section = "[" [section-spec] "]"` — RFC 9051 §9.
+fn section<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Section<'a>, Error> {
+    cursor.expect(b'[', "\"[\"")?;
+    let section = match cursor.peek() {
+        Some(b']') => Section { part: PartNumbers { raw: b"" }, text: SectionText::Whole },
+        _ => inside(cursor, header_list)?,
+    };
+    cursor.expect(b']', "\"]\"")?;
+    Ok(section)
+}
+
+/// `section-spec` on its own, as the decoded `;SECTION=` of a URL has it (RFC 5092 §11): all of
+/// `input`.
+///
+/// # Errors
+/// It is not that.
+pub fn section_spec(input: &[u8]) -> Result<Section<'_>, Error> {
+    let mut cursor = Cursor::new(input);
+    let section = inside(&mut cursor, |cursor| parenthesized(cursor, Least::One, astring))?;
+    if cursor.is_empty() { Ok(section) } else { Err(cursor.error("end of the section")) }
+}
+
+/// `section-spec = section-msgtext / (section-part ["." section-text])` — RFC 9051 §9.
+fn inside<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Section<'a>, Error> {
+    let mut part = PartNumbers { raw: b"" };
+    let text = match cursor.peek() {
+        Some(b'0'..=b'9') => {
+            part = section_part(cursor)?;
+            if cursor.eat(b'.') {
+                section_text(cursor, true, header_list)?
+            } else {
+                SectionText::Whole
+            }
+        }
+        _ => section_text(cursor, false, header_list)?,
+    };
+    Ok(Section { part, text })
+}
+
+/// `section-part = nz-number *("." nz-number)` — RFC 9051 §9. A dot before text is not its.
+pub(super) fn section_part<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<'a>, Error> {
+    let before = *cursor;
+    nz_number(cursor)?;
+    loop {
+        let raw = cursor.since(before);
+        let mut ahead = *cursor;
+        if !ahead.eat(b'.') || !matches!(ahead.peek(), Some(b'0'..=b'9')) {
+            return Ok(PartNumbers { raw });
+        }
+        nz_number(&mut ahead)?;
+        *cursor = ahead;
+    }
+}
+
+/// `section-text = section-msgtext / "MIME"`,
+/// `header-list = "(" header-fld-name *(SP header-fld-name) ")"` — RFC 9051 §9; `MIME` only with a
+/// part before it.
+fn section_text<'a>(
+    cursor: &mut Cursor<'a>,
+    of_part: bool,
+    header_list: HeaderList,
+) -> Result<SectionText<'a>, Error> {
+    let before = *cursor;
+    match word(cursor).as_bytes() {
+        b"HEADER" => Ok(SectionText::Header),
+        b"TEXT" => Ok(SectionText::Text),
+        b"MIME" if of_part => Ok(SectionText::Mime),
+        b"HEADER.FIELDS" => {
+            sp(cursor)?;
+            header_list(cursor).map(SectionText::HeaderFields)
+        }
+        b"HEADER.FIELDS.NOT" => {
+            sp(cursor)?;
+            header_list(cursor).map(SectionText::HeaderFieldsNot)
+        }
+        _ => Err(before.error("section-text")),
+    }
+}
+
+/// `partial = "<" number64 "." nz-number64 ">"` — RFC 9051 §9.
+fn partial(cursor: &mut Cursor<'_>) -> Result<Option<Partial>, Error> {
+    if !cursor.eat(b'<') {
+        return Ok(None);
+    }
+    let offset = number64(cursor)?;
+    cursor.expect(b'.', "\".\"")?;
+    let count = nz_number64(cursor)?; // pitfall 103: `<0.0>` is BAD
+    cursor.expect(b'>', "\">\"")?;
+    Ok(Some(Partial { offset, count }))
+}
+
+impl<'a> PartNumbers<'a> {
+    /// The numbers, from 1, outermost first.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let mut cursor = Cursor::new(self.raw);
+        core::iter::from_fn(move || {
+            let number = nz_number(&mut cursor).ok()?;
+            cursor.eat(b'.');
+            Some(number)
+        })
+    }
+
+    /// True for the message itself.
+    pub const fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// As the client wrote them, for the answer.
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.raw
+    }
+}
