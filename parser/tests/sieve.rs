@@ -41,12 +41,15 @@ fn verdict(script: &[u8], lines_before: u32) -> String {
     verdict
 }
 
+/// What a script comes to, with so many lines before it that do not count.
+type Judge = fn(&[u8], u32) -> String;
+
 /// A file of cases again, with the verdicts that the compiler gives now.
 ///
 /// `== rule | place` begins a rule, `needs …` says what its scripts require. Lines with a bar are a
 /// script, in which `␍` stands for CR, `␀` for NUL and `�` for an octet that is no UTF-8; what
 /// follows up to the empty line is the verdict.
-fn judged(text: &str) -> String {
+fn judged(text: &str, judge: Judge) -> String {
     let (mut judged, mut needs, mut script) = (String::new(), String::new(), String::new());
     for line in text.lines().chain([""]) {
         if let Some(code) = line.strip_prefix('|') {
@@ -56,7 +59,7 @@ fn judged(text: &str) -> String {
         } else if !script.is_empty() {
             if line.is_empty() {
                 let script = std::mem::take(&mut script);
-                judged += &verdict_of(&needs, &script);
+                judged += &verdict_of(&needs, &script, judge);
                 judged.push('\n');
             }
         } else {
@@ -77,7 +80,7 @@ fn judged(text: &str) -> String {
     judged + "\n"
 }
 
-fn verdict_of(needs: &str, script: &str) -> String {
+fn verdict_of(needs: &str, script: &str, judge: Judge) -> String {
     let script = script.replace('␍', "\r").replace('␀', "\0");
     let mut bytes = needs.as_bytes().to_vec();
     for (index, piece) in script.split('\u{fffd}').enumerate() {
@@ -86,15 +89,15 @@ fn verdict_of(needs: &str, script: &str) -> String {
         }
         bytes.extend_from_slice(piece.as_bytes());
     }
-    verdict(&bytes, u32::from(!needs.is_empty()))
+    judge(&bytes, u32::from(!needs.is_empty()))
 }
 
 /// Every file of a folder says what the compiler says. `SIEVE_BLESS=1` writes it down instead; read
 /// the difference then.
 #[track_caller]
-fn check(folder: &str) {
+fn check(folder: &str, judge: Judge) {
     for (name, text) in files(folder) {
-        let judged = judged(&text);
+        let judged = judged(&text, judge);
         if std::env::var_os("SIEVE_BLESS").is_some() {
             fs::write(data(folder).join(&name), &judged).unwrap();
             continue;
@@ -142,10 +145,36 @@ fn is_head(line: &str) -> bool {
 
 #[test]
 fn rules() {
-    check("rules");
+    check("rules", verdict);
 }
 
 #[test]
 fn mistakes() {
-    check("mistakes");
+    check("mistakes", verdict);
+}
+
+/// What an interpreter gets: each argument in its place.
+#[test]
+fn trees() {
+    check("trees", tree);
+}
+
+/// A line for each command, with its strings as they stand in the script.
+fn tree(script: &[u8], _: u32) -> String {
+    let script = compile(script, Capabilities::ALL).unwrap();
+    let mut tree = String::new();
+    for command in &script.commands {
+        let text = format!("{:?}\n", command.item);
+        let mut places = text.split("at: @");
+        let mut line = String::from(places.next().unwrap());
+        for rest in places {
+            line += rest.split_once(", ").unwrap().1;
+        }
+        let line = line.replace("Text { content: Constant(\"", "\"").replace("\") }", "\"");
+        tree += &line;
+    }
+    let names =
+        script.variables.iter().map(|variable| format!("{} {:?}", variable.name, variable.scope));
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { tree } else { tree + &format!("{}\n", names.join(", ")) }
 }

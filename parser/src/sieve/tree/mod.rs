@@ -9,6 +9,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::capability::Capabilities;
 use super::error::{Error, Position};
@@ -46,12 +47,18 @@ pub struct Script {
 }
 
 /// Something and where its name begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct At<T> {
     /// Where it begins.
     pub at: Position,
     /// What it is.
     pub item: T,
+}
+
+impl<T: fmt::Debug> fmt::Debug for At<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}", self.at, self.item)
+    }
 }
 
 /// A string, with escapes, dots and encoded characters resolved.
