@@ -83,12 +83,13 @@ impl<T> fmt::Debug for Items<'_, T> {
 impl<T> Iterator for Items<'_, T> {
     type Item = T;
     fn next(&mut self) -> Option<T> {
+        // The space behind the item before: eaten now, because an item that had to be kept
+        // meanwhile would be moved twice, and some are large.
+        self.cursor.eat(b' ');
         if self.cursor.is_empty() {
             return None;
         }
-        let item = (self.item)(&mut self.cursor).ok()?;
-        self.cursor.eat(b' ');
-        Some(item)
+        (self.item)(&mut self.cursor).ok()
     }
 }
 

@@ -70,124 +70,129 @@ pub fn command(frame: &[u8]) -> Result<Tagged<'_>, CommandError<'_>> {
     // Asked before `read` is opened, so that a command is moved once: they are large.
     let ended = end(&mut cursor);
     match (read, ended) {
-        (Ok(Some(command)), Ok(())) => Ok(Tagged { tag, command }),
-        (Ok(None), _) => Err(CommandError::new(Some(tag), Fault::Unknown, before.error("command"))),
-        (Err(error), _) | (Ok(Some(_)), Err(error)) => Err(syntax(error)),
+        (Ok(command), Ok(())) => Ok(Tagged { tag, command }),
+        (Err(error), _) if error.expected == UNKNOWN => {
+            Err(CommandError::new(Some(tag), Fault::Unknown, before.error("command")))
+        }
+        (Err(error), _) | (Ok(_), Err(error)) => Err(syntax(error)),
     }
 }
+
+/// What the error at an unknown word says, inside this module. It is no type of its own, so that a
+/// command comes from its function to [`command()`] where it was written: they are large.
+const UNKNOWN: &str = "known command";
 
 /// True if `line`, its end included, is the `DONE` that ends IDLE (RFC 9051 §6.3.13).
 pub fn idle_done(line: &[u8]) -> bool {
     line.trim_ascii().eq_ignore_ascii_case(b"DONE")
 }
 
-/// The command word and what follows it; `None` if the word is unknown.
-fn body<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Option<Command<'a>>, Error> {
+/// The command word and what follows it; [`UNKNOWN`] if nobody knows the word.
+fn body<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Command<'a>, Error> {
     let before = *cursor;
     let name = word(cursor);
     // The words that go with UID (RFC 9051 §9 `uid`).
-    let command = match name.as_bytes() {
-        b"FETCH" => fetch::fetch(cursor, numbers)?,
-        b"STORE" => store::store(cursor, numbers)?,
-        b"SEARCH" => search::search(cursor, numbers)?,
-        b"SORT" => search::sort(cursor, numbers)?,
-        b"THREAD" => search::thread(cursor, numbers)?,
-        b"EXPUNGE" => store::expunge(cursor, numbers)?,
+    match name.as_bytes() {
+        b"FETCH" => fetch::fetch(cursor, numbers),
+        b"STORE" => store::store(cursor, numbers),
+        b"SEARCH" => search::search(cursor, numbers),
+        b"SORT" => search::sort(cursor, numbers),
+        b"THREAD" => search::thread(cursor, numbers),
+        b"EXPUNGE" => store::expunge(cursor, numbers),
         b"COPY" => {
             let (set, mailbox) = store::set_and_mailbox(cursor)?;
-            Command::Copy { numbers, set, mailbox }
+            Ok(Command::Copy { numbers, set, mailbox })
         }
         b"MOVE" => {
             let (set, mailbox) = store::set_and_mailbox(cursor)?;
-            Command::Move { numbers, set, mailbox }
+            Ok(Command::Move { numbers, set, mailbox })
         }
-        b"REPLACE" => append::replace(cursor, numbers)?,
-        b"FILTER" => filter::filter(cursor, numbers)?,
-        _ if numbers == Numbers::Uid => return Err(before.error("command after UID")),
+        b"REPLACE" => append::replace(cursor, numbers),
+        b"FILTER" => filter::filter(cursor, numbers),
+        _ if numbers == Numbers::Uid => Err(before.error("command after UID")),
         b"UID" => {
             sp(cursor)?;
-            return body(cursor, Numbers::Uid);
+            body(cursor, Numbers::Uid)
         }
         b"" if !cursor.peek().is_some_and(is_atom_char) && cursor.since(before).is_empty() => {
-            return Err(before.error("command"));
+            Err(before.error("command"))
         }
-        name => return without_uid(cursor, name),
-    };
-    Ok(Some(command))
+        name => without_uid(cursor, name),
+    }
 }
 
 /// The words that have no UID form.
-fn without_uid<'a>(cursor: &mut Cursor<'a>, name: &[u8]) -> Result<Option<Command<'a>>, Error> {
-    Ok(Some(match name {
-        b"NOOP" => Command::Noop,
-        b"CAPABILITY" => Command::Capability,
-        b"LOGOUT" => Command::Logout,
-        b"ID" => Command::Id(id(cursor)?),
-        b"STARTTLS" => Command::StartTls,
-        b"AUTHENTICATE" => authenticate(cursor)?,
-        b"LOGIN" => login(cursor)?,
+fn without_uid<'a>(cursor: &mut Cursor<'a>, name: &[u8]) -> Result<Command<'a>, Error> {
+    match name {
+        b"NOOP" => Ok(Command::Noop),
+        b"CAPABILITY" => Ok(Command::Capability),
+        b"LOGOUT" => Ok(Command::Logout),
+        b"ID" => Ok(Command::Id(id(cursor)?)),
+        b"STARTTLS" => Ok(Command::StartTls),
+        b"AUTHENTICATE" => authenticate(cursor),
+        b"LOGIN" => login(cursor),
         b"ENABLE" => {
             sp(cursor)?;
-            Command::Enable(spaced(cursor, atom)?)
+            Ok(Command::Enable(spaced(cursor, atom)?))
         }
         b"SELECT" => {
             let (mailbox, params) = select(cursor)?;
-            Command::Select { mailbox, params }
+            Ok(Command::Select { mailbox, params })
         }
         b"EXAMINE" => {
             let (mailbox, params) = select(cursor)?;
-            Command::Examine { mailbox, params }
+            Ok(Command::Examine { mailbox, params })
         }
-        b"CREATE" => create(cursor)?,
-        b"DELETE" => Command::Delete(lone_mailbox(cursor)?),
-        b"RENAME" => rename(cursor)?,
-        b"SUBSCRIBE" => Command::Subscribe(lone_mailbox(cursor)?),
-        b"UNSUBSCRIBE" => Command::Unsubscribe(lone_mailbox(cursor)?),
-        b"LIST" => Command::List(list(cursor)?),
-        b"LSUB" => lsub(cursor)?,
-        b"NAMESPACE" => Command::Namespace,
-        b"STATUS" => status(cursor)?,
-        b"APPEND" => append::append(cursor)?,
-        b"IDLE" => Command::Idle,
-        b"CHECK" => Command::Check,
-        b"CLOSE" => Command::Close,
-        b"UNSELECT" => Command::Unselect,
-        name => return extension(cursor, name),
-    }))
+        b"CREATE" => create(cursor),
+        b"DELETE" => Ok(Command::Delete(lone_mailbox(cursor)?)),
+        b"RENAME" => rename(cursor),
+        b"SUBSCRIBE" => Ok(Command::Subscribe(lone_mailbox(cursor)?)),
+        b"UNSUBSCRIBE" => Ok(Command::Unsubscribe(lone_mailbox(cursor)?)),
+        b"LIST" => Ok(Command::List(list(cursor)?)),
+        b"LSUB" => lsub(cursor),
+        b"NAMESPACE" => Ok(Command::Namespace),
+        b"STATUS" => status(cursor),
+        b"APPEND" => append::append(cursor),
+        b"IDLE" => Ok(Command::Idle),
+        b"CHECK" => Ok(Command::Check),
+        b"CLOSE" => Ok(Command::Close),
+        b"UNSELECT" => Ok(Command::Unselect),
+        name => extension(cursor, name),
+    }
 }
 
 /// The words of extensions that neither RFC 3501 nor RFC 9051 took in.
-fn extension<'a>(cursor: &mut Cursor<'a>, name: &[u8]) -> Result<Option<Command<'a>>, Error> {
-    Ok(Some(match name {
-        b"SETACL" => acl::setacl(cursor)?,
+fn extension<'a>(cursor: &mut Cursor<'a>, name: &[u8]) -> Result<Command<'a>, Error> {
+    match name {
+        b"SETACL" => acl::setacl(cursor),
         b"DELETEACL" => {
             let (mailbox, identifier) = acl::mailbox_and_identifier(cursor)?;
-            Command::DeleteAcl { mailbox, identifier }
+            Ok(Command::DeleteAcl { mailbox, identifier })
         }
-        b"GETACL" => Command::GetAcl(lone_mailbox(cursor)?),
+        b"GETACL" => Ok(Command::GetAcl(lone_mailbox(cursor)?)),
         b"LISTRIGHTS" => {
             let (mailbox, identifier) = acl::mailbox_and_identifier(cursor)?;
-            Command::ListRights { mailbox, identifier }
+            Ok(Command::ListRights { mailbox, identifier })
         }
-        b"MYRIGHTS" => Command::MyRights(lone_mailbox(cursor)?),
+        b"MYRIGHTS" => Ok(Command::MyRights(lone_mailbox(cursor)?)),
         b"GETQUOTA" => {
             sp(cursor)?;
-            Command::GetQuota(astring(cursor)?)
+            Ok(Command::GetQuota(astring(cursor)?))
         }
-        b"GETQUOTAROOT" => Command::GetQuotaRoot(lone_mailbox(cursor)?),
-        b"SETQUOTA" => quota::setquota(cursor)?,
-        b"GETMETADATA" => metadata::getmetadata(cursor)?,
-        b"SETMETADATA" => metadata::setmetadata(cursor)?,
-        b"NOTIFY" => notify::notify(cursor)?,
-        b"COMPRESS" => other::compress(cursor)?,
-        b"UNAUTHENTICATE" => Command::Unauthenticate,
-        b"LANGUAGE" => Command::Language(other::astrings(cursor)?),
-        b"COMPARATOR" => Command::Comparator(other::astrings(cursor)?),
-        b"ESEARCH" => search::esearch(cursor)?,
-        b"CANCELUPDATE" => search::cancel_update(cursor)?,
-        b"UIDBATCHES" => other::uidbatches(cursor)?,
-        _ => return Ok(None),
-    }))
+        b"GETQUOTAROOT" => Ok(Command::GetQuotaRoot(lone_mailbox(cursor)?)),
+        b"SETQUOTA" => quota::setquota(cursor),
+        b"GETMETADATA" => metadata::getmetadata(cursor),
+        b"SETMETADATA" => metadata::setmetadata(cursor),
+        b"NOTIFY" => notify::notify(cursor),
+        b"COMPRESS" => other::compress(cursor),
+        b"UNAUTHENTICATE" => Ok(Command::Unauthenticate),
+        b"LANGUAGE" => Ok(Command::Language(other::astrings(cursor)?)),
+        b"COMPARATOR" => Ok(Command::Comparator(other::astrings(cursor)?)),
+        b"ESEARCH" => search::esearch(cursor),
+        b"CANCELUPDATE" => search::cancel_update(cursor),
+        b"UIDBATCHES" => other::uidbatches(cursor),
+        _ => Err(cursor.error(UNKNOWN)),
+    }
 }
 
 /// `login = "LOGIN" SP userid SP password` — RFC 9051 §9.
