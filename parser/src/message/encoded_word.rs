@@ -146,8 +146,11 @@ fn begin(input: &[u8]) -> Option<(&[u8], Encoding, usize)> {
     let len = memchr(b'?', near)?;
     took(len);
     let (charset, rest) = inside.split_at_checked(len)?;
+    // RFC 2047 §2 allows a token; a `=` begins the next word.
+    let named = |byte: &u8| byte.is_ascii_graphic() && *byte != b'=';
+    let right = charset.iter().all(named);
     let charset = charset.split(|byte| *byte == b'*').next().unwrap_or_default();
-    if charset.is_empty() || !charset.iter().all(u8::is_ascii_graphic) {
+    if charset.is_empty() || !right {
         return None;
     }
     let encoding = match rest {
@@ -210,7 +213,7 @@ mod tests {
         check("=?utf-8?q?a b?=", "<utf-8 a b>");
         check("=?utf-8?q?a?b?=", "<utf-8 a?b>");
         check("=?x?q?=?x?q?a?=b", "<x =?x?q?a>[b]"); // as far as the first `?=`
-        check("=?a=?q?b?q?c?= =?d?q?e?=", "<a= b?q?c><d e>");
+        check("=?a=?q?b?q?c?= =?d?q?e?=", "[=?a]<q \\xa9><d e>");
         check("=?utf-8?q?=C3=?= =?utf-8?q?=B6?=", "<utf-8 \\xc3=><utf-8 \\xb6>");
         check("=?utf-8?b?w7?==?utf-8?b?Yg?=", "<utf-8 \\xc3><utf-8 b>");
         check("=?utf-8?B??=x", "<utf-8 >[x]");
