@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use sora::config::Config;
+use sora::model::AccountId;
+use sora::store::{Opening, Store};
+
 use crate::support::connection::Connection;
 use crate::support::fault_proxy::{Fault, FaultProxy};
 use crate::support::home::Home;
@@ -55,12 +59,27 @@ impl Place {
         let settings = weed::settings(weed().expect("it runs").address, &self.bucket);
         let client = sora::s3::Client::new(&settings, weed::CLOCK).expect("right settings");
         let tries = sora::s3::Tries::Several;
-        let page = client.list("", false, None, tries).expect("a listing");
+        // The bucket is made with the first object.
+        let Ok(page) = client.list("", false, None, tries) else { return Vec::new() };
         let get = |key: String| {
             let object = client.get(&key, 64 << 20, tries).expect("it is listed");
             (key, object.bytes)
         };
         page.objects.into_iter().map(|object| get(object.key)).collect()
+    }
+
+    /// The store itself, beside the daemon.
+    fn store(&self) -> Store {
+        let config = Config::find(Some(&self.server().home.config_file())).expect("right");
+        Store::open_at(&sora::work::place(&config), Opening::Beside).expect("a store")
+    }
+
+    /// Changes rows as no program does.
+    fn change(&self, sql: &str) {
+        let database = self.server().home.folder().join("data/sora.db");
+        let database = rusqlite::Connection::open(database).expect("the database");
+        database.busy_timeout(Duration::from_secs(10)).expect("patience");
+        database.execute_batch(sql).expect("changed");
     }
 
     fn restart(&mut self) {
@@ -362,4 +381,119 @@ fn a_bucket_is_tried_before_mail_depends_on_it() {
     std::fs::write(home.config_file(), nobody).expect("a file");
     let (is_content, said) = try_out(&home);
     assert!(!is_content && said.contains("Connection refused"), "{said}");
+}
+
+#[test]
+fn bodies_are_read_several_at_once() {
+    let Some(place) = place("", "[local_cache]\ncapacity = 0\n") else { return };
+    for n in 1..=32 {
+        place.deliver(&message(n, 3_000));
+    }
+    place.settle();
+    place.proxy.set(Fault::Slow(50));
+    let (before, mut imap) = (place.proxy.count("GET"), place.imap());
+    let all = imap.must("FETCH 1:* BODY.PEEK[]").expect("bodies");
+    assert_eq!((all.untagged.len(), place.proxy.count("GET") - before), (32, 32));
+    assert!(place.proxy.at_once_max() > 4, "{} at once", place.proxy.at_once_max());
+    place.end();
+}
+
+#[test]
+fn whoever_waits_for_the_bucket_keeps_nobody_else_waiting() {
+    let Some(place) = place("timeout = '10m'", "[local_cache]\ncapacity = 0\n") else { return };
+    for n in 1..=3 {
+        place.deliver(&message(n, 3_000));
+    }
+    place.settle();
+    let mut clients: Vec<Connection> = (0..12).map(|_| place.imap()).collect();
+    let mut another = place.imap();
+    place.proxy.set(Fault::Hang);
+    std::thread::scope(|scope| {
+        for (n, imap) in clients.iter_mut().enumerate() {
+            let command = ["FETCH 1 BODY[]", "FETCH 2 BODY.PEEK[TEXT]<5.9>", "FETCH 3 BINARY[1]"];
+            let command = command[n % 3];
+            scope.spawn(move || imap.command(command).expect("an answer, at last"));
+        }
+        while place.proxy.count("GET") < 3 {
+            std::thread::yield_now();
+        }
+        another.must("FETCH 1:* (FLAGS ENVELOPE)").expect("an answer at once");
+        another.must("STORE 1:* +FLAGS (\\Flagged)").expect("an answer at once");
+        place.deliver(&message(4, 3_000));
+        another.must("NOOP").expect("an answer at once");
+        another.must("FETCH 4 BODY[]").expect("what is staged is near");
+        place.proxy.set(Fault::None);
+    });
+    place.settle();
+    place.end();
+}
+
+#[test] // pitfall 37
+fn a_body_that_goes_while_it_is_moved_leaves_no_object() {
+    let Some(place) = place("", "") else { return };
+    place.proxy.set(Fault::Status(503));
+    place.deliver(&message(1, 3_000));
+    let store = place.store();
+    let taken = loop {
+        // The daemon's own, until it gives them back.
+        let taken = store.take_uploads("a test", 9, Duration::from_secs(3_600)).expect("rows");
+        if let [taken] = taken[..] {
+            break taken;
+        }
+    };
+    place.proxy.set(Fault::None);
+    let uploaded = std::iter::from_fn(|| Some(store.upload(taken))).find_map(Result::ok);
+    let uploaded = uploaded.flatten().expect("it is staged");
+    assert_eq!(place.objects().len(), 1);
+    place.change(
+        "DELETE FROM messages; UPDATE blobs SET refs = 0, state = 4;
+         UPDATE mailboxes SET messages = 0, unseen = 0, bytes = 0;",
+    );
+    assert_eq!(store.remove_bodies().expect("a run"), 0, "somebody is moving it");
+    store.finish_uploads(vec![uploaded]).expect("finished");
+    assert_eq!(place.objects(), []);
+    assert_eq!(store.remove_bodies().expect("a run"), 1);
+    drop(store);
+    place.end();
+}
+
+#[test] // pitfall 8, pitfall 40
+fn large_bodies_without_a_message_go() {
+    let Some(place) = place("", "") else { return };
+    let large = message(1, 2_000_000);
+    let mut imap = place.imap();
+    let refused = imap.append("Nowhere", large.as_bytes()).expect("an answer");
+    assert!(refused.tagged.contains("TRYCREATE"), "{}", refused.tagged);
+    let received = "Received: by mx.example.org; Mon, 1 Jan 2024 10:00:00 +0000\r\n";
+    place.deliver(&format!("{received}{large}"));
+    place.deliver(&format!("{received}{large}")); // once
+    assert_eq!(place.objects().len(), 1);
+    // A delivery that died before its commit.
+    let store = place.store();
+    let placed = store.place_body(AccountId(1), &mut large.as_bytes()).expect("placed");
+    assert_eq!(place.objects().len(), 2);
+    assert_eq!(store.give_up_reservations().expect("a look"), 0, "it may be on its way");
+    place.change(&format!("UPDATE uploads SET due_at = 0 WHERE blob_id = {}", placed.blob));
+    assert_eq!(store.give_up_reservations().expect("a look"), 1);
+    assert_eq!(store.remove_bodies().expect("a run"), 1);
+    assert_eq!(place.objects().len(), 1);
+    drop(store);
+    place.end();
+}
+
+#[test] // pitfall 36
+fn an_object_that_is_there_already_is_taken_for_it() {
+    let Some(place) = place("", "") else { return };
+    place.proxy.set(Fault::LoseAnswer);
+    place.deliver(&message(1, 3_000));
+    while place.objects().is_empty() {
+        std::thread::yield_now();
+    }
+    place.change("UPDATE uploads SET attempts = 3");
+    place.proxy.set(Fault::None);
+    place.settle();
+    assert_eq!(place.objects().len(), 1);
+    let mut imap = place.imap();
+    assert!(body_of(&mut imap, 1).contains(&message(1, 3_000)));
+    place.end();
 }

@@ -7,9 +7,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, HeaderValue, Method, Request};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
-use super::{Client, Error, FORM, Object, Settings, SettingsError, Tries};
+use super::resolver::Remembering;
+use super::{Client, Clock, Error, FORM, Object, Settings, SettingsError, Tries};
 use crate::limits;
 
 /// What is asked.
@@ -54,7 +56,7 @@ impl Answer {
 }
 
 /// Sends requests for all clients' threads.
-pub(super) fn agent(settings: &Settings) -> Result<Agent, SettingsError> {
+pub(super) fn agent(settings: &Settings, clock: Clock) -> Result<Agent, SettingsError> {
     let roots = match &settings.ca_file {
         None => RootCerts::PlatformVerifier,
         Some(file) => {
@@ -93,7 +95,7 @@ pub(super) fn agent(settings: &Settings) -> Result<Agent, SettingsError> {
             settings.timeout.min(Duration::from_secs(limits::S3_CONNECT_SECONDS)),
         ))
         .build();
-    Ok(config.new_agent())
+    Ok(Agent::with_parts(config, DefaultConnector::default(), Remembering::new(clock)))
 }
 
 impl Client {

@@ -15,6 +15,7 @@ mod exchange;
 mod health;
 mod list;
 mod multipart;
+mod resolver;
 mod signer;
 mod xml;
 
@@ -160,7 +161,7 @@ impl Client {
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SettingsError> {
         let endpoint = Endpoint::new(settings)?;
         Ok(Self {
-            agent: exchange::agent(settings)?,
+            agent: exchange::agent(settings, clock)?,
             endpoint,
             signer: Signer::new(settings),
             clock,

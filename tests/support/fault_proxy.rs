@@ -50,6 +50,8 @@ struct State {
     every: u32,
     seen: u32,
     counts: BTreeMap<String, u32>,
+    at_once: u32,
+    at_once_max: u32,
     /// Connections that hang, to be cut when that ends.
     hanging: Vec<TcpStream>,
     ended: bool,
@@ -65,6 +67,8 @@ impl FaultProxy {
             every: 1,
             seen: 0,
             counts: BTreeMap::new(),
+            at_once: 0,
+            at_once_max: 0,
             hanging: Vec::new(),
             ended: false,
         };
@@ -103,6 +107,11 @@ impl FaultProxy {
         self.shared.state().counts.get(method).copied().unwrap_or(0)
     }
 
+    /// The most requests that were under way at the same time.
+    pub(crate) fn at_once_max(&self) -> u32 {
+        self.shared.state().at_once_max
+    }
+
     /// All requests.
     pub(crate) fn requests(&self) -> u32 {
         self.shared.state().counts.values().sum()
@@ -132,6 +141,24 @@ impl Shared {
         *state.counts.entry(method.to_owned()).or_default() += 1;
         state.seen += 1;
         if state.seen.is_multiple_of(state.every) { state.fault } else { Fault::None }
+    }
+}
+
+/// A request, counted while it is under way.
+struct UnderWay<'a>(&'a Shared);
+
+impl<'a> UnderWay<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let mut state = shared.state();
+        state.at_once += 1;
+        state.at_once_max = state.at_once_max.max(state.at_once);
+        Self(shared)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.state().at_once -= 1;
     }
 }
 
@@ -194,6 +221,7 @@ fn serve(shared: &Shared, client: TcpStream) -> io::Result<()> {
     while let Some(head) = read_head(&mut from_client)? {
         let method = head.first.split(' ').next().unwrap_or_default().to_owned();
         let fault = shared.fault_of(&method);
+        let _one_more = UnderWay::new(shared);
         if fault == Fault::Refuse {
             return to_client.shutdown(Shutdown::Both);
         }

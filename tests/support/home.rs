@@ -44,9 +44,10 @@ impl Home {
     /// other sections.
     pub(crate) fn with_objects(endpoint: SocketAddr, bucket: &str, s3: &str, more: &str) -> Self {
         let home = Self::new("", "");
+        let timeout = if s3.contains("timeout") { "" } else { "timeout = '2s'" };
         home.configure(&format!(
             "[bodies]\nhome = 's3'\n[s3]\nendpoint = 'http://{endpoint}'\nbucket = '{bucket}'\n\
-             access_key = '{ACCESS}'\nsecret_key = '{SECRET}'\ntimeout = '2s'\n{s3}\n{more}\n"
+             access_key = '{ACCESS}'\nsecret_key = '{SECRET}'\n{timeout}\n{s3}\n{more}\n"
         ));
         home
     }
