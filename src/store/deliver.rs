@@ -473,25 +473,31 @@ fn forget_deliveries(
     digest: &[u8],
 ) -> Result<Option<(i64, Vec<u8>)>, Failure> {
     let oldest = tx.now().0.saturating_sub(REMEMBERED);
-    let (mut seen, mut last, mut old) = (0, None, Vec::new());
+    let after = [Value::Int(account), Value::Bytes(digest)];
+    let [by_account, by_digest] = after;
+    let (mut seen, mut last) = (0, None);
     tx.query(
-        "SELECT account_id, digest, delivered_at FROM deliveries
+        "SELECT account_id, digest FROM deliveries
          WHERE (account_id, digest) > ($1, $2) ORDER BY account_id, digest LIMIT $3",
-        &[Value::Int(account), Value::Bytes(digest), Value::Int(limits::DELIVERIES_SWEPT_MAX)],
+        &[by_account, by_digest, Value::Int(limits::DELIVERIES_SWEPT_MAX)],
         |row| {
             seen += 1;
-            let key = (row.int(0)?, row.bytes(1)?.to_vec());
-            if row.int(2)? < oldest {
-                old.push(key.clone());
-            }
-            last = Some(key);
+            last = Some((row.int(0)?, row.bytes(1)?.to_vec()));
             Ok(())
         },
     )?;
-    for (account, digest) in &old {
+    if let Some((account, digest)) = &last {
         tx.execute(
-            "DELETE FROM deliveries WHERE account_id = $1 AND digest = $2",
-            &[Value::Int(*account), Value::Bytes(digest)],
+            "DELETE FROM deliveries
+             WHERE (account_id, digest) > ($1, $2) AND (account_id, digest) <= ($3, $4)
+               AND delivered_at < $5",
+            &[
+                by_account,
+                by_digest,
+                Value::Int(*account),
+                Value::Bytes(digest),
+                Value::Int(oldest),
+            ],
         )?;
     }
     Ok(last.filter(|_| seen == limits::DELIVERIES_SWEPT_MAX))

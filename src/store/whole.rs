@@ -12,12 +12,13 @@ use crate::mail::{Message, Snapshot, SnapshotHead};
 use crate::model::{Flags, KeywordMask, ModSeq, Timestamp, Uid};
 
 /// The columns of [`mailboxes::info_at`], keywords, and a row for each block that has messages; one
-/// without if none has. A block is wide enough that there are not many more of them than of
+/// without if none has. Flags stand above the 32 bits of the size, and keywords are left out where the
+/// mailbox has none: each column less is a sixth of the time. A block is wide enough that there are not many more of them than of
 /// thousands of messages, however many UIDs were used up.
 const WHOLE: &str = "
 SELECT m.account_id, m.mailbox_id, m.uid_next, m.highest_mod_seq, m.messages, m.unseen, m.deleted,
        m.bytes, m.uid_validity, m.special_use, m.name, s.name_key IS NOT NULL,
-       k.bits, k.names, x.uids, x.mod_seqs, x.flags, x.keywords, x.sizes, x.dates
+       k.bits, k.names, x.uids, x.mod_seqs, x.sizes, x.dates, x.keywords
 FROM mailboxes m
 LEFT JOIN subscriptions s ON s.account_id = m.account_id AND s.name_key = m.name_key
 LEFT JOIN LATERAL (
@@ -29,8 +30,8 @@ LEFT JOIN LATERAL (
     CROSS JOIN generate_series(0, m.uid_next, b.width) AS g(first)
     CROSS JOIN LATERAL (
         SELECT array_agg(o.uid) AS uids, array_agg(o.mod_seq) AS mod_seqs,
-               array_agg(o.flags) AS flags, array_agg(o.keywords) AS keywords,
-               array_agg(o.size) AS sizes, array_agg(o.internal_date) AS dates
+               array_agg(o.size | (o.flags << 32)) AS sizes, array_agg(o.internal_date) AS dates,
+               array_agg(o.keywords) FILTER (WHERE k.bits IS NOT NULL) AS keywords
         FROM messages o
         WHERE o.account_id = m.account_id AND o.mailbox_id = m.mailbox_id
           AND o.uid >= g.first AND o.uid < g.first + b.width) y
@@ -64,21 +65,21 @@ pub(super) fn load(
 fn push_block(row: &Row<'_>, messages: &mut Vec<Message>) -> Result<(), Failure> {
     let Some(uids) = row.ints_or_null(14)? else { return Ok(()) };
     let column = |column| row.ints_or_null(column).map(Option::unwrap_or_default);
-    let (mod_seqs, flags, keywords) = (column(15)?, column(16)?, column(17)?);
-    let (sizes, dates) = (column(18)?, column(19)?);
-    if [&mod_seqs, &flags, &keywords, &sizes, &dates].iter().any(|all| all.len() != uids.len()) {
+    let (mod_seqs, sizes, dates) = (column(15)?, column(16)?, column(17)?);
+    let keywords = row.ints_or_null(18)?.unwrap_or_else(|| vec![0; uids.len()]);
+    if [&mod_seqs, &sizes, &dates, &keywords].iter().any(|all| all.len() != uids.len()) {
         return Err(row.corrupt("columns of unlike length"));
     }
     let before = messages.len();
     messages.reserve(uids.len());
-    let rows = uids.iter().zip(&mod_seqs).zip(&flags).zip(&keywords).zip(&sizes).zip(&dates);
-    for (((((uid, mod_seq), flags), keywords), size), date) in rows {
+    let rows = uids.iter().zip(&mod_seqs).zip(&sizes).zip(&dates).zip(&keywords);
+    for ((((uid, mod_seq), size), date), keywords) in rows {
         messages.push(Message {
             uid: Uid(narrow(row, *uid)?),
             mod_seq: ModSeq(*mod_seq),
-            flags: Flags(u8::try_from(*flags).map_err(|_| row.corrupt("unknown flags"))?),
+            flags: Flags(u8::try_from(size >> 32).map_err(|_| row.corrupt("unknown flags"))?),
             keywords: KeywordMask(keywords.cast_unsigned()),
-            size: narrow(row, *size)?,
+            size: narrow(row, size & i64::from(u32::MAX))?,
             internal_seconds: Timestamp(*date).seconds(),
         });
     }

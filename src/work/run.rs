@@ -267,7 +267,20 @@ impl Runner {
     }
 
     fn expunge(&self, mailbox: MailboxKey, uids: Option<UidRuns>) -> Answer {
-        let store::Expunged { uids, mod_seq } = self.store.expunge(mailbox, uids)?;
+        let uids = match uids {
+            Some(uids) => uids,
+            // The snapshot knows what is marked; the store would have to look at every row.
+            None => {
+                let now = self.snapshots.current(mailbox)?;
+                let marked = now.iter().filter(|message| message.flags.contains(Flags::DELETED));
+                let marked: UidRuns = marked.map(|message| message.uid).collect();
+                if marked.is_empty() {
+                    return Ok(Reply::Expunged { uids: marked, snapshot: now });
+                }
+                marked
+            }
+        };
+        let store::Expunged { uids, mod_seq } = self.store.expunge(mailbox, Some(uids))?;
         if !uids.is_empty() {
             self.publish(mailbox, mod_seq);
         }

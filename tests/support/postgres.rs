@@ -20,6 +20,7 @@ pub(crate) fn is_wanted() -> bool {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     folder: PathBuf,
+    port: u16,
     /// Stops the server when its input ends: with us.
     _keeper: Child,
 }
@@ -46,16 +47,27 @@ pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
         let programs = programs().expect("SORA_TEST_DATABASE=postgres needs PostgreSQL installed");
-        Cluster::start(&programs, "-c fsync=off -c full_page_writes=off")
+        Cluster::start(&programs, 5432, "")
     })
 }
 
-/// `$1` the programs, `$2` the folder, `$3` more settings.
+/// A server that listens on a port of 127.0.0.1, too; for as long as the process lives.
+#[allow(dead_code, reason = "not all that share this file use it")]
+pub(crate) fn listening_cluster() -> (&'static Cluster, u16) {
+    let programs = programs().expect("SORA_TEST_DATABASE=postgres needs PostgreSQL installed");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr());
+    let port = free.expect("a free port").port();
+    let cluster = Cluster::start(&programs, port, "-c listen_addresses=127.0.0.1");
+    (Box::leak(Box::new(cluster)), port)
+}
+
+/// `$1` the programs, `$2` the folder, `$3` the port, `$4` more settings.
 const KEEP: &str = r#"
 set -e
 trap '' INT
 "$1/initdb" -D "$2/data" -U sora -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1
-options="-k '$2' -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB $3"
+options="-k '$2' -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB"
+options="$options -c fsync=off -c full_page_writes=off -c port=$3 $4"
 "$1/pg_ctl" -D "$2/data" -l "$2/log" -o "$options" -w -t 60 start >/dev/null
 echo ready
 read -r _ || true
@@ -65,7 +77,7 @@ rm -rf "$2"/*
 
 impl Cluster {
     /// Starts one with further settings.
-    pub(crate) fn start(programs: &Path, settings: &str) -> Self {
+    fn start(programs: &Path, port: u16, settings: &str) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let (process, number) = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("sora-postgres-{process}-{number}"));
@@ -80,14 +92,15 @@ impl Cluster {
                 command
             }
         };
-        command.args(["-c", KEEP, "keep"]).args([programs, &folder]).arg(settings);
+        command.args(["-c", KEEP, "keep"]).args([programs, &folder]);
+        command.args([&port.to_string(), settings]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/");
         let mut keeper = command.spawn().expect("a shell");
         let mut said = String::new();
         let stdout = keeper.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut said).expect("it speaks");
         assert_eq!(said, "ready\n", "PostgreSQL does not start: see {}", folder.display());
-        Self { folder, _keeper: keeper }
+        Self { folder, port, _keeper: keeper }
     }
 
     /// Makes a database.
@@ -109,7 +122,7 @@ impl Cluster {
 
     fn connect(&self, name: &str) -> postgres::Client {
         let mut config = postgres::Config::new();
-        config.host(self.host()).user("sora").dbname(name);
+        config.host(self.host()).port(self.port).user("sora").dbname(name);
         config.connect(postgres::NoTls).expect("the server is there")
     }
 }

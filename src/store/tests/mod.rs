@@ -20,6 +20,7 @@ mod opening;
 mod postgres;
 mod retention;
 mod rivals;
+mod secured;
 mod snapshots;
 mod uploads;
 mod writer;
