@@ -116,7 +116,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "restore-messages",
-        usage: "--email ADDRESS [--mailbox NAME] [--since WHEN] [--uid SET] [--all]",
+        usage: "--email ADDRESS [--mailbox NAME] [--since WHEN] [--uid SET]",
         what: "bring deleted messages back",
         more: deleted::RESTORE_MORE,
         choices: deleted::RESTORE,
