@@ -2,7 +2,6 @@
 
 pub mod charset;
 pub mod digest;
-mod entities;
 pub mod envelope;
 pub mod fold;
 pub mod html;
