@@ -52,6 +52,7 @@ bench:
 bench-parts:
 	cd parser/benches && $(CARGO) bench --locked -- $(ARGS)
 	$(CARGO) bench --locked --bench store
+	$(CARGO) bench --locked --bench objects
 
 # FUZZ_SECONDS of CPU time on every target; wants cargo-fuzz and a nightly toolchain. What it learns
 # stays in fuzz/target/corpus; fuzz/corpus holds what is worth replaying, every crash above all.
