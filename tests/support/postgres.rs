@@ -72,7 +72,7 @@ options="$options -c fsync=off -c full_page_writes=off -c port=$3 $4"
 echo ready
 read -r _ || true
 "$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null
-rm -rf "$2"/*
+rm -rf "$2"
 "#;
 
 impl Cluster {
