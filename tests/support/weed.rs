@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use sha2::{Digest, Sha256};
 use sora::model::Secret;
 use sora::s3;
 
@@ -127,7 +128,7 @@ impl Weed {
         let end = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
         while Instant::now() < end {
             // Closed to strangers: then its identities are read.
-            if status_of(address) == Some(403) {
+            if status_of(address) == Some(403) && takes_objects(address) {
                 return Some(weed);
             }
             std::thread::park_timeout(Duration::from_millis(50));
@@ -135,6 +136,15 @@ impl Weed {
         eprintln!("{}", std::fs::read_to_string(weed.folder.join("log")).unwrap_or_default());
         None
     }
+}
+
+/// It listens before it has anywhere to put things.
+fn takes_objects(address: SocketAddr) -> bool {
+    let client = s3::Client::new(&settings(address, "ready"), CLOCK).expect("right settings");
+    let bytes = b"x";
+    let hash = Sha256::digest(bytes).into();
+    let new = s3::New { bytes, hash: &hash, media_type: "text/plain", form: None };
+    client.put("x", &new, s3::IfThere::Replace, s3::Tries::Once).is_ok()
 }
 
 fn status_of(address: SocketAddr) -> Option<u16> {
