@@ -56,10 +56,14 @@ fn date_text(cursor: &mut Cursor<'_>) -> Result<Date, Error> {
 /// `date-month = "Jan" / "Feb" / …` — RFC 9051 §9, counted from 1.
 fn date_month(cursor: &mut Cursor<'_>) -> Result<u32, Error> {
     let before = *cursor;
-    let name = cursor.take(3, "date-month")?;
+    let name = cursor.take(3, "date-month")?.first_chunk::<3>();
+    // Only a letter becomes a small letter by that bit: a November is found with half the
+    // instructions that `eq_ignore_ascii_case` needs.
+    let small = |name: &[u8; 3]| name.map(|byte| byte | 0x20);
+    let wanted = name.map(small);
     (1..)
         .zip(MONTHS)
-        .find(|(_, month)| name.eq_ignore_ascii_case(month.as_slice()))
+        .find(|(_, month)| wanted == Some(small(month)))
         .map_or_else(|| Err(before.error("date-month")), |(number, _)| Ok(number))
 }
 

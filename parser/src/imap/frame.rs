@@ -18,6 +18,8 @@
 //!   by themselves.
 
 use super::command::Literal;
+use super::number::digits;
+use crate::cursor::Cursor;
 use crate::steps;
 
 /// Bytes of the longest literal head that is looked for, line end included. Leading zeros are
@@ -254,15 +256,13 @@ pub fn literal_head(line: &[u8]) -> Option<Literal> {
     };
     let tail = open.get(open.len().saturating_sub(LITERAL_HEAD_BYTES_MAX - 8)..)?;
     steps::took(tail.len());
-    let brace = tail.iter().rposition(|byte| !byte.is_ascii_digit())?;
-    let (before, digits) = tail.split_at_checked(brace.saturating_add(1))?;
-    let before = before.strip_suffix(b"{")?;
-    if digits.is_empty() {
+    let brace = tail.iter().rposition(|&byte| byte == b'{')?;
+    let (before, number) = tail.split_at_checked(brace)?;
+    let number = number.strip_prefix(b"{")?;
+    let (size, len) = digits(Cursor::new(number));
+    if len == 0 || len < number.len() {
         return None;
     }
-    let size = digits.iter().fold(0u64, |size, &digit| {
-        size.saturating_mul(10).saturating_add(u64::from(digit.saturating_sub(b'0')))
-    });
     Some(Literal { size, synchronizing, binary: before.last() == Some(&b'~') })
 }
 

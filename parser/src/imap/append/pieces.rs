@@ -62,16 +62,23 @@ impl AppendPieces {
     /// It is no piece of an APPEND or REPLACE. Only an error in the first piece knows the tag.
     pub fn read<'a>(&mut self, piece: &'a [u8]) -> Result<AppendRead<'a>, CommandError<'a>> {
         let mut cursor = Cursor::new(piece);
-        let tag = if self.start.at == At::Start { tag_of(piece) } else { None };
-        let syntax = |error| CommandError::new(tag, Fault::Syntax, error);
+        let tagged = self.start.at == At::Start;
+        let syntax = |error| {
+            let tag = if tagged { tag_of(piece) } else { None };
+            CommandError::new(tag, Fault::Syntax, error)
+        };
         cursor.take(self.proved, "the piece of before").map_err(syntax)?;
         let mut place = self.reached;
         let awaits = |error: Error| {
             error.offset == piece.len() && literal_head(piece).is_some_and(|head| !head.binary)
         };
+        let mut begun = None;
         if place.at == At::Start {
             match start(&mut cursor) {
-                Ok((_, begun)) => place = begun,
+                Ok((head, reached)) => {
+                    place = reached;
+                    begun = Some((head, AppendItems { cursor, place, octets: Octets::ToCome }));
+                }
                 Err(error) if awaits(error.error) => return Ok(AppendRead::Name),
                 Err(error) => return Err(error),
             }
@@ -93,12 +100,15 @@ impl AppendPieces {
                 Err(error) => return Err(syntax(error)),
             }
         }
-        let piece = self.piece(piece, literal)?;
+        let piece = match begun {
+            Some((head, items)) => AppendPiece { head: Some(head), items, literal },
+            None => self.piece(piece, literal)?,
+        };
         *self = Self { start: place, proved: 0, reached: place };
         Ok(AppendRead::Piece(piece))
     }
 
-    /// A piece that has been proved right.
+    /// A piece that has been proved right, if its start was at another time or is none.
     fn piece<'a>(
         &self,
         piece: &'a [u8],

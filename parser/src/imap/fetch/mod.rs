@@ -5,13 +5,14 @@ mod section;
 mod tests;
 
 use super::command::{Command, FetchItem, FetchModifier, Numbers};
-use super::lists::{Least, List, lone, parenthesized, step_over, step_over_flat};
+use super::lists::{Least, List, lone, parenthesized, step_over};
 use super::number::mod_sequence_valzer;
 use super::search::partial_range;
 use super::sequence::set;
-use super::strings::{astring, sp, word};
+use super::strings::{sp, word};
 use crate::cursor::{Cursor, Error};
 use section::{HeaderList, binary, body_section, section_binary};
+use section::{header_list, header_list_again};
 
 pub use section::section_spec;
 
@@ -70,12 +71,12 @@ pub(super) fn fetch_atts_again<'a>(
 
 /// A `fetch-att` seen for the first time.
 fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
-    attribute(cursor, |cursor| parenthesized(cursor, Least::One, astring))
+    attribute(cursor, header_list)
 }
 
 /// A `fetch-att` seen again.
 fn fetch_att_again<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
-    attribute(cursor, |cursor| Ok(List { raw: step_over_flat(cursor)?, item: astring }))
+    attribute(cursor, header_list_again)
 }
 
 /// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9, `MODSEQ` of RFC 7162 §7,
