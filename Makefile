@@ -39,6 +39,7 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --features crash_points --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	CARGO_TARGET_DIR=$(abspath $(TARGET)) $(CARGO) check --benches --manifest-path parser/benches/Cargo.toml --locked
 
 fmt:
 	$(CARGO) fmt --all

@@ -25,6 +25,37 @@ pub(crate) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
     found
 }
 
+/// Likewise, for a byte that is most often near: in a name, or at the end of a short line.
+///
+/// Eight bytes at a time in one register: a third of the instructions of `memchr`, which gets ready
+/// for many; it is asked behind the first 32 bytes.
+#[inline]
+pub(crate) fn find_near(byte: u8, bytes: &[u8]) -> Option<usize> {
+    const EIGHTS: usize = 4;
+    let each = u64::from_le_bytes([byte; 8]);
+    let (eights, tail) = bytes.as_chunks::<8>();
+    let mut before = 0usize; // of bytes that are there, so it cannot wrap
+    for eight in eights.iter().take(EIGHTS) {
+        // The byte becomes a zero; the lowest zero is the lowest to borrow into its top bit.
+        let zeros = u64::from_le_bytes(*eight) ^ each;
+        let found = zeros.wrapping_sub(0x0101_0101_0101_0101) & !zeros & 0x8080_8080_8080_8080;
+        if found != 0 {
+            let at = usize::try_from(found.trailing_zeros() / 8).unwrap_or(0);
+            took(before.wrapping_add(at).wrapping_add(1));
+            return Some(before.wrapping_add(at));
+        }
+        before = before.wrapping_add(8);
+    }
+    took(before);
+    let found = if eights.len() > EIGHTS {
+        find(byte, bytes.get(before..).unwrap_or_default())
+    } else {
+        took(tail.len());
+        tail.iter().position(|&other| other == byte)
+    };
+    found.map(|at| before.wrapping_add(at))
+}
+
 /// What `work` gives, and the steps it took: 0 where they are not counted.
 pub fn count<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = counter::so_far();
@@ -58,6 +89,23 @@ mod counter {
 mod tests {
     use super::*;
     use crate::Cursor;
+
+    #[test]
+    fn what_is_near_is_found() {
+        for len in 0..80 {
+            for around in [b'!', 0x1f, 0xa0, 0, 0xff] {
+                let mut bytes = [around; 80];
+                assert_eq!(find_near(b' ', &bytes[..len]), None);
+                bytes[len] = b' ';
+                assert_eq!(find_near(b' ', &bytes), Some(len));
+                bytes[79] = b' ';
+                assert_eq!(find_near(b' ', &bytes), Some(len));
+                assert_eq!(find_near(b' ', &bytes[..len]), None);
+                let (_, took) = count(|| find_near(b' ', &bytes));
+                assert!((len..=len + 8).contains(&took), "{took} steps for {len}");
+            }
+        }
+    }
     use alloc::vec;
 
     #[test]

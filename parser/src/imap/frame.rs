@@ -160,7 +160,7 @@ impl Framer {
         let room = room.min(limits.frame_bytes_max);
         let seen = input.len().min(room);
         let new = input.get(self.scanned..seen).unwrap_or_default();
-        let Some(found) = steps::find(b'\n', new) else {
+        let Some(found) = steps::find_near(b'\n', new) else {
             self.scanned = self.scanned.max(seen);
             if input.len() < room {
                 return Frame::Incomplete;

@@ -112,6 +112,14 @@ impl Word {
 /// Letters, digits, dots and hyphens: what the keywords of all IMAP grammars are made of.
 #[inline(always)]
 pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
+    // All at once where so many bytes are left: four instructions a byte, not nine. What is behind
+    // the keyword is never looked at.
+    if let Some(ahead) = cursor.rest().first_chunk::<WORD_BYTES_MAX>() {
+        let mut upper = *ahead; // no `map`, which is made a call
+        upper.iter_mut().for_each(|byte| *byte &= !((*byte & 0x40) >> 1));
+        let len = take::<WORD>(cursor).len();
+        return Word { upper, len: if len > WORD_BYTES_MAX { 0 } else { len } };
+    }
     // Inlined, so that the bytes stay where they were stored one by one: a copy of them, loaded as
     // one, has to wait for them, which was a tenth of the time of a command.
     let mut upper = [0; WORD_BYTES_MAX];
@@ -122,9 +130,6 @@ pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
         len = len.wrapping_add(1); // at most WORD_BYTES_MAX
     }
     cursor.take_at_most(len);
-    if len == WORD_BYTES_MAX && !take::<WORD>(cursor).is_empty() {
-        len = 0;
-    }
     Word { upper, len }
 }
 
@@ -136,34 +141,14 @@ pub(super) fn astring<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     }
 }
 
-/// How many bytes stand before the first space.
-///
-/// Eight at a time in one register: for the names of header fields half the instructions of
-/// `memchr`, which gets ready for many.
-#[inline]
-fn before_space(bytes: &[u8]) -> usize {
-    let mut count = 0usize; // of bytes that are there, so it cannot wrap
-    let (eights, rest) = bytes.as_chunks::<8>();
-    for eight in eights {
-        // A space becomes a zero; the lowest zero byte is the lowest to borrow into its top bit.
-        let zeros = u64::from_le_bytes(*eight) ^ 0x2020_2020_2020_2020;
-        let found = zeros.wrapping_sub(0x0101_0101_0101_0101) & !zeros & 0x8080_8080_8080_8080;
-        if found != 0 {
-            let before = usize::try_from(found.trailing_zeros() / 8).unwrap_or(0);
-            return count.wrapping_add(before);
-        }
-        count = count.wrapping_add(8);
-    }
-    count.wrapping_add(rest.iter().position(|&byte| byte == b' ').unwrap_or(rest.len()))
-}
-
 /// An `astring` of a list that has been proved right: what is neither quoted nor a literal goes on to
 /// the next space.
 pub(super) fn astring_again<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     match cursor.peek() {
         Some(b'"' | b'{') => string(cursor),
         _ => {
-            let count = before_space(cursor.rest());
+            let rest = cursor.rest();
+            let count = steps::find_near(b' ', rest).unwrap_or(rest.len());
             Ok(Str::Plain(cursor.take_at_most(count)))
         }
     }
@@ -284,17 +269,6 @@ mod tests {
 
     #[test]
     fn plain_strings_seen_again() {
-        for len in 0..20 {
-            for around in [b'!', b'\x1f', b'\xa0', b'\0', b'\xff'] {
-                let mut bytes = [around; 20];
-                assert_eq!(before_space(&bytes), 20);
-                bytes[len] = b' ';
-                assert_eq!(before_space(&bytes), len);
-                bytes[19] = b' ';
-                assert_eq!(before_space(&bytes), len);
-                assert_eq!(before_space(&bytes[..len]), len);
-            }
-        }
         check(astring_again, "x-priority list-id", "<x-priority> list-id");
         check(astring_again, "list-id", "<list-id>");
         check(astring_again, "\"a b\" list-id", "<a b> list-id");
