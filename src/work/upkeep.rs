@@ -8,6 +8,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, bounded};
+
 use super::cleaner::{self, Ran, Tell, Totals};
 use super::{Changes, clock, password};
 use crate::model::{AccountId, Secret};
@@ -18,6 +20,8 @@ const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// From the start to the first run of the cleaner: a daemon that is started often cleans all the same,
 /// and one that is tried out does not begin with it.
 const FIRST_CLEANING: Duration = Duration::from_secs(60);
+/// How long the end waits for a step that is under way.
+const END_PATIENCE: Duration = Duration::from_secs(5);
 /// Hashes that wait to be renewed; one that finds no room is left again by a later login.
 const OUTDATED_MAX: usize = 64;
 
@@ -25,6 +29,8 @@ const OUTDATED_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Upkeep {
     chores: Arc<Chores>,
+    /// Closed when the thread has given back the store.
+    ended: Receiver<()>,
 }
 
 /// A hash of another cost than we would give it, and the password it was made of.
@@ -120,8 +126,11 @@ impl Upkeep {
         cleaning: Cleaning,
     ) -> std::io::Result<Self> {
         let ours = Arc::clone(&chores);
+        let (at_the_end, ended) = bounded::<()>(0);
         let thread = std::thread::Builder::new().name("upkeep".into());
         thread.spawn(move || {
+            let _at_the_end = at_the_end;
+            let store = store; // a local after it: the store is given back before the end is told
             let mut forgetting = clock::now() + PAUSE;
             let mut cleaned = clock::now() + FIRST_CLEANING.min(cleaning.every);
             loop {
@@ -144,14 +153,16 @@ impl Upkeep {
                 }
             }
         })?;
-        Ok(Self { chores })
+        Ok(Self { chores, ended })
     }
 }
 
 impl Drop for Upkeep {
+    /// A step that is under way is finished, if that is soon.
     fn drop(&mut self) {
         self.chores.state().stop = true;
         self.chores.rung.notify_all();
+        let _ended_or_not = self.ended.recv_timeout(END_PATIENCE);
     }
 }
 

@@ -75,6 +75,7 @@ impl Uploader {
         let (at_the_end, ended) = bounded::<()>(0);
         std::thread::Builder::new().name("uploader".into()).spawn(move || {
             let _at_the_end = at_the_end;
+            let ours = ours; // a local after it: the store is given back before the end is told
             let holder = Holder::ourselves().name();
             take_over(&ours);
             ours.load_cache();
