@@ -326,13 +326,11 @@ impl<'a> Builder<'a> {
     }
 
     /// A multipart needs a boundary; a multipart or message needs room below it.
-    fn kind(
-        &self,
-        media: &[u8],
-        subtype: &[u8],
-        mut params: Params<'_>,
-    ) -> (Kind, Option<Vec<u8>>) {
+    fn kind(&self, media: &[u8], subtype: &[u8], params: Params<'_>) -> (Kind, Option<Vec<u8>>) {
         if is_multipart(media) && self.has_room() {
+            // Of those that the map keeps: it must tell what its parts were found by.
+            let room = PARAMS_MAX.saturating_sub(self.map.params.len());
+            let mut params = params.take(room.min(PARAMS_PER_FIELD_MAX));
             let pieces = params.clone();
             let whole = params.find(|(name, _)| name.eq_ignore_ascii_case(b"boundary"));
             let boundary = match whole {

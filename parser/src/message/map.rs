@@ -391,6 +391,17 @@ mod tests {
     }
 
     #[test]
+    fn a_boundary_beyond_the_parameters_that_are_kept_is_none() {
+        let parts = |before: usize| {
+            let params = "x=y; ".repeat(before);
+            let message =
+                format!("Content-Type: multipart/mixed; {params}boundary=b\n\n--b\n\nx\n");
+            MessageMap::parse(message.as_bytes()).parts().len()
+        };
+        assert_eq!((parts(PARAMS_PER_FIELD_MAX - 1), parts(PARAMS_PER_FIELD_MAX)), (2, 1));
+    }
+
+    #[test]
     fn plain() {
         check("A: b\n\nbody\n", &["text/plain 7bit \"body\\n\" 1"]);
         check("A: b\n\nbody", &["text/plain 7bit \"body\" 0"]);
