@@ -145,6 +145,31 @@ fn large_bodies_leave_the_disk() {
     assert_eq!(store.bodies(), 0);
 }
 
+#[test] // pitfall 39
+fn a_body_that_cannot_be_removed_holds_up_no_other() {
+    let store = fixture();
+    let place = |byte: u8| {
+        let body = [&b"A: b\r\n\r\n"[..], &[byte; limits::BODY_IN_DATABASE_BYTES_MAX + 1]].concat();
+        let placed = store.store.place_body(store.account, &mut &body[..]).unwrap();
+        let mut message = store.message("INBOX", b"A: b\r\n\r\n");
+        message.body = NewBody::Placed(placed.clone());
+        store.store.append(message).unwrap();
+        store.store.0.bodies.path(placed.blob)
+    };
+    let (stays, goes) = (place(b'x'), place(b'y'));
+    // A folder in its place: what is no file is not removed as one.
+    std::fs::remove_file(&stays).unwrap();
+    std::fs::create_dir(&stays).unwrap();
+    store.expunge_all("INBOX");
+    store.store.clean_mailbox(store.key("INBOX"), &AT_ONCE).unwrap();
+    assert_eq!(store.store.remove_bodies().unwrap(), 1);
+    assert!(!goes.exists());
+    assert!(store.store.remove_bodies().is_err());
+    std::fs::remove_dir(&stays).unwrap();
+    assert_eq!(store.store.remove_bodies().unwrap(), 1);
+    assert_eq!(store.bodies(), 0);
+}
+
 #[test] // pitfall 45
 fn a_body_stays_until_its_last_copy_goes() {
     let store = fixture();
