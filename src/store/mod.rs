@@ -43,6 +43,7 @@ mod mailboxes;
 mod migrations;
 mod place;
 mod rename;
+mod repeats;
 mod restore;
 mod retention;
 mod row;
@@ -60,14 +61,13 @@ pub use accounts::{AccountFound, AccountSummary, NewAccount, Rank};
 pub use blobs::{Backlog, CacheSettings, ObjectSettings, Taken, Uploaded, try_objects};
 pub use bodies::PlacedBody;
 pub use copy::Copied;
-pub use deliver::{
-    Appended, Delivered, Delivery, DeliveryDigest, Facts, IfMissing, NewBody, NewMessage,
-};
+pub use deliver::{Appended, Delivered, Delivery, Facts, IfMissing, NewBody, NewMessage};
 pub use expunge::Expunged;
 pub use failure::{DatabaseError, Error, Failure};
 pub use fetch::Batch;
 pub use flags::{FlagChange, FlagsStored};
 pub use place::{Database, Place, PostgresSettings, PostgresTls};
+pub use repeats::DeliveryDigest;
 pub use restore::{DeletedFrom, DeletedMessage, Restored};
 pub use retention::{AccountRestored, Cleaned, DeletedAccount, Due, DuePage, Retention};
 pub use scan::Scan;
@@ -107,7 +107,7 @@ struct Inner {
     /// The bucket, if bodies go to one.
     objects: Option<Objects>,
     ids: Ids,
-    swept: deliver::SweptUpTo,
+    swept: repeats::SweptUpTo,
     /// Given back when the store closes; last, since fields are dropped in order.
     _locks: Vec<File>,
 }
@@ -142,7 +142,7 @@ impl Store {
             bodies,
             objects,
             ids: Ids::default(),
-            swept: deliver::SweptUpTo::default(),
+            swept: repeats::SweptUpTo::default(),
             _locks: locks,
         }));
         // Elsewhere other nodes may be delivering: what looks left behind may be theirs.
