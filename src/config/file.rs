@@ -9,6 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Place, Problem, Wrong};
 use super::keys::{self, KEYS};
+use super::nearest;
+use super::unused;
 use super::values::Given;
 use super::{Config, ConfigError, Database, Engine, Home, Listener};
 
@@ -73,13 +75,13 @@ impl Draft {
                 (None, DeValue::Table(below)) if keys::is_section(&path) => {
                     self.read_section(lines, &path, below);
                 }
-                (None, _) if keys::is_unused(section, name.get_ref()) => self.unused.push(path),
+                (None, _) if unused::is_unused(section, name.get_ref()) => self.unused.push(path),
                 (None, _) if keys::is_section(&path) => {
                     let wrong = Wrong::Clash("is a section; write its name once, as [name]");
                     self.problems.push(Problem { place: lines.place(section, name), wrong });
                 }
                 (None, DeValue::Table(_) | DeValue::Array(_)) => {
-                    let wrong = Wrong::UnknownSection(keys::nearest_section(&path));
+                    let wrong = Wrong::UnknownSection(nearest::nearest_section(&path));
                     let mut place = lines.place(&path, name);
                     if let Place::File { name, .. } = &mut place {
                         name.clear();
@@ -87,7 +89,7 @@ impl Draft {
                     self.problems.push(Problem { place, wrong });
                 }
                 (None, _) => {
-                    let wrong = Wrong::UnknownKey(keys::nearest(section, name.get_ref()));
+                    let wrong = Wrong::UnknownKey(nearest::nearest(section, name.get_ref()));
                     self.problems.push(Problem { place: lines.place(section, name), wrong });
                 }
             }

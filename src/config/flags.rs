@@ -6,6 +6,8 @@ use std::path::Path;
 use super::error::{Place, Problem, Wrong};
 use super::file::Draft;
 use super::keys::{self, KEYS};
+use super::nearest;
+use super::unused;
 use super::values::Given;
 use super::{Config, ConfigError, show};
 
@@ -152,8 +154,8 @@ impl<'a> Asked<'a> {
             self.push(index, arg, value);
             return Ok(());
         }
-        let (path, is_switch) =
-            keys::unused_flag(name).ok_or_else(|| Wrong::UnknownFlag(keys::nearest_flag(name)))?;
+        let (path, is_switch) = unused::unused_flag(name)
+            .ok_or_else(|| Wrong::UnknownFlag(nearest::nearest_flag(name)))?;
         if is_switch { switch(flag) } else { value(flag, rest) }?;
         self.unused.push(path);
         Ok(())
@@ -191,7 +193,7 @@ fn is_switch(key: &keys::Key) -> bool {
 /// The key that `-set` names.
 fn by_path(path: &str) -> Result<usize, Wrong> {
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
-    keys::find(section, name).ok_or_else(|| Wrong::UnknownKey(keys::nearest(section, name)))
+    keys::find(section, name).ok_or_else(|| Wrong::UnknownKey(nearest::nearest(section, name)))
 }
 
 /// What `-help` prints.

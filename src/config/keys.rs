@@ -1,6 +1,7 @@
 //! Every key: where it stands, its flag, what it is for, and the setting behind it. Reading a file,
 //! reading flags, `-check`, `-help` and config.toml.example all follow this one table.
 
+use super::unused::UNUSED;
 use super::values::Value;
 use super::{Config, Listener};
 
@@ -507,129 +508,12 @@ loopback and Unix sockets they are taken in any case.",
     ),
 ];
 
-/// A key of other versions of Sora that this one accepts and does not use.
-pub(super) struct Unused {
-    /// As in [`Key`].
-    pub(super) section: &'static str,
-    /// Names, and the flag of each or "".
-    pub(super) names: &'static [(&'static str, &'static str)],
-    /// Names whose flag may stand without a value.
-    pub(super) switches: &'static [&'static str],
-}
-
-/// One table, one warning (`file.rs` writes it).
-pub(super) const UNUSED: &[Unused] = &[
-    Unused { section: "uploader", names: &[("path", "uploaderpath")], switches: &[] },
-    Unused {
-        section: "servers.imap",
-        names: &[
-            ("master_username", "masterusername"),
-            ("master_password", "masterpassword"),
-            ("master_sasl_username", "mastersaslusername"),
-            ("master_sasl_password", "mastersaslpassword"),
-            ("tls_verify", "imaptlsverify"),
-        ],
-        switches: &["tls_verify"],
-    },
-    Unused {
-        section: "servers.lmtp",
-        names: &[("external_relay", "externalrelay"), ("tls_verify", "lmtptlsverify")],
-        switches: &["tls_verify"],
-    },
-    Unused {
-        section: "servers.pop3",
-        names: &[
-            ("start", "pop3"),
-            ("addr", "pop3addr"),
-            ("tls", "pop3tls"),
-            ("tls_cert_file", "pop3tlscert"),
-            ("tls_key_file", "pop3tlskey"),
-            ("tls_verify", "pop3tlsverify"),
-        ],
-        switches: &["start", "tls", "tls_verify"],
-    },
-    Unused {
-        section: "servers.managesieve",
-        names: &[
-            ("start", "managesieve"),
-            ("addr", "managesieveaddr"),
-            ("insecure_auth", "managesieveinsecureauth"),
-            ("max_script_size", "managesievescriptsize"),
-            ("tls", "managesievetls"),
-            ("tls_use_starttls", "managesievestarttls"),
-            ("tls_cert_file", "managesievetlscert"),
-            ("tls_key_file", "managesievetlskey"),
-            ("tls_verify", "managesievetlsverify"),
-        ],
-        switches: &["start", "insecure_auth", "tls", "tls_use_starttls", "tls_verify"],
-    },
-];
-
-/// True if `section`, `name` is in [`UNUSED`].
-pub(super) fn is_unused(section: &str, name: &str) -> bool {
-    let mut tables = UNUSED.iter().filter(|unused| unused.section == section);
-    tables.any(|unused| unused.names.iter().any(|(known, _)| *known == name))
-}
-
-/// The unused key behind a flag, as a path, and whether the flag may stand without a value.
-pub(super) fn unused_flag(flag: &str) -> Option<(String, bool)> {
-    let named = |(_, known): &&(&str, &str)| !known.is_empty() && *known == flag;
-    UNUSED.iter().find_map(|unused| {
-        let (name, _) = unused.names.iter().find(named)?;
-        Some((join(unused.section, name), unused.switches.contains(name)))
-    })
-}
-
-/// What somebody who wrote `name` in `section` may have meant.
-pub(super) fn nearest(section: &str, name: &str) -> Option<String> {
-    let here = KEYS.iter().filter(|key| key.section == section);
-    let close = here.map(|key| (distance(name, key.name), key)).min_by_key(|(far, _)| *far);
-    match close {
-        Some((far, key)) if far <= 1 + name.len() / 4 => Some(key.name.to_owned()),
-        _ => {
-            let elsewhere = KEYS.iter().find(|key| key.name == name)?;
-            Some(match elsewhere.section {
-                "" => format!("{name} above the first [section]"),
-                section => format!("{name} in [{section}]"),
-            })
-        }
-    }
-}
-
-/// The section somebody may have meant by `path`.
-pub(super) fn nearest_section(path: &str) -> Option<&'static str> {
-    let named = KEYS.iter().map(|key| key.section).filter(|section| !section.is_empty());
-    let (far, section) = named.map(|section| (distance(path, section), section)).min()?;
-    (far <= 1 + path.len() / 4).then_some(section)
-}
-
-/// The flag somebody may have meant.
-pub(super) fn nearest_flag(flag: &str) -> Option<&'static str> {
-    let named = KEYS.iter().map(|key| key.flag).filter(|flag| !flag.is_empty());
-    let (far, near) = named.map(|known| (distance(flag, known), known)).min()?;
-    (far <= 1 + flag.len() / 4).then_some(near)
-}
-
-/// Levenshtein's: insertions, deletions and substitutions between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::config::unused::is_unused;
 
     fn path(key: &Key) -> String {
         join(key.section, key.name)
@@ -675,14 +559,5 @@ mod tests {
             let changed = KEYS.iter().zip(&before).filter(|(key, old)| key.show(&config) != **old);
             assert!(changed.count() <= 1, "{} sets another too", path(key));
         }
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("addr", "addr"), 0);
-        assert_eq!(distance("adr", "addr"), 1);
-        assert_eq!(distance("apend_limt", "append_limit"), 2);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
     }
 }

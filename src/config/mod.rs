@@ -8,8 +8,10 @@ mod error;
 mod file;
 mod flags;
 mod keys;
+mod nearest;
 mod s3;
 mod show;
+mod unused;
 mod values;
 
 use std::path::PathBuf;

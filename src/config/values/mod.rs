@@ -1,8 +1,13 @@
 //! The kinds of value a key may have: how each is written, and how it prints again.
 
+mod duration;
+mod listen;
+
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+
+pub use duration::{duration, shown_duration};
+pub use listen::Listen;
 
 use crate::model::{Networks, Secret};
 use crate::s3::Addressing;
@@ -229,107 +234,6 @@ fn whole(digits: &str) -> Option<u64> {
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Go's units, longest name first where one begins another.
-const TIMES: [(&str, u64); 7] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("µs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-];
-
-/// A Go duration (`1h30m`, `1.5h`, `500ms`), or whole days as `14d`. Never negative.
-pub fn duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    if let Some(days) = text.strip_suffix('d') {
-        return whole(days)?.checked_mul(86_400).map(Duration::from_secs);
-    }
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    if text.is_empty() {
-        return None;
-    }
-    let (mut rest, mut nanos) = (text, 0_u64);
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, tail) = rest.split_at(end);
-        let (name, unit) = TIMES.iter().find(|(name, _)| {
-            tail.strip_prefix(name).is_some_and(|after| !after.starts_with(char::is_alphabetic))
-        })?;
-        nanos = nanos.checked_add(scaled(number, *unit)?)?;
-        rest = tail.strip_prefix(name)?;
-    }
-    Some(Duration::from_nanos(nanos))
-}
-
-/// `1.5` of a unit, in nanoseconds; digits below a nanosecond are dropped.
-fn scaled(number: &str, unit: u64) -> Option<u64> {
-    let (integer, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if integer.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let integer = if integer.is_empty() { 0 } else { whole(integer)? };
-    let mut nanos = integer.checked_mul(unit)?;
-    let mut unit = unit;
-    for digit in fraction.chars() {
-        unit /= 10;
-        nanos = nanos.checked_add(u64::from(digit.to_digit(10)?) * unit)?;
-    }
-    Some(nanos)
-}
-
-/// As [`duration`] reads it.
-pub fn shown_duration(length: Duration) -> String {
-    const UNITS: [(&str, u128); 7] = [
-        ("d", 86_400_000_000_000),
-        ("h", 3_600_000_000_000),
-        ("m", 60_000_000_000),
-        ("s", 1_000_000_000),
-        ("ms", 1_000_000),
-        ("us", 1_000),
-        ("ns", 1),
-    ];
-    let nanos = length.as_nanos();
-    let whole = UNITS.iter().find(|(_, unit)| nanos > 0 && nanos.is_multiple_of(*unit));
-    whole.map_or("0s".to_owned(), |(name, unit)| format!("{}{name}", nanos / unit))
-}
-
-impl Value for Duration {
-    fn expected(&self) -> &'static str {
-        "a duration such as \"30s\", \"1h30m\" or \"14d\""
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = duration(given.text()?)?;
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(&shown_duration(*self))
-    }
-}
-
-impl Value for Option<Duration> {
-    fn expected(&self) -> &'static str {
-        "a duration above zero such as \"90d\" or \"12h\", or \"\" for none"
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given.text()? {
-            text if text.trim().is_empty() => None,
-            text => Some(duration(text).filter(|length| !length.is_zero())?),
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        self.map_or_else(|| quoted(""), |length| length.show())
-    }
-}
-
 impl Value for Networks {
     fn expected(&self) -> &'static str {
         "addresses and networks such as \"10.0.0.0/8, 2001:db8::1, unix\", or \"\" for none"
@@ -342,83 +246,6 @@ impl Value for Networks {
 
     fn show(&self) -> String {
         quoted(&self.to_string())
-    }
-}
-
-/// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listen {
-    /// TCP.
-    Tcp {
-        /// An address or a name, without brackets; `None` for every address, IPv6 and IPv4.
-        host: Option<String>,
-        /// 0 lets the system choose.
-        port: u16,
-    },
-    /// A Unix socket at this path.
-    Unix(PathBuf),
-}
-
-impl Listen {
-    /// Every address of the machine.
-    pub fn any(port: u16) -> Self {
-        Self::Tcp { host: None, port }
-    }
-
-    /// 127.0.0.1
-    pub fn loopback(port: u16) -> Self {
-        Self::Tcp { host: Some("127.0.0.1".to_owned()), port }
-    }
-
-    /// `host:port`, `[v6]:port`, `:port` or `unix:PATH`.
-    pub fn parse(text: &str) -> Option<Self> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            return (!path.is_empty()).then(|| Self::Unix(path.into()));
-        }
-        let (host, port) = text.rsplit_once(':')?;
-        let port = whole(port).and_then(|port| u16::try_from(port).ok())?;
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let host = match (host, bare) {
-            ("", _) => None,
-            (_, Some(v6)) => Some(v6.parse::<std::net::Ipv6Addr>().ok()?.to_string()),
-            (host, None) if host.contains([':', '[', ']', '/', ' ']) => return None,
-            (host, None) => Some(host.to_owned()),
-        };
-        Some(Self::Tcp { host, port })
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host: None, port } => write!(f, ":{port}"),
-            Self::Tcp { host: Some(host), port } if host.contains(':') => {
-                write!(f, "[{host}]:{port}")
-            }
-            Self::Tcp { host: Some(host), port } => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-impl Value for Option<Listen> {
-    fn expected(&self) -> &'static str {
-        "an address such as \":143\", \"127.0.0.1:1143\", \"[::1]:143\" or \"unix:/run/sora/imap\", or \"\" for none"
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given {
-            Given::Integer(port) => Some(Listen::any(u16::try_from(port).ok()?)),
-            given => match given.text()?.trim() {
-                "" => None,
-                text => Some(Listen::parse(text)?),
-            },
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(&self.as_ref().map(Listen::to_string).unwrap_or_default())
     }
 }
 
@@ -620,6 +447,8 @@ impl Value for Hidden {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[track_caller]
