@@ -6,7 +6,7 @@ CARGO   ?= cargo
 # Cargo's own variable, if it is set, says where things are built.
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: all build sora sora-admin run test test-postgres lint fmt bench bench-parts fuzz soak install clean
+.PHONY: all build sora sora-admin run test test-production test-postgres lint fmt bench bench-parts fuzz soak install clean
 
 all: build
 
@@ -26,9 +26,19 @@ run: build
 # skipped; .ci/run installs them.
 test: lint
 	$(CARGO) test --workspace --features crash_points --locked
-	$(MAKE) test-postgres
+	$(MAKE) test-production
 
-# What touches a store, once more on PostgreSQL.
+# What touches a store, once more on the production home: PostgreSQL, and a bucket below the boundary
+# of the program. Without a server for the bucket, on PostgreSQL alone.
+test-production:
+	@if [ ! -x $(TARGET)/clients/venv/bin/weed ] && ! command -v weed >/dev/null; then \
+		echo "skipped: no weed"; $(MAKE) test-postgres; \
+	elif ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
+		SORA_TEST_HOME=production SIM_SEEDS=16 $(CARGO) test --features crash_points --locked -- \
+			store:: contract:: transcripts:: simulation:: roundtrip:: crash:: daemon:: clients:: \
+			objects::; \
+	else echo "skipped: no postgres"; fi
+
 test-postgres:
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
 		SORA_TEST_DATABASE=postgres SIM_SEEDS=16 $(CARGO) test --features crash_points --locked -- \

@@ -2,16 +2,19 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::home;
+use crate::support::postgres::{self, TestDatabase};
 use crate::support::tls;
+use crate::support::weed::{ACCESS, SECRET, bucket, weed};
 
-/// A folder of its own, gone with the test.
-struct Folder(PathBuf);
+/// A folder of its own, gone with the test; with a database and a bucket if they are wanted.
+struct Folder(PathBuf, Option<(TestDatabase, String)>);
 
 impl Folder {
     fn new(name: &str) -> Self {
@@ -19,7 +22,24 @@ impl Folder {
         let folder = std::env::temp_dir().join(folder);
         let _absent = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
+        let elsewhere = home::is_production();
+        Self(folder, elsewhere.then(|| (postgres::cluster().database(), bucket())))
+    }
+
+    /// Flags that a daemon without a file takes.
+    fn flags(&self) -> Vec<String> {
+        let Some((database, bucket)) = &self.1 else { return Vec::new() };
+        let weed = weed().expect("SORA_TEST_HOME=production needs SeaweedFS").address;
+        let flags = [
+            ("dbhost", database.host()),
+            ("dbuser", "sora"),
+            ("dbname", &database.name),
+            ("s3endpoint", &format!("http://{weed}")),
+            ("s3bucket", bucket),
+            ("s3accesskey", ACCESS),
+            ("s3secretkey", SECRET),
+        ];
+        flags.iter().map(|(name, value)| format!("-{name}={value}")).collect()
     }
 }
 
@@ -36,16 +56,17 @@ struct Daemon {
     banner: String,
 }
 
-fn command(folder: &Path) -> Command {
+fn command(folder: &Folder) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sora"));
-    command.current_dir(folder).args(["-imapaddr", "127.0.0.1:0", "-lmtpaddr", "127.0.0.1:0"]);
+    command.current_dir(&folder.0).args(["-imapaddr", "127.0.0.1:0", "-lmtpaddr", "127.0.0.1:0"]);
+    command.args(folder.flags());
     command.args(["-set", "servers.imap.tls_addr=127.0.0.1:0"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 impl Daemon {
-    fn start(folder: &Path) -> Self {
+    fn start(folder: &Folder) -> Self {
         let mut process = command(folder).spawn().unwrap();
         let mut banner = String::new();
         let mut out = BufReader::new(process.stdout.as_mut().unwrap());
@@ -91,7 +112,7 @@ fn expect(stream: &mut impl BufRead, want: &str) {
 #[test]
 fn the_second_start_finds_everything_and_sigterm_says_bye() {
     let folder = Folder::new("starts");
-    let mut daemon = Daemon::start(&folder.0);
+    let mut daemon = Daemon::start(&folder);
     let password = daemon.told("password").to_owned();
     let mut idle = daemon.connect("IMAP ");
     expect(&mut idle, "* OK ");
@@ -100,7 +121,7 @@ fn the_second_start_finds_everything_and_sigterm_says_bye() {
     drop(idle);
     assert_eq!(daemon.process.wait().unwrap().code(), Some(0));
 
-    let daemon = Daemon::start(&folder.0);
+    let daemon = Daemon::start(&folder);
     assert!(daemon.told("password").starts_with("as printed"), "{}", daemon.banner);
     let mut imap = daemon.connect("IMAP ");
     expect(&mut imap, "* OK ");
@@ -114,8 +135,8 @@ fn the_second_start_finds_everything_and_sigterm_says_bye() {
 #[test]
 fn a_second_daemon_on_the_same_data_is_refused() {
     let folder = Folder::new("second");
-    let _daemon = Daemon::start(&folder.0);
-    let second = command(&folder.0).output().unwrap();
+    let _daemon = Daemon::start(&folder);
+    let second = command(&folder).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(said.starts_with("sora: ./sora-data: "), "{said}");
@@ -124,7 +145,7 @@ fn a_second_daemon_on_the_same_data_is_refused() {
 #[test]
 fn sighup_reads_the_certificate_again() {
     let folder = Folder::new("reload");
-    let mut daemon = Daemon::start(&folder.0);
+    let mut daemon = Daemon::start(&folder);
     let served = |daemon: &Daemon| {
         let mut stream = tls::start(daemon.connect("IMAPS").into_inner());
         stream.read_exact(&mut [0]).unwrap();

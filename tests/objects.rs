@@ -74,14 +74,6 @@ impl Place {
         Store::open_at(&sora::work::place(&config), Opening::Beside).expect("a store")
     }
 
-    /// Changes rows as no program does.
-    fn change(&self, sql: &str) {
-        let database = self.server().home.folder().join("data/sora.db");
-        let database = rusqlite::Connection::open(database).expect("the database");
-        database.busy_timeout(Duration::from_secs(10)).expect("patience");
-        database.execute_batch(sql).expect("changed");
-    }
-
     fn restart(&mut self) {
         let server = self.server.take().expect("it runs");
         self.server = Some(Server::with(server.stop_and_keep()));
@@ -445,7 +437,7 @@ fn a_body_that_goes_while_it_is_moved_leaves_no_object() {
     let uploaded = std::iter::from_fn(|| Some(store.upload(taken))).find_map(Result::ok);
     let uploaded = uploaded.flatten().expect("it is staged");
     assert_eq!(place.objects().len(), 1);
-    place.change(
+    place.server().home.execute(
         "DELETE FROM messages; UPDATE blobs SET refs = 0, state = 4;
          UPDATE mailboxes SET messages = 0, unseen = 0, bytes = 0;",
     );
@@ -473,7 +465,10 @@ fn large_bodies_without_a_message_go() {
     let placed = store.place_body(AccountId(1), &mut large.as_bytes()).expect("placed");
     assert_eq!(place.objects().len(), 2);
     assert_eq!(store.give_up_reservations().expect("a look"), 0, "it may be on its way");
-    place.change(&format!("UPDATE uploads SET due_at = 0 WHERE blob_id = {}", placed.blob));
+    place
+        .server()
+        .home
+        .execute(&format!("UPDATE uploads SET due_at = 0 WHERE blob_id = {}", placed.blob));
     assert_eq!(store.give_up_reservations().expect("a look"), 1);
     assert_eq!(store.remove_bodies().expect("a run"), 1);
     assert_eq!(place.objects().len(), 1);
@@ -489,7 +484,7 @@ fn an_object_that_is_there_already_is_taken_for_it() {
     while place.objects().is_empty() {
         std::thread::yield_now();
     }
-    place.change("UPDATE uploads SET attempts = 3");
+    place.server().home.execute("UPDATE uploads SET attempts = 3");
     place.proxy.set(Fault::None);
     place.settle();
     assert_eq!(place.objects().len(), 1);

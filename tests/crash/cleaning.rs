@@ -18,8 +18,8 @@ const LARGE_BYTES: usize = 300_000;
 
 /// Kills `sora-admin` at `point`, while a daemon runs.
 pub(super) fn die_at(home: Home, point: &str) -> Result<(), String> {
-    let in_bucket = point.starts_with("object:");
-    if !in_bucket {
+    let in_bucket = home.has_bucket();
+    if !point.starts_with("object:") {
         home.configure("[cleanup]\ngrace_period = '0s'\n");
     }
     let daemon = Daemon::start(&home);

@@ -69,7 +69,13 @@ fn home_with_objects() -> Option<Home> {
 
 /// Where `point` is reached; `None` if that is not to be had here.
 fn home_for(point: &str) -> Option<Home> {
-    if point.starts_with("object:") { home_with_objects() } else { Some(Home::new("", "")) }
+    if point.starts_with("object:") {
+        home_with_objects()
+    } else if point.starts_with("body:") || point.starts_with("cleaner: bytes") {
+        Some(Home::without_bucket("", "")) // of files
+    } else {
+        Some(Home::new("", ""))
+    }
 }
 
 /// All is well, in the bucket too if there is one.
@@ -119,7 +125,7 @@ fn kill_at_random_in(home: &Home, random: &mut Random) -> Daemon {
 /// Loads a daemon until it dies at `point`, and looks at what is left.
 fn die_at(home: &Home, point: &str) -> Result<(), String> {
     match Daemon::start_to_crash(home, Some(point)) {
-        Ok(daemon) => daemon.stop(),
+        Ok(daemon) => drop(daemon.end()), // which may be where it dies
         Err(log) if log.contains("unix_wait_status(9)") => {} // a point of the start; what follows must work
         Err(log) => return Err(format!("it does not start: {log}")),
     }

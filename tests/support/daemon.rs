@@ -82,12 +82,17 @@ impl Daemon {
     }
 
     /// SIGTERM, and its end within the grace.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(self) {
+        let status = self.end();
+        assert!(status.success(), "the daemon stopped with {status}");
+    }
+
+    /// The same, however it ends.
+    pub(crate) fn end(mut self) -> ExitStatus {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         let pid = pid.expect("a process id");
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is there");
-        let status = self.wait_for_death(PATIENCE).expect("it stops when told to");
-        assert!(status.success(), "the daemon stopped with {status}");
+        self.wait_for_death(PATIENCE).expect("it stops when told to")
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,31 +11,57 @@ use sora::config::Config;
 use sora::store::{Opening, Store};
 
 use super::postgres::{self, TestDatabase};
-use super::weed::{ACCESS, SECRET};
+use super::weed::{ACCESS, SECRET, bucket, weed};
 
-/// The folder.
+/// The folder, and what it has elsewhere.
 #[derive(Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
-    database: Option<TestDatabase>,
+    /// Of PostgreSQL; nodes share it.
+    database: Option<Arc<TestDatabase>>,
+    /// It has a bucket.
+    in_bucket: bool,
 }
+
+/// True if tests shall have the production home: PostgreSQL and a bucket.
+pub(crate) fn is_production() -> bool {
+    std::env::var_os("SORA_TEST_HOME").is_some_and(|wanted| wanted == "production")
+}
+
+/// Most bodies of the tests are small: so some of them are staged, and some go to the bucket at once.
+const PRODUCTION_STAGED_MAX: &str = "[uploader]\nmax_body = '16kb'\n";
 
 impl Home {
     /// A new one, with IMAP, IMAPS and LMTP on ports that the system chooses, and `more` lines of
-    /// configuration by section.
+    /// configuration by section. `SORA_TEST_DATABASE` and `SORA_TEST_HOME` say where its data is.
     pub(crate) fn new(imap: &str, lmtp: &str) -> Self {
+        let mut home = Self::without_bucket(imap, lmtp);
+        if is_production() {
+            let weed = weed().expect("SORA_TEST_HOME=production needs SeaweedFS");
+            home.put_in_bucket(weed.address, &bucket(), "", PRODUCTION_STAGED_MAX);
+        }
+        home
+    }
+
+    /// The same, never with a bucket.
+    pub(crate) fn without_bucket(imap: &str, lmtp: &str) -> Self {
+        let database = postgres::is_wanted().then(|| Arc::new(postgres::cluster().database()));
+        Self::on(database, imap, lmtp)
+    }
+
+    /// On a database that others may have, too.
+    pub(crate) fn on(database: Option<Arc<TestDatabase>>, imap: &str, lmtp: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("sora-test-{process}-{next}"));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
-        let database = postgres::is_wanted().then(|| postgres::cluster().database());
-        let home = Self { folder, database };
+        let home = Self { folder, database, in_bucket: false };
         let text = format!(
             "data_dir = '{}'\nhostname = 'mail.example.com'\n{}\
              [servers.imap]\nstart = true\naddr = '127.0.0.1:0'\ntls_addr = '127.0.0.1:0'\n{imap}\n\
              [servers.lmtp]\nstart = true\naddr = '127.0.0.1:0'\n{lmtp}\n",
             home.folder.join("data").display(),
-            home.database.as_ref().map(TestDatabase::section).unwrap_or_default(),
+            home.database.as_deref().map(TestDatabase::section).unwrap_or_default(),
         );
         std::fs::write(home.config_file(), text).expect("a configuration file");
         home
@@ -43,13 +70,30 @@ impl Home {
     /// The same with bodies in `bucket` behind `endpoint`; `s3` are more lines of that section, `more`
     /// other sections.
     pub(crate) fn with_objects(endpoint: SocketAddr, bucket: &str, s3: &str, more: &str) -> Self {
-        let home = Self::new("", "");
+        let mut home = Self::without_bucket("", "");
+        home.put_in_bucket(endpoint, bucket, s3, more);
+        home
+    }
+
+    /// From now on its bodies go there.
+    pub(crate) fn put_in_bucket(
+        &mut self,
+        endpoint: SocketAddr,
+        bucket: &str,
+        s3: &str,
+        more: &str,
+    ) {
+        self.in_bucket = true;
         let timeout = if s3.contains("timeout") { "" } else { "timeout = '2s'" };
-        home.configure(&format!(
+        self.configure(&format!(
             "[bodies]\nhome = 's3'\n[s3]\nendpoint = 'http://{endpoint}'\nbucket = '{bucket}'\n\
              access_key = '{ACCESS}'\nsecret_key = '{SECRET}'\n{timeout}\n{s3}\n{more}\n"
         ));
-        home
+    }
+
+    /// True if bodies go to a bucket.
+    pub(crate) fn has_bucket(&self) -> bool {
+        self.in_bucket
     }
 
     /// Waits until a daemon has moved all that was staged to the bucket.
@@ -61,14 +105,27 @@ impl Home {
         }
     }
 
-    fn count(&self, sql: &str) -> i64 {
-        if let Some(database) = &self.database {
-            return database.connect().query_one(sql, &[]).expect("a count").get(0);
+    /// The one number that a query gives.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        match &self.database {
+            Some(database) => database.connect().query_one(sql, &[]).expect("a count").get(0),
+            None => self.sqlite().query_row(sql, [], |row| row.get(0)).expect("a count"),
         }
+    }
+
+    /// Changes rows as no program does.
+    pub(crate) fn execute(&self, sql: &str) {
+        match &self.database {
+            Some(database) => database.connect().batch_execute(sql).expect("changed"),
+            None => self.sqlite().execute_batch(sql).expect("changed"),
+        }
+    }
+
+    fn sqlite(&self) -> rusqlite::Connection {
         let database = rusqlite::Connection::open(self.folder.join("data/sora.db"));
         let database = database.expect("the database");
         database.busy_timeout(Duration::from_secs(10)).expect("patience");
-        database.query_row(sql, [], |row| row.get(0)).expect("a count")
+        database
     }
 
     /// Its store, for a test that needs no server.
@@ -121,9 +178,10 @@ impl Home {
         self.admin(&args).expect("an account is made");
     }
 
-    /// Every test that touched a store ends with this (invariant 10).
+    /// Every test that touched a store ends with this (invariant 10). The bucket is compared, too.
     pub(crate) fn check(&self) {
-        if let Err(why) = self.admin(&["check"]) {
+        let deep: &[&str] = if self.in_bucket { &["check", "--deep"] } else { &["check"] };
+        if let Err(why) = self.admin(deep) {
             panic!("sora-admin check: {why}");
         }
     }

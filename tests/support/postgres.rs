@@ -2,7 +2,8 @@
 //! directory and on a Unix socket there, and gone with the process, however that ends. Each test has
 //! a database of its own.
 //!
-//! `SORA_TEST_DATABASE=postgres` makes the tests that open a store use it.
+//! `SORA_TEST_DATABASE=postgres` makes the tests that open a store use it, and so does
+//! `SORA_TEST_HOME=production`, which puts their bodies in a bucket, too.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::chown;
@@ -13,7 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// True if tests that open a store shall open it here.
 pub(crate) fn is_wanted() -> bool {
-    std::env::var_os("SORA_TEST_DATABASE").is_some_and(|wanted| wanted == "postgres")
+    let is = |name, value| std::env::var_os(name).is_some_and(|wanted| wanted == value);
+    is("SORA_TEST_DATABASE", "postgres") || is("SORA_TEST_HOME", "production")
 }
 
 /// A server.
