@@ -42,7 +42,7 @@ test-production:
 test-postgres:
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
 		SORA_TEST_DATABASE=postgres SIM_SEEDS=16 $(CARGO) test --features crash_points --locked -- \
-			store:: contract:: transcripts:: simulation:: roundtrip:: crash:: daemon::; \
+			store:: nodes:: contract:: transcripts:: simulation:: roundtrip:: crash:: daemon::; \
 	else echo "skipped: no postgres"; fi
 
 lint:

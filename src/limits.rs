@@ -75,6 +75,14 @@ pub const REFERENCES_MAX: usize = 32;
 pub const DELIVERED_TO_MAX: usize = 100;
 /// Mailboxes whose last change is remembered for those who start to watch; twice as many at most.
 pub const RECENT_CHANGES_MAX: usize = 4_096;
+/// Mailboxes that wait to be told to other nodes; with more, those are told that something is missing.
+pub const OUTBOX_MAILBOXES_MAX: usize = 65_536;
+/// Bytes of one notice to other nodes: PostgreSQL takes fewer than 8,000.
+pub const NOTICE_BYTES_MAX: usize = 7_999;
+/// Other nodes that are remembered.
+pub const NODES_MAX: usize = 1_000;
+/// Watched mailboxes that one query reads again.
+pub const WATCHED_IN_QUERY_MAX: usize = 500;
 /// Bytes of buffers that a loop keeps for later use.
 pub const POOLED_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of one buffer that is kept.

@@ -131,7 +131,7 @@ pub(super) fn delete(options: &Options<'_>, streams: &mut Streams<'_>) -> Result
     let all = joined(&store.addresses(found.account)?);
     confirm(options, streams, &format!("The account of {all} will be deleted"))?;
     let changes = store.delete_account(found.account)?;
-    work::tell(&config.data_dir, &changes);
+    work::tell(&store, &config.data_dir, &changes);
     let grace = config::shown_duration(config.cleanup.grace_period);
     Ok(writeln!(
         streams.out,

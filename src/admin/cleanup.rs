@@ -42,7 +42,7 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
         ControlFlow::Continue(())
     };
     let ran = cleaner::clean(&store, &retention, Tell::Elsewhere(&mut changes), &mut watch);
-    work::tell(&config.data_dir, &changes);
+    work::tell(&store, &config.data_dir, &changes);
     if watched {
         write!(streams.err, "\r\x1b[K")?;
     }

@@ -195,7 +195,7 @@ pub(super) fn restore(options: &Options<'_>, streams: &mut Streams<'_>) -> Resul
         }
         count += came;
     }
-    work::tell(&config.data_dir, &changes); // who is connected sees them arrive
+    work::tell(&store, &config.data_dir, &changes); // who is connected sees them arrive
     if there > 0 {
         writeln!(streams.out, "{} there already", counted(there, "message"))?;
     }

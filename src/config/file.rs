@@ -12,7 +12,7 @@ use super::keys::{self, KEYS};
 use super::nearest;
 use super::unused;
 use super::values::Given;
-use super::{Config, ConfigError, Database, Engine, Home, Listener};
+use super::{Config, ConfigError, Database, Engine, Hearing, Home, Listener};
 
 /// The file that is read if none is named.
 pub(super) const DEFAULT_FILE: &str = "config.toml";
@@ -149,6 +149,11 @@ impl Draft {
         if self.config.cleanup.wake_interval < WAKE_INTERVAL_MIN {
             self.clash("cleanup", "wake_interval", "is too short; \"1m\" is the least");
         }
+        let Database { engine, pgbouncer, listen, .. } = self.config.database;
+        if engine == Engine::Postgres && pgbouncer && listen != Hearing::Poll {
+            let advice = "goes with listen = \"poll\": a transaction pool drops LISTEN; set both";
+            self.clash("database", "pgbouncer", advice);
+        }
         self.check_s3();
         for (section, listener) in self.listeners() {
             let section = &section;
@@ -201,6 +206,7 @@ impl Draft {
         let second = Duration::from_secs(1);
         let month = minute * 60 * 24 * 31;
         let grace = self.config.servers.shutdown_grace;
+        let poll = self.config.database.poll_interval;
         let bounds = [
             // RFC 7889 §2: APPENDLIMIT is a number of RFC 9051 §9.
             (imap.append_limit.0 <= NUMBER_MAX, "servers.imap", "append_limit", "at most 4095mb"),
@@ -223,6 +229,8 @@ impl Draft {
             (lmtp.timeout >= second, "servers.lmtp", "timeout", "at least 1s"),
             (lmtp.timeout <= month, "servers.lmtp", "timeout", "at most 31d"),
             (grace <= month, "servers", "shutdown_grace", "at most 31d"),
+            (poll >= second / 10, "database", "poll_interval", "at least 100ms"),
+            (poll <= minute, "database", "poll_interval", "at most 1m"),
             (self.config.bodies.inline_max.0 <= 512 << 20, "bodies", "inline_max", "at most 512mb"),
             (self.config.uploader.max_body.0 <= 512 << 20, "uploader", "max_body", "at most 512mb"),
             (self.config.uploader.concurrency <= 256, "uploader", "concurrency", "at most 256"),
@@ -405,6 +413,12 @@ mod tests {
         check(
             "[servers.lmtp]\nmax_message_size = '4gb'",
             "config.toml:2: [servers.lmtp] max_message_size: at most 4095mb",
+        );
+        check(
+            "[database]\nengine = 'postgres'\npgbouncer = true\npoll_interval = '99ms'",
+            "config.toml:3: [database] pgbouncer: goes with listen = \"poll\": \
+             a transaction pool drops LISTEN; set both\n\
+             config.toml:4: [database] poll_interval: at least 100ms",
         );
     }
 

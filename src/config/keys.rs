@@ -154,9 +154,19 @@ the server.",
         "pgbouncer",
         "",
         "true if PgBouncer in transaction mode is in between: nothing is prepared, and nothing is
-expected to last from one transaction to the next.",
+expected to last from one transaction to the next. It goes with listen = \"poll\".",
         |c| &mut c.database.pgbouncer,
     ),
+    key(
+        "database",
+        "listen",
+        "",
+        "How this node hears what other nodes changed, so that its IDLE clients do: \"listen\", by LISTEN
+on a connection of its own beside those above, within milliseconds; or \"poll\", by looking
+every poll_interval at the mailboxes its clients have selected, where LISTEN is not to be had.",
+        |c| &mut c.database.listen,
+    ),
+    key("database", "poll_interval", "", "", |c| &mut c.database.poll_interval),
     key(
         "database",
         "connect_timeout",
@@ -554,7 +564,7 @@ mod tests {
                     value.set(super::super::values::Given::Flag(text)).is_some()
                         && value.show() != before[index]
                 });
-            let one_choice = key.name == "engine";
+            let one_choice = ["engine", "listen"].contains(&key.name);
             assert!(taken.is_some() || one_choice, "{} cannot be set", path(key));
             let changed = KEYS.iter().zip(&before).filter(|(key, old)| key.show(&config) != **old);
             assert!(changed.count() <= 1, "{} sets another too", path(key));

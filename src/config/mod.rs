@@ -22,7 +22,9 @@ use crate::model::Networks;
 pub use error::ConfigError;
 pub use flags::Start;
 pub use s3::S3;
-pub use values::{Engine, Hidden, Home, Listen, LogOutput, Size, Text, duration, shown_duration};
+pub use values::{
+    Engine, Hearing, Hidden, Home, Listen, LogOutput, Size, Text, duration, shown_duration,
+};
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +77,10 @@ pub struct Database {
     pub connections: u32,
     /// PgBouncer in transaction mode is in between.
     pub pgbouncer: bool,
+    /// How this node hears of what others changed.
+    pub listen: Hearing,
+    /// Between two looks, where it cannot.
+    pub poll_interval: Duration,
     /// For a connection to be made or free.
     pub connect_timeout: Duration,
     /// For one statement.
@@ -98,6 +104,8 @@ impl Default for Database {
             tls_ca_file: None,
             connections: 20,
             pgbouncer: false,
+            listen: Hearing::Listen,
+            poll_interval: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(10),

@@ -88,6 +88,8 @@ pub enum DatabaseError {
     Postgres(postgres::Error),
     /// There was no connection to be had in time.
     NoConnection(r2d2::Error),
+    /// The server has closed the connection without a word.
+    Ended,
 }
 
 impl Failure {
@@ -136,7 +138,7 @@ fn is_bug(source: &DatabaseError) -> bool {
             None => true,
         },
         DatabaseError::Postgres(source) => is_postgres_bug(source),
-        DatabaseError::NoConnection(_) => false,
+        DatabaseError::NoConnection(_) | DatabaseError::Ended => false,
     }
 }
 
@@ -150,6 +152,7 @@ impl fmt::Display for DatabaseError {
                 None => error.fmt(f),
             },
             Self::NoConnection(error) => error.fmt(f),
+            Self::Ended => f.write_str("the connection has ended"),
         }
     }
 }
@@ -160,6 +163,7 @@ impl std::error::Error for DatabaseError {
             Self::Sqlite(error) => Some(error),
             Self::Postgres(error) => Some(error),
             Self::NoConnection(error) => Some(error),
+            Self::Ended => None,
         }
     }
 }

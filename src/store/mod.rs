@@ -22,6 +22,7 @@
 //! | what was deleted | [`Store::deleted_from`], [`Store::deleted_messages`], [`Store::restore`], [`Store::purge`], [`Store::delete_account`], [`Store::deleted_accounts`], [`Store::restore_account`] |
 //! | retention | [`Store::due_mailboxes`], [`Store::clean_mailbox`], [`Store::count_due`], [`Store::remove_bodies`], [`Store::due_accounts`], [`Store::remove_account`], [`Store::take_lease`], [`Store::give_lease_back`] |
 //! | uploads | [`Store::take_uploads`], [`Store::upload`], [`Store::finish_uploads`], [`Store::postpone_uploads`], [`Store::backlog`] |
+//! | other nodes | [`Store::is_shared`], [`Store::notify`], [`Store::listen`], [`Store::mod_seqs`] |
 //! | upkeep | [`Store::check`], [`Store::forget_deliveries`] |
 
 mod accounts;
@@ -41,6 +42,7 @@ mod keywords;
 mod locks;
 mod mailboxes;
 mod migrations;
+mod notices;
 mod place;
 mod rename;
 mod repeats;
@@ -55,7 +57,7 @@ mod threads;
 mod whole;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use accounts::{AccountFound, AccountSummary, NewAccount, Rank};
 pub use blobs::{Backlog, CacheSettings, ObjectSettings, Taken, Uploaded, try_objects};
@@ -66,6 +68,7 @@ pub use expunge::Expunged;
 pub use failure::{DatabaseError, Error, Failure};
 pub use fetch::Batch;
 pub use flags::{FlagChange, FlagsStored};
+pub use notices::Line;
 pub use place::{Database, Place, PostgresSettings, PostgresTls};
 pub use repeats::DeliveryDigest;
 pub use restore::{DeletedFrom, DeletedMessage, Restored};
@@ -110,6 +113,14 @@ struct Inner {
     swept: repeats::SweptUpTo,
     /// Given back when the store closes; last, since fields are dropped in order.
     _locks: Vec<File>,
+}
+
+#[cfg(test)]
+impl Store {
+    /// Statements sent to PostgreSQL so far.
+    pub(crate) fn statements(&self) -> u64 {
+        self.0.engine.counts().0
+    }
 }
 
 impl Store {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Mailbag;
+use super::nodes::Outbox;
 use crate::job::{Change, MailboxKey};
 use crate::limits::RECENT_CHANGES_MAX;
 use crate::model::ModSeq;
@@ -13,6 +14,8 @@ use crate::model::ModSeq;
 pub struct Changes {
     watched: RwLock<HashMap<MailboxKey, Vec<Watcher>>>,
     recent: Mutex<Recent>,
+    /// The way to other nodes, where there are any.
+    outbox: Option<Arc<Outbox>>,
 }
 
 /// The last change of each mailbox that changed lately, watched or not: who starts to watch has read
@@ -75,8 +78,27 @@ impl Changes {
         }
     }
 
-    /// Tells whoever watches; called after the commit, never before.
+    /// Those of a node that tells others.
+    pub(super) fn with_outbox(outbox: Arc<Outbox>) -> Self {
+        Self { outbox: Some(outbox), ..Self::default() }
+    }
+
+    /// Tells whoever watches, on every node; called after the commit, never before.
     pub fn publish(&self, change: Change) {
+        self.publish_here(change);
+        if let Some(outbox) = &self.outbox {
+            outbox.put(change);
+        }
+    }
+
+    /// What is watched now.
+    pub(super) fn watched(&self) -> Vec<MailboxKey> {
+        let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner);
+        watched.keys().copied().collect()
+    }
+
+    /// Tells whoever watches in this process of what another has committed.
+    pub(super) fn publish_here(&self, change: Change) {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).note(change);
         let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner);
         let loops = watched.get(&change.mailbox).map_or(&[][..], Vec::as_slice);

@@ -13,6 +13,7 @@ mod holder;
 mod login;
 mod lru;
 mod mailbag;
+mod nodes;
 pub mod notify;
 mod parts;
 pub mod password;
@@ -45,6 +46,7 @@ pub use changes::Changes;
 pub use deliver::{Arrival, DeliveryHook};
 pub use login::{Authenticator, Outcome};
 pub use mailbag::{Letters, Mailbag, ReplyTo};
+pub use nodes::{Hearing, NodeSettings};
 pub use notify::tell;
 pub use pool::{Done, Lane, Pool, Run};
 pub use uploader::UploadSettings;
@@ -66,6 +68,8 @@ pub struct Settings {
     pub cleaned_every: Duration,
     /// How staged bodies are moved.
     pub uploads: UploadSettings,
+    /// How nodes keep each other informed.
+    pub nodes: NodeSettings,
 }
 
 impl Settings {
@@ -87,6 +91,14 @@ impl Settings {
                 attempts_max: config.uploader.max_attempts,
                 retry: config.uploader.retry_interval,
                 put_seconds_max: config.s3.time_for(config.uploader.max_body),
+            },
+            nodes: NodeSettings {
+                hearing: match config.database.listen {
+                    config::Hearing::Listen => Hearing::Listen,
+                    config::Hearing::Poll => Hearing::Poll,
+                },
+                poll_interval: config.database.poll_interval,
+                beat: NodeSettings::BEAT,
             },
         }
     }
@@ -172,16 +184,18 @@ impl fmt::Debug for Hooks {
 pub struct Work {
     pool: Pool,
     changes: Arc<Changes>,
+    _nodes: Option<nodes::Nodes>,
     _listener: Option<notify::Listener>,
     _upkeep: Option<upkeep::Upkeep>,
     _uploader: Option<uploader::Uploader>,
 }
 
 impl Work {
-    /// The daemon's work on `store`. Threads come with the jobs, but for two: one hears what
-    /// `sora-admin` changes, one looks after the store.
+    /// The daemon's work on `store`. Threads come with the jobs, but for a few: one hears what
+    /// `sora-admin` changes, one looks after the store, two speak with other nodes and hear them.
     pub fn start(store: &Store, settings: &Settings, hooks: Hooks) -> Result<Self, StartError> {
-        let changes = Arc::new(Changes::default());
+        let outbox = store.is_shared().then(Arc::<nodes::Outbox>::default);
+        let changes = Arc::new(outbox.clone().map_or_else(Changes::default, Changes::with_outbox));
         let directory: Arc<dyn login::Directory> = Arc::new(run::StoredAccounts(store.clone()));
         let chores = Arc::new(upkeep::Chores::default());
         let keeper = match hooks.authenticator {
@@ -213,6 +227,9 @@ impl Work {
                 log::warn!("notify: what sora-admin does will be seen late: {error}");
             })
             .ok();
+        let nodes =
+            outbox.map(|outbox| nodes::Nodes::start(store, outbox, &changes, settings.nodes));
+        let nodes = nodes.transpose().inspect_err(|error| log::error!("nodes: {error}"));
         let cleaning = upkeep::Cleaning {
             retention: settings.retention,
             every: settings.cleaned_every,
@@ -227,6 +244,7 @@ impl Work {
         Ok(Self {
             pool,
             changes,
+            _nodes: nodes.ok().flatten(),
             _listener: listener,
             _upkeep: upkeep,
             _uploader: uploader.ok().flatten(),
@@ -235,7 +253,14 @@ impl Work {
 
     /// Work done by something else than a store, which publishes what it changed to `changes`.
     pub fn new(run: Box<dyn Run>, changes: Arc<Changes>) -> Self {
-        Self { pool: Pool::new(run), changes, _listener: None, _upkeep: None, _uploader: None }
+        Self {
+            pool: Pool::new(run),
+            changes,
+            _nodes: None,
+            _listener: None,
+            _upkeep: None,
+            _uploader: None,
+        }
     }
 
     /// Queues a job whose reply goes to `to`; gives it back if there are too many. Never waits.
@@ -311,7 +336,7 @@ pub fn deliver_now(
     let recipient = Recipient { account: found.account, given: to.to_owned(), detail: None };
     let (via, repeats) = (trace::Via::Local, deliver::Repeats::Keep);
     let (answers, changes) = courier.deliver(via, sender, &[recipient], message.to_vec(), repeats);
-    tell(&settings.data_dir, &changes);
+    tell(store, &settings.data_dir, &changes);
     match answers.first() {
         Some(Ok(())) => Ok(()),
         Some(Err(DeliveryProblem::Refused(refusal))) => Err(DeliverError::Refused(*refusal)),

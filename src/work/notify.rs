@@ -2,7 +2,8 @@
 //!
 //! One datagram on `data_dir/notify.sock` is a version byte and up to `CHANGES_MAX` changes of three
 //! big-endian numbers each: account, mailbox, mod-sequence. Losing one is harmless (invariant 8), so
-//! nothing is answered and no sender waits.
+//! nothing is answered and no sender waits. Daemons elsewhere on the same store are told as nodes tell
+//! each other.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -10,9 +11,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Changes;
+use super::{Changes, nodes};
 use crate::job::{Change, MailboxKey};
 use crate::model::{AccountId, MailboxId, ModSeq};
+use crate::store::Store;
 
 const VERSION: u8 = 1;
 /// Ends the listener; sent by its own process only, harmless from others with the right to write.
@@ -27,8 +29,16 @@ fn socket_of(data_dir: &Path) -> PathBuf {
     data_dir.join("notify.sock")
 }
 
-/// Tells the daemon of this store what was committed, if one is running.
-pub fn tell(data_dir: &Path, changes: &[Change]) {
+/// Tells the daemons of this store what was committed, if any are running: the one here, and those
+/// of other nodes.
+pub fn tell(store: &Store, data_dir: &Path, changes: &[Change]) {
+    tell_here(data_dir, changes);
+    if store.is_shared() {
+        nodes::tell(store, changes);
+    }
+}
+
+fn tell_here(data_dir: &Path, changes: &[Change]) {
     let Ok(socket) = UnixDatagram::unbound() else { return };
     for changes in changes.chunks(CHANGES_MAX) {
         let mut datagram = vec![VERSION];
@@ -85,7 +95,7 @@ fn listen(socket: &UnixDatagram, changes: &Changes) {
         match socket.recv(&mut datagram) {
             Ok(bytes) => match datagram.get(..bytes) {
                 Some([STOP]) => return,
-                Some(datagram) => read(datagram).for_each(|change| changes.publish(change)),
+                Some(datagram) => read(datagram).for_each(|change| changes.publish_here(change)),
                 None => {}
             },
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -129,13 +139,13 @@ mod tests {
         let listener = Listener::start(&data_dir, changes).unwrap();
         let many: Vec<Change> =
             (1..=250).map(|n| Change { mailbox: key(n), mod_seq: ModSeq(n + 1) }).collect();
-        tell(&data_dir, &many);
+        tell_here(&data_dir, &many);
         poll.poll(&mut mio::Events::with_capacity(1), None).unwrap();
         let mut letters = Letters::default();
         bag.empty_into(&mut letters);
         assert_eq!(letters.changes.into_iter().collect::<Vec<_>>(), [(key(250), ModSeq(251))]);
         drop(listener);
-        tell(&data_dir, &many); // nobody hears, and nothing fails
+        tell_here(&data_dir, &many); // nobody hears, and nothing fails
         assert!(!socket_of(&data_dir).exists());
         std::fs::remove_dir_all(&data_dir).unwrap();
     }

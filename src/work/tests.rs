@@ -74,6 +74,7 @@ impl Room {
             retention: super::Retention { grace: HOUR, max_age: None },
             cleaned_every: HOUR,
             uploads: Settings::of(&crate::config::Config::default()).uploads,
+            nodes: Settings::of(&crate::config::Config::default()).nodes,
         };
         let store = Store::open(&settings.data_dir, Opening::Daemon).unwrap();
         let password_hash =

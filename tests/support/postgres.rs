@@ -140,9 +140,10 @@ impl TestDatabase {
     pub(crate) fn section(&self) -> String {
         let (host, name) = (self.host(), &self.name);
         let pooled = std::env::var_os("SORA_TEST_POOLED").is_some();
+        let listen = if pooled { "poll" } else { "listen" };
         format!(
             "[database]\nengine = 'postgres'\nhost = '{host}'\nuser = 'sora'\nname = '{name}'\n\
-             connections = 10\npgbouncer = {pooled}\n"
+             connections = 10\npgbouncer = {pooled}\nlisten = '{listen}'\n"
         )
     }
 

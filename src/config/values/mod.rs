@@ -319,6 +319,37 @@ impl Value for Engine {
     }
 }
 
+/// How a node hears of what other nodes changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hearing {
+    /// PostgreSQL tells it.
+    Listen,
+    /// It looks now and then.
+    Poll,
+}
+
+impl Value for Hearing {
+    fn expected(&self) -> &'static str {
+        "\"listen\" or \"poll\""
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = match given.text()? {
+            "listen" => Self::Listen,
+            "poll" => Self::Poll,
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Listen => "listen",
+            Self::Poll => "poll",
+        })
+    }
+}
+
 impl Value for u16 {
     fn expected(&self) -> &'static str {
         "a port from 1 to 65535"
@@ -537,6 +568,8 @@ mod tests {
         check(LogOutput::Stderr, Given::Text("sysslog"), "refused");
         check(Engine::Sqlite, Given::Text("postgres"), "\"postgres\"");
         check(Engine::Sqlite, Given::Text("mysql"), "refused");
+        check(Hearing::Listen, Given::Text("poll"), "\"poll\"");
+        check(Hearing::Listen, Given::Text("notify"), "refused");
         check(1_u16, Given::Text("5433"), "5433");
         check(1_u16, Given::Integer(5_433), "5433");
         check(1_u16, Given::Integer(0), "refused");

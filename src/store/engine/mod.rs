@@ -17,7 +17,7 @@ use super::{Failure, PostgresSettings};
 use crate::model::Timestamp;
 
 pub(super) use answer::{Answer, Awaited, answer};
-pub(super) use postgres::is_bug as is_postgres_bug;
+pub(super) use postgres::{Line, is_bug as is_postgres_bug};
 pub(super) use schema::Schema;
 #[cfg(test)]
 pub(super) use sqlite::Db;
@@ -138,6 +138,14 @@ impl Engine {
     /// True if other nodes may use the same database.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// Listens to what other programs say on the same database, on a connection of its own.
+    pub(super) fn listen(&self) -> Result<Line, Failure> {
+        match self {
+            Self::Sqlite(_) => Err(Failure::Closed),
+            Self::Postgres(postgres) => postgres.listen(),
+        }
     }
 
     /// Statements sent to PostgreSQL so far, and round trips.

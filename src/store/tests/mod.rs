@@ -17,7 +17,7 @@ mod flags;
 mod mailboxes;
 mod opening;
 #[path = "../../../tests/support/postgres.rs"]
-mod postgres;
+pub(crate) mod postgres;
 mod retention;
 mod rivals;
 mod secured;
@@ -37,16 +37,16 @@ use crate::mail::UidRuns;
 use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, Secret, Uid};
 
 /// A directory, and a database if one is wanted, that go with their owner.
-struct TemporaryDir(PathBuf, Option<postgres::TestDatabase>);
+pub(crate) struct TemporaryDir(PathBuf, Option<postgres::TestDatabase>);
 
 impl TemporaryDir {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut dir = Self::embedded();
         dir.1 = postgres::is_wanted().then(|| postgres::cluster().database());
         dir
     }
 
-    fn embedded() -> Self {
+    pub(crate) fn embedded() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("sora-store-{}-{number}", std::process::id());
@@ -55,7 +55,7 @@ impl TemporaryDir {
         Self(dir, None)
     }
 
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         let embedded = Place::embedded(&self.0);
         match &self.1 {
             None => embedded,
@@ -70,8 +70,12 @@ impl TemporaryDir {
         Store::open_at(&self.place(), opening)
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    pub(crate) fn database(&self) -> &postgres::TestDatabase {
+        self.1.as_ref().unwrap()
     }
 }
 

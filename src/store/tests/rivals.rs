@@ -14,7 +14,7 @@ fn shared_fixture() -> Option<Fixture> {
 
 impl Fixture {
     fn database(&self) -> &postgres::TestDatabase {
-        self.dir.1.as_ref().unwrap()
+        self.dir.database()
     }
 
     /// Another node's store on the same database.

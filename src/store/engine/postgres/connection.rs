@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, NoTls, Statement};
@@ -70,14 +70,21 @@ impl std::fmt::Debug for Db {
 }
 
 impl Db {
-    #[expect(clippy::disallowed_methods, reason = "the store's clock is the engine's")]
     pub(super) fn connect(shared: &Arc<Shared>) -> Result<Self, postgres::Error> {
+        Self::connect_as(shared, "sora")
+    }
+
+    /// One that the server's administrator sees under `name`.
+    #[expect(clippy::disallowed_methods, reason = "the store's clock is the engine's")]
+    pub(super) fn connect_as(shared: &Arc<Shared>, name: &str) -> Result<Self, postgres::Error> {
         // Read before: a server that goes while we connect must not leave us looking new.
         let generation = shared.generation.load(Ordering::Acquire);
         let settings = &shared.settings;
+        let mut connect = settings.connect.clone();
+        connect.application_name(name);
         let mut client = match &settings.tls {
-            Some(tls) => settings.connect.connect(tls.clone())?,
-            None => settings.connect.connect(NoTls)?,
+            Some(tls) => connect.connect(tls.clone())?,
+            None => connect.connect(NoTls)?,
         };
         if !settings.session.is_empty() {
             client.batch_execute(&settings.session)?;
@@ -141,6 +148,13 @@ impl Db {
     /// The last error, since the transaction began.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         self.trouble
+    }
+
+    /// What comes by NOTIFY within `wait`; `None` also at the end of the connection.
+    pub(super) fn hear(&mut self, wait: Duration) -> Result<Option<String>, postgres::Error> {
+        let mut notifications = self.client.notifications();
+        let heard = notifications.timeout_iter(wait).next()?;
+        Ok(heard.map(|notification| notification.payload().to_owned()))
     }
 
     /// Runs what has no values or rows.

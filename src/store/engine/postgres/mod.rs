@@ -6,6 +6,7 @@
 //! that is a failure, and whoever asked comes again (pitfall 10).
 
 mod connection;
+mod line;
 mod settings;
 mod trouble;
 mod value;
@@ -29,6 +30,7 @@ use settings::{Access, Settings};
 use trouble::Trouble;
 
 pub(in crate::store) use connection::Db;
+pub(in crate::store) use line::Line;
 pub(in crate::store) use trouble::is_bug;
 pub(in crate::store) use value::Row;
 

@@ -47,7 +47,6 @@ impl Settings {
         connect
             .user(&from.user)
             .dbname(&from.name)
-            .application_name("sora")
             .connect_timeout(from.connect_timeout)
             .keepalives_idle(KEEPALIVE)
             .keepalives_interval(KEEPALIVE)
