@@ -11,6 +11,8 @@ pub enum Refusal {
     BadCredentials,
     /// The account has as many connections as it may. `[LIMIT]`
     TooManyConnections,
+    /// Another session has the maildrop. `[IN-USE]` (RFC 2449 §8.1.2)
+    InUse,
     /// No such mailbox. `[NONEXISTENT]`, or `[TRYCREATE]` where a message was to go there.
     NoSuchMailbox,
     /// The name is taken, perhaps in another case. `[ALREADYEXISTS]`

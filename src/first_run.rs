@@ -109,6 +109,8 @@ pub fn banner(server: &Handle, first: Option<&FirstAccount>, program: &str) -> S
             (Service::Imap, false) => ("IMAP", "plain or STARTTLS"),
             (Service::Imap, true) => ("IMAPS", "TLS"),
             (Service::Lmtp, _) => ("LMTP", "for mail coming in"),
+            (Service::Pop3, false) => ("POP3", "plain or STLS"),
+            (Service::Pop3, true) => ("POP3S", "TLS"),
             #[cfg(test)]
             (Service::Echo, _) => continue,
         };

@@ -349,6 +349,20 @@ pub enum Job {
         /// Only these (UID EXPUNGE); `None` for all. Only those with `\Deleted`, always.
         uids: Option<UidRuns>,
     },
+    /// POP3's QUIT (RFC 1939 §6): moves these to the expunged, `\Deleted` or not, all or nothing; those
+    /// that are gone are skipped. → `Expunged`
+    Remove {
+        /// Which mailbox.
+        mailbox: MailboxKey,
+        /// Which messages.
+        uids: UidRuns,
+    },
+    /// The lock on an account's maildrop, for as long as it is held. → `MaildropLocked`,
+    /// `Refused(InUse)`
+    LockMaildrop {
+        /// Whose.
+        account: AccountId,
+    },
     /// COPY: all or nothing. → `Copied`, `Refused(NoSuchMailbox)`
     Copy(Transfer),
     /// MOVE: all or nothing. → `Copied` with the source's new state, `Refused(NoSuchMailbox)`
@@ -423,6 +437,8 @@ pub enum Reply {
         /// Held for as long as the session is logged in.
         seat: Seat,
     },
+    /// Dropping it unlocks the maildrop.
+    MaildropLocked(Seat),
     /// Ascending by name.
     Mailboxes {
         /// All that exist.

@@ -129,9 +129,11 @@ impl Listeners<'_> {
     ) -> Result<Vec<ListenPlan>, StartError> {
         let servers = &self.config.servers;
         let mut plans = Vec::new();
-        for (service, listener) in
-            [(Service::Imap, &servers.imap.listener), (Service::Lmtp, &servers.lmtp.listener)]
-        {
+        for (service, listener) in [
+            (Service::Imap, &servers.imap.listener),
+            (Service::Lmtp, &servers.lmtp.listener),
+            (Service::Pop3, &servers.pop3.listener),
+        ] {
             let mut sockets: Vec<(Socket, bool)> = Vec::new();
             for (listen, is_implicit) in listener.sockets() {
                 sockets.push((Socket::Open(listen.clone()), is_implicit));
@@ -179,16 +181,24 @@ impl Listeners<'_> {
     fn settings(&self, service: Service) -> SharedSettings {
         let Config { hostname, servers, .. } = self.config;
         let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-        let login_timeout = match service {
-            Service::Lmtp => servers.lmtp.timeout,
-            _ => servers.imap.login_timeout,
+        let (idle_timeout, login_timeout) = match service {
+            Service::Lmtp => (servers.lmtp.timeout, servers.lmtp.timeout),
+            Service::Pop3 => (servers.pop3.idle_timeout, servers.pop3.login_timeout),
+            _ => (servers.imap.idle_timeout, servers.imap.login_timeout),
         };
+        let insecure_auth = match service {
+            Service::Pop3 => servers.pop3.insecure_auth,
+            _ => servers.imap.insecure_auth,
+        };
+        let days = |age: Duration| u32::try_from(age.as_secs() / 86_400).unwrap_or(u32::MAX);
         Arc::new(session::Settings {
             hostname: hostname.clone(),
             append_bytes_max: servers.imap.append_limit.0,
             lmtp_bytes_max: servers.lmtp.max_message_size.0,
-            insecure_auth: servers.imap.insecure_auth,
-            idle_seconds_max: seconds(servers.imap.idle_timeout),
+            pop3_exclusive: servers.pop3.exclusive,
+            expire_days: self.config.cleanup.max_age_restriction.map(days),
+            insecure_auth,
+            idle_seconds_max: seconds(idle_timeout),
             login_seconds_max: seconds(login_timeout),
         })
     }

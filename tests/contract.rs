@@ -158,6 +158,7 @@ enum Asked {
     Append(MailboxName, u32, FlagSet, i64),
     Store(MailboxName, UidRuns, StoreMode, FlagSet, Option<u32>),
     Expunge(MailboxName, Option<UidRuns>),
+    Remove(MailboxName, UidRuns),
     Copy(MailboxName, UidRuns, MailboxName),
     Move(MailboxName, UidRuns, MailboxName),
     Fetch(MailboxName, UidRuns, bool),
@@ -185,6 +186,7 @@ impl Asked {
                 let since = random.one_in(3).then(|| random.below(8) as u32);
                 Self::Store(at, uids(random), *mode, flags(random), since)
             }
+            8 if random.one_in(3) => Self::Remove(at, uids(random)),
             8 => Self::Expunge(at, random.one_in(2).then(|| uids(random))),
             9 => Self::Copy(at, uids(random), to),
             10 => Self::Move(at, uids(random), to),
@@ -225,6 +227,7 @@ impl Asked {
             Self::List => Job::ListMailboxes { account },
             Self::Store(name, ..)
             | Self::Expunge(name, _)
+            | Self::Remove(name, _)
             | Self::Copy(name, ..)
             | Self::Move(name, ..)
             | Self::Fetch(name, ..)
@@ -252,6 +255,7 @@ impl Asked {
                 Job::Store { mailbox, uids, mode: *mode, flags, unchanged_since }
             }
             Self::Expunge(_, uids) => Job::Expunge { mailbox, uids: uids.clone() },
+            Self::Remove(_, uids) => Job::Remove { mailbox, uids: uids.clone() },
             Self::Copy(_, uids, to) => Job::Copy(transfer(uids, to)),
             Self::Move(_, uids, to) => Job::Move(transfer(uids, to)),
             Self::Fetch(_, uids, mark_seen) => return fetch(store, mailbox, uids, *mark_seen),

@@ -202,6 +202,7 @@ impl Draft {
     fn check_bounds(&mut self) {
         const NUMBER_MAX: u64 = u32::MAX as u64;
         let (imap, lmtp) = (&self.config.servers.imap, &self.config.servers.lmtp);
+        let pop3 = &self.config.servers.pop3;
         let minute = Duration::from_secs(60);
         let second = Duration::from_secs(1);
         let month = minute * 60 * 24 * 31;
@@ -228,6 +229,15 @@ impl Draft {
             (imap.login_timeout <= month, "servers.imap", "login_timeout", "at most 31d"),
             (lmtp.timeout >= second, "servers.lmtp", "timeout", "at least 1s"),
             (lmtp.timeout <= month, "servers.lmtp", "timeout", "at most 31d"),
+            (
+                pop3.idle_timeout >= 10 * minute,
+                "servers.pop3",
+                "idle_timeout",
+                "at least 10m (RFC 1939 §3)",
+            ),
+            (pop3.idle_timeout <= month, "servers.pop3", "idle_timeout", "at most 31d"),
+            (pop3.login_timeout >= second, "servers.pop3", "login_timeout", "at least 1s"),
+            (pop3.login_timeout <= month, "servers.pop3", "login_timeout", "at most 31d"),
             (grace <= month, "servers", "shutdown_grace", "at most 31d"),
             (poll >= second / 10, "database", "poll_interval", "at least 100ms"),
             (poll <= minute, "database", "poll_interval", "at most 1m"),
@@ -434,9 +444,9 @@ mod tests {
     #[test]
     fn keys_of_other_versions_get_one_warning() {
         check(
-            "[servers.pop3]\nstart=true\n[uploader]\npath='/x'",
+            "[servers.managesieve]\nstart=true\n[uploader]\npath='/x'",
             "these settings have no effect in this version: \
-             servers.pop3.start, uploader.path",
+             servers.managesieve.start, uploader.path",
         );
         check(
             "[database]\nhost='db'",
@@ -559,6 +569,7 @@ tls_verify=true
         assert_eq!(config.local_cache.path.take(), Some("/tmp/sora/cache".into()));
         config.servers.imap.listener.start = false;
         config.servers.lmtp.listener.start = false;
+        config.servers.pop3.listener.start = false;
         assert_eq!(config, Config::default()); // the original's defaults are ours
     }
 

@@ -199,7 +199,7 @@ fn by_path(path: &str) -> Result<usize, Wrong> {
 /// What `-help` prints.
 fn help() -> String {
     let mut out = String::from(
-        "sora: a mail store. LMTP takes mail in, IMAP gives it out.
+        "sora: a mail store. LMTP takes mail in, IMAP and POP3 give it out.
 
 Usage: sora [flags]
 
@@ -318,9 +318,9 @@ mod tests {
     fn flags_of_other_versions_are_named_in_one_warning() {
         check(
             BOTH,
-            &["-pop3", "-uploaderpath", "/x", "-masterpassword=secret"],
+            &["-managesieve", "-uploaderpath", "/x", "-masterpassword=secret"],
             "imap true :143 lmtp true [\"these settings have no effect in this version: \
-             servers.pop3.start, uploader.path, servers.imap.master_password\"]",
+             servers.managesieve.start, uploader.path, servers.imap.master_password\"]",
         );
     }
 

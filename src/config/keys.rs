@@ -62,6 +62,10 @@ fn lmtp(config: &mut Config) -> &mut Listener {
     &mut config.servers.lmtp.listener
 }
 
+fn pop3(config: &mut Config) -> &mut Listener {
+    &mut config.servers.pop3.listener
+}
+
 const START: &str = "Only servers with start = true listen.";
 const ADDR: &str =
     "host:port, [v6]:port, :port (every address) or unix:PATH. STARTTLS is offered here.
@@ -515,6 +519,42 @@ loopback and Unix sockets they are taken in any case.",
         "",
         "Silence after which a peer is sent away. RFC 5321 wants at least 5m.",
         |c| &mut c.servers.lmtp.timeout,
+    ),
+    key("servers.pop3", "start", "pop3", START, |c| &mut pop3(c).start),
+    key("servers.pop3", "addr", "pop3addr", "As for IMAP.", |c| &mut pop3(c).addr),
+    key("servers.pop3", "tls_addr", "", TLS_ADDR, |c| &mut pop3(c).tls_addr),
+    key("servers.pop3", "tls", "pop3tls", TLS, |c| &mut pop3(c).tls),
+    key("servers.pop3", "tls_cert_file", "pop3tlscert", CERT, |c| &mut pop3(c).tls_cert_file),
+    key("servers.pop3", "tls_key_file", "pop3tlskey", "", |c| &mut pop3(c).tls_key_file),
+    key("servers.pop3", "proxy_protocol_from", "", PROXY, |c| &mut pop3(c).proxy_protocol_from),
+    key(
+        "servers.pop3",
+        "exclusive",
+        "",
+        "true lets one session at a time have an account's mail; another is told [IN-USE]. Without it
+each session sees the mail as it was when it logged in, whatever others do.",
+        |c| &mut c.servers.pop3.exclusive,
+    ),
+    key(
+        "servers.pop3",
+        "insecure_auth",
+        "",
+        "As for IMAP.",
+        |c| &mut c.servers.pop3.insecure_auth,
+    ),
+    key(
+        "servers.pop3",
+        "idle_timeout",
+        "",
+        "Silence after which a logged-in client is sent away. RFC 1939 wants at least 10m.",
+        |c| &mut c.servers.pop3.idle_timeout,
+    ),
+    key(
+        "servers.pop3",
+        "login_timeout",
+        "",
+        "Silence after which a client that has not logged in is sent away.",
+        |c| &mut c.servers.pop3.login_timeout,
     ),
 ];
 

@@ -181,6 +181,8 @@ pub struct Servers {
     pub imap: Imap,
     /// `[servers.lmtp]`
     pub lmtp: Lmtp,
+    /// `[servers.pop3]`
+    pub pop3: Pop3,
 }
 
 /// `[servers.imap]`
@@ -207,6 +209,21 @@ pub struct Lmtp {
     pub max_message_size: Size,
     /// How long a peer may stay silent (RFC 5321 §4.5.3.2.7: at least 5 minutes).
     pub timeout: Duration,
+}
+
+/// `[servers.pop3]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pop3 {
+    /// Where it listens.
+    pub listener: Listener,
+    /// One session a maildrop; the next is told `[IN-USE]`.
+    pub exclusive: bool,
+    /// Passwords in the clear are taken from anywhere, not only from loopback.
+    pub insecure_auth: bool,
+    /// How long a logged-in client may stay silent (RFC 1939 §3: at least 10 minutes).
+    pub idle_timeout: Duration,
+    /// How long a client may take to log in.
+    pub login_timeout: Duration,
 }
 
 /// Where one protocol listens.
@@ -311,6 +328,13 @@ impl Default for Servers {
                 max_message_size: Size::mebi(50),
                 timeout: Duration::from_secs(5 * 60),
             },
+            pop3: Pop3 {
+                listener: Listener::stopped(110),
+                exclusive: false,
+                insecure_auth: false,
+                idle_timeout: Duration::from_secs(10 * 60),
+                login_timeout: Duration::from_secs(60),
+            },
         }
     }
 }
@@ -324,11 +348,19 @@ impl Config {
         imap.tls_addr = Some(Listen::loopback(1993));
         let lmtp = &mut config.servers.lmtp.listener;
         (lmtp.start, lmtp.addr) = (true, Some(Listen::loopback(2424)));
+        let pop3 = &mut config.servers.pop3.listener;
+        (pop3.start, pop3.addr) = (true, Some(Listen::loopback(1110)));
+        pop3.tls_addr = Some(Listen::loopback(1995));
         config
     }
 
     /// Every protocol's listener, with its name.
-    pub fn listeners(&self) -> [(&'static str, &Listener); 2] {
-        [("imap", &self.servers.imap.listener), ("lmtp", &self.servers.lmtp.listener)]
+    pub fn listeners(&self) -> [(&'static str, &Listener); 3] {
+        let servers = &self.servers;
+        [
+            ("imap", &servers.imap.listener),
+            ("lmtp", &servers.lmtp.listener),
+            ("pop3", &servers.pop3.listener),
+        ]
     }
 }

@@ -33,15 +33,8 @@ pub(super) const UNUSED: &[Unused] = &[
     },
     Unused {
         section: "servers.pop3",
-        names: &[
-            ("start", "pop3"),
-            ("addr", "pop3addr"),
-            ("tls", "pop3tls"),
-            ("tls_cert_file", "pop3tlscert"),
-            ("tls_key_file", "pop3tlskey"),
-            ("tls_verify", "pop3tlsverify"),
-        ],
-        switches: &["start", "tls", "tls_verify"],
+        names: &[("tls_verify", "pop3tlsverify")],
+        switches: &["tls_verify"],
     },
     Unused {
         section: "servers.managesieve",

@@ -76,6 +76,8 @@ fn settings() -> SharedSettings {
         hostname: "localhost".to_owned(),
         append_bytes_max: 1 << 20,
         lmtp_bytes_max: 1 << 20,
+        pop3_exclusive: false,
+        expire_days: None,
         insecure_auth: false,
         idle_seconds_max: 1800,
         login_seconds_max: 60,

@@ -9,6 +9,8 @@ mod echo;
 pub mod imap;
 pub mod lmtp;
 mod output;
+pub mod pop3;
+mod sasl;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -75,6 +77,8 @@ pub enum Service {
     Imap,
     /// RFC 2033.
     Lmtp,
+    /// RFC 1939.
+    Pop3,
     /// For the tests of `net`.
     #[cfg(test)]
     Echo,
@@ -85,6 +89,7 @@ impl fmt::Display for Service {
         f.write_str(match self {
             Self::Imap => "imap",
             Self::Lmtp => "lmtp",
+            Self::Pop3 => "pop3",
             #[cfg(test)]
             Self::Echo => "echo",
         })
@@ -99,6 +104,8 @@ pub enum Session {
     Imap(Box<imap::Imap>),
     /// RFC 2033.
     Lmtp(Box<lmtp::Lmtp>),
+    /// RFC 1939.
+    Pop3(Box<pop3::Pop3>),
     /// For the tests of `net`.
     #[cfg(test)]
     Echo(Box<echo::Echo>),
@@ -110,6 +117,7 @@ impl Session {
         match service {
             Service::Imap => Self::Imap(Box::new(imap::Imap::new(Arc::clone(settings), peer))),
             Service::Lmtp => Self::Lmtp(Box::new(lmtp::Lmtp::new(Arc::clone(settings), peer))),
+            Service::Pop3 => Self::Pop3(Box::new(pop3::Pop3::new(Arc::clone(settings), peer))),
             #[cfg(test)]
             Service::Echo => Self::Echo(Box::new(echo::Echo::new(peer))),
         }
@@ -120,6 +128,7 @@ impl Session {
         match self {
             Self::Imap(session) => session.step(event, out),
             Self::Lmtp(session) => session.step(event, out),
+            Self::Pop3(session) => session.step(event, out),
             #[cfg(test)]
             Self::Echo(session) => session.step(event, out),
         }
@@ -130,6 +139,7 @@ impl Session {
         match self {
             Self::Imap(session) => session.standing(),
             Self::Lmtp(session) => session.standing(),
+            Self::Pop3(session) => session.standing(),
             #[cfg(test)]
             Self::Echo(session) => session.standing(),
         }
@@ -163,9 +173,14 @@ pub struct Settings {
     pub append_bytes_max: u64,
     /// Largest message by LMTP, bytes (RFC 1870).
     pub lmtp_bytes_max: u64,
+    /// One session a maildrop (RFC 1939 §4).
+    pub pop3_exclusive: bool,
+    /// Days for which mail stays at least; `None` for ever (RFC 2449 §6.7).
+    pub expire_days: Option<u32>,
     /// Passwords are taken in the clear from anywhere.
     pub insecure_auth: bool,
-    /// Seconds a logged-in client may stay silent (RFC 9051 §5.4: at least 1800).
+    /// Seconds a logged-in client may stay silent (RFC 9051 §5.4: at least 1800; RFC 1939 §3: at
+    /// least 600).
     pub idle_seconds_max: u32,
     /// Seconds for a client that has not logged in, and for LMTP.
     pub login_seconds_max: u32,

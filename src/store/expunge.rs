@@ -23,18 +23,27 @@ impl Store {
     /// Takes the messages with `\Deleted`, of `uids` only if given, under one new mod-sequence
     /// (RFC 7162 §3.2.7, pitfall 89).
     pub fn expunge(&self, mailbox: MailboxKey, uids: Option<UidRuns>) -> Result<Expunged, Error> {
-        let weight = match &uids {
+        self.expunge_those(mailbox, uids.map_or(Which::Deleted, Which::DeletedAmong))
+    }
+
+    /// Takes `uids`, with `\Deleted` or without; those that are gone already are skipped (RFC 1939 §6).
+    pub fn remove(&self, mailbox: MailboxKey, uids: UidRuns) -> Result<Expunged, Error> {
+        self.expunge_those(mailbox, Which::All(uids))
+    }
+
+    fn expunge_those(&self, mailbox: MailboxKey, which: Which) -> Result<Expunged, Error> {
+        let weight = match which.uids() {
             Some(uids) if uids.len() <= BULK_ROWS => Weight::Bytes(uids.len() as usize * 128),
             _ => Weight::Bytes(64 * 1024),
         };
         self.0.engine.write("expunging", weight, move |tx| {
             let locked = row::lock(tx, mailbox)?;
             let mut expunged = Expunged { uids: UidRuns::new(), mod_seq: locked.highest_mod_seq };
-            if locked.deleted == 0 {
+            if locked.deleted == 0 && !matches!(which, Which::All(_)) {
                 return Ok(expunged);
             }
             let mut difference = Difference::default();
-            each_deleted(tx, mailbox, uids.as_ref(), locked.deleted, |uid, flags, size| {
+            each(tx, mailbox, &which, locked.deleted, |uid, flags, size| {
                 expunged.uids.push(uid);
                 difference.add(flags, size);
             })?;
@@ -49,18 +58,38 @@ impl Store {
     }
 }
 
-/// Shows the messages with `\Deleted`; the row's counter says when the last was found.
-fn each_deleted(
+/// Which messages go.
+enum Which {
+    /// All that have `\Deleted`.
+    Deleted,
+    /// Those of these that have it.
+    DeletedAmong(UidRuns),
+    /// These.
+    All(UidRuns),
+}
+
+impl Which {
+    const fn uids(&self) -> Option<&UidRuns> {
+        match self {
+            Self::Deleted => None,
+            Self::DeletedAmong(uids) | Self::All(uids) => Some(uids),
+        }
+    }
+}
+
+/// Shows the messages that go; the row's counter says when the last with `\Deleted` was found.
+fn each(
     tx: &mut Tx<'_>,
     mailbox: MailboxKey,
-    among: Option<&UidRuns>,
+    which: &Which,
     deleted: i64,
     mut each: impl FnMut(Uid, Flags, i64),
 ) -> Result<(), Failure> {
-    if let Some(uids) = among {
+    let whatever = matches!(which, Which::All(_));
+    if let Some(uids) = which.uids() {
         return selection::rows(tx, mailbox, uids, |row| {
             let flags = flags(row.int(2)?);
-            if flags.contains(Flags::DELETED) {
+            if whatever || flags.contains(Flags::DELETED) {
                 each(Uid(row.uint(0)?), flags, row.int(4)?);
             }
             Ok(())

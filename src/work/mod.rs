@@ -13,6 +13,7 @@ mod holder;
 mod login;
 mod lru;
 mod mailbag;
+mod maildrops;
 mod nodes;
 pub mod notify;
 mod parts;
@@ -214,6 +215,7 @@ impl Work {
             changes: Arc::clone(&changes),
             logins: login::Logins::new(keeper, directory, settings.connections_per_account_max),
             spool,
+            maildrops: maildrops::Maildrops::new(store.clone()),
             courier: deliver::Courier {
                 store: store.clone(),
                 changes: Arc::clone(&changes),

@@ -50,7 +50,12 @@ impl Lane {
     /// Where a job starts.
     pub fn of(job: &Job) -> Self {
         match job {
-            Job::Store { .. } | Job::Expunge { .. } | Job::Copy(_) | Job::Move(_) => Self::Write,
+            Job::Store { .. }
+            | Job::Expunge { .. }
+            | Job::Remove { .. }
+            | Job::LockMaildrop { .. }
+            | Job::Copy(_)
+            | Job::Move(_) => Self::Write,
             Job::CreateMailbox { .. } | Job::DeleteMailbox { .. } => Self::Write,
             Job::RenameMailbox { .. } | Job::Subscribe { .. } => Self::Write,
             Job::Unsubscribe { .. } | Job::Spool { .. } => Self::Write,

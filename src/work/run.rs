@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::deliver::{Courier, Repeats};
 use super::login::{Attempt, Directory, Entry, Logins};
+use super::maildrops::Maildrops;
 use super::snapshots::Snapshots;
 use super::spool::{self, Spool};
 use super::trace::Via;
@@ -66,6 +67,7 @@ pub(super) struct Runner {
     pub(super) logins: Logins,
     pub(super) spool: Spool,
     pub(super) courier: Courier,
+    pub(super) maildrops: Maildrops,
 }
 
 impl Run for Runner {
@@ -167,6 +169,13 @@ impl Runner {
                 self.store_flags(mailbox, FlagChange { uids, mode, flags, unchanged_since })
             }
             Job::Expunge { mailbox, uids } => self.expunge(mailbox, uids),
+            Job::Remove { mailbox, uids } => {
+                let expunged = self.store.remove(mailbox, uids)?;
+                self.expunged(mailbox, expunged)
+            }
+            Job::LockMaildrop { account } => {
+                Ok(Reply::MaildropLocked(self.maildrops.lock(account)?))
+            }
             Job::Copy(transfer) => self.transfer(transfer, Store::copy),
             Job::Move(transfer) => self.transfer(transfer, Store::move_messages),
             Job::Append { account, name, flags, internal_date, body } => {
@@ -280,7 +289,12 @@ impl Runner {
                 marked
             }
         };
-        let store::Expunged { uids, mod_seq } = self.store.expunge(mailbox, Some(uids))?;
+        let expunged = self.store.expunge(mailbox, Some(uids))?;
+        self.expunged(mailbox, expunged)
+    }
+
+    fn expunged(&self, mailbox: MailboxKey, expunged: store::Expunged) -> Answer {
+        let store::Expunged { uids, mod_seq } = expunged;
         if !uids.is_empty() {
             self.publish(mailbox, mod_seq);
         }
@@ -426,6 +440,8 @@ impl About {
             Job::DecodePart { account, .. } => ("decode part", Some(*account), None),
             Job::Store { mailbox, .. } => Self::in_mailbox("store", mailbox),
             Job::Expunge { mailbox, .. } => Self::in_mailbox("expunge", mailbox),
+            Job::Remove { mailbox, .. } => Self::in_mailbox("remove", mailbox),
+            Job::LockMaildrop { account } => ("lock maildrop", Some(*account), None),
             Job::Copy(transfer) => Self::in_mailbox("copy", &transfer.from),
             Job::Move(transfer) => Self::in_mailbox("move", &transfer.from),
             Job::Append { account, .. } => ("append", Some(*account), None),

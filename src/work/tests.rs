@@ -93,6 +93,7 @@ impl Room {
             changes: Arc::clone(&changes),
             logins: Logins::new(keeper, directory, settings.connections_per_account_max),
             spool: Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max),
+            maildrops: super::maildrops::Maildrops::new(store.clone()),
             courier: Courier {
                 store,
                 changes,

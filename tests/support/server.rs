@@ -37,6 +37,21 @@ impl Server {
         self.handle.tls_address(Service::Imap).expect("IMAPS is served")
     }
 
+    /// POP3 with STLS.
+    pub(crate) fn pop3(&self) -> SocketAddr {
+        self.address(Service::Pop3)
+    }
+
+    /// POP3 with TLS from the first byte.
+    pub(crate) fn pop3s(&self) -> SocketAddr {
+        self.handle.tls_address(Service::Pop3).expect("POP3S is served")
+    }
+
+    /// Where `service` is spoken in the clear.
+    pub(crate) fn address(&self, service: Service) -> SocketAddr {
+        self.handle.address(service).expect("it is served")
+    }
+
     /// LMTP.
     pub(crate) fn lmtp(&self) -> SocketAddr {
         self.handle.address(Service::Lmtp).expect("LMTP is served")

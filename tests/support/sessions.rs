@@ -19,6 +19,8 @@ fn settings() -> SharedSettings {
         hostname: "mail.example.com".to_owned(),
         append_bytes_max: MESSAGE_BYTES_MAX,
         lmtp_bytes_max: MESSAGE_BYTES_MAX,
+        pop3_exclusive: false,
+        expire_days: None,
         insecure_auth: false,
         idle_seconds_max: 1_800,
         login_seconds_max: 60,

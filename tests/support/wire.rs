@@ -1,7 +1,8 @@
 //! Where a response ends.
 
-/// The length of the first whole response: a line, and in IMAP its literals and what follows them.
-pub(crate) fn response_bytes(unread: &[u8], lmtp: bool) -> Option<usize> {
+/// The length of the first whole response: a line, and unless all are `lines` its literals and what
+/// follows them.
+pub(crate) fn response_bytes(unread: &[u8], lines: bool) -> Option<usize> {
     let mut from = 0;
     loop {
         let line = unread.get(from..)?;
@@ -12,7 +13,7 @@ pub(crate) fn response_bytes(unread: &[u8], lmtp: bool) -> Option<usize> {
         });
         from += end;
         match literal {
-            Some(size) if !lmtp => from += size,
+            Some(size) if !lines => from += size,
             _ => return (from <= unread.len()).then_some(from),
         }
     }

@@ -27,8 +27,18 @@ fn lmtp_sessions_with_the_model_store() {
 }
 
 #[test]
+fn pop3_sessions_with_the_model_store() {
+    run("pop3", Only::Model, &mut || Box::new(model::ModelWorld::new()));
+}
+
+#[test]
 fn imap_over_the_real_server() {
     run_on_server("imap");
+}
+
+#[test]
+fn pop3_over_the_real_server() {
+    run_on_server("pop3");
 }
 
 #[test]

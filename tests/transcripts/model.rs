@@ -63,9 +63,8 @@ impl World for ModelWorld {
         self.model = Model::new(&[me, other], PASSWORD);
     }
 
-    fn open(&mut self, session: &str, lmtp: bool) {
+    fn open(&mut self, session: &str, service: Service) {
         let peer = sessions::peer(self.remote && session != "set-up", self.tls);
-        let service = if lmtp { Service::Lmtp } else { Service::Imap };
         let driver = Driver::open(sessions::open(service, peer));
         self.sessions.insert(session.to_owned(), driver);
         self.settle();

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use sora::session::Service;
+
 use super::matcher::{self, Words};
 use super::script::{Kind, Script, Step, What};
 use crate::support::messages;
@@ -15,7 +17,7 @@ pub(super) trait World {
     /// Makes the two accounts of a transcript.
     fn accounts(&mut self, me: &str, other: &str);
     /// Opens a connection.
-    fn open(&mut self, session: &str, lmtp: bool);
+    fn open(&mut self, session: &str, service: Service);
     /// Bytes from the client.
     fn send(&mut self, session: &str, bytes: &[u8]);
     /// Bytes from the server: waits for some where waiting makes sense.
@@ -33,7 +35,8 @@ pub(super) enum Received {
 
 #[derive(Default)]
 struct Client {
-    lmtp: bool,
+    /// Every response is one line, and no command has a tag.
+    lines: bool,
     unread: Vec<u8>,
     tags: u32,
     outstanding: VecDeque<String>,
@@ -138,7 +141,7 @@ impl Player<'_> {
         let pattern = String::from_utf8_lossy(&unescape(pattern, &mut |_| None)).into_owned();
         let pattern = pattern.as_str();
         let client = self.clients.entry(session.to_owned()).or_default();
-        if client.lmtp || got == "closed" {
+        if client.lines || got == "closed" {
             return matcher::matches(pattern, got, &mut self.words);
         }
         let tagged = ["OK", "NO", "BAD"].iter().any(|status| {
@@ -173,18 +176,29 @@ impl Player<'_> {
     }
 
     fn open(&mut self, name: &str, kind: &Kind) -> Result<(), String> {
-        let lmtp = matches!(kind, Kind::Lmtp | Kind::LmtpSilent);
-        self.world.open(name, lmtp);
-        self.clients.insert(name.to_owned(), Client { lmtp, ..Client::default() });
+        let service = kind.service();
+        self.world.open(name, service);
+        let lines = service != Service::Imap;
+        self.clients.insert(name.to_owned(), Client { lines, ..Client::default() });
         let silently = self.dialogue.len();
         match kind {
-            Kind::Silent | Kind::LmtpSilent => return Ok(()),
+            Kind::Silent | Kind::LmtpSilent | Kind::Pop3Silent => return Ok(()),
             Kind::Lmtp => {
                 self.response(name)?;
                 self.send(name, "LHLO client.example.org", true)?;
                 while !self.response(name)?.starts_with("250 ") {}
             }
-            Kind::New => drop(self.response(name)?),
+            Kind::New | Kind::Pop3New => drop(self.response(name)?),
+            Kind::Pop3 => {
+                self.response(name)?;
+                for line in ["USER <<me>>", "PASS <<password>>"] {
+                    self.send(name, line, true)?;
+                    let got = self.response(name)?;
+                    if !got.starts_with("+OK") {
+                        return Err(format!("set-up: {line}: {got}"));
+                    }
+                }
+            }
             Kind::LoggedIn => self.log_in(name)?,
             Kind::Selected(mailbox) => {
                 self.log_in(name)?;
@@ -249,7 +263,7 @@ impl Player<'_> {
         let bytes = self.unescaped(text);
         let client = self.clients.get_mut(session).ok_or("no such session")?;
         let mut line = Vec::new();
-        if tagged && !client.lmtp {
+        if tagged && !client.lines {
             client.tags += 1;
             let tag = format!("{session}{}", client.tags);
             line.extend_from_slice(format!("{tag} ").as_bytes());
@@ -266,7 +280,7 @@ impl Player<'_> {
     fn response(&mut self, session: &str) -> Result<String, String> {
         loop {
             let client = self.clients.get_mut(session).ok_or("no such session")?;
-            if let Some(length) = response_bytes(&client.unread, client.lmtp) {
+            if let Some(length) = response_bytes(&client.unread, client.lines) {
                 let bytes: Vec<u8> = client.unread.drain(..length).collect();
                 let text = String::from_utf8_lossy(&bytes[..length - 2]).into_owned();
                 self.dialogue.push(format!("{session}< {}", shown(&text)));

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sora::session::Service;
+
 /// A file, read.
 pub(super) struct Script {
     /// For messages: path from the package's root.
@@ -64,6 +66,25 @@ pub(super) enum Kind {
     LmtpSilent,
     /// LMTP, after LHLO.
     Lmtp,
+    /// POP3, greeting unread.
+    Pop3Silent,
+    /// POP3, greeting read.
+    Pop3New,
+    /// POP3, after PASS.
+    Pop3,
+}
+
+impl Kind {
+    /// What such a connection speaks.
+    pub(super) fn service(&self) -> Service {
+        match self {
+            Self::Silent | Self::New | Self::LoggedIn | Self::Selected(_) | Self::Examined(_) => {
+                Service::Imap
+            }
+            Self::LmtpSilent | Self::Lmtp => Service::Lmtp,
+            Self::Pop3Silent | Self::Pop3New | Self::Pop3 => Service::Pop3,
+        }
+    }
 }
 
 impl Script {
@@ -159,6 +180,12 @@ impl Script {
                 Some(at) => What::Open { names: names(at), kind: Kind::LmtpSilent },
                 None => What::Open { names: names(words.len()), kind: Kind::Lmtp },
             },
+            "pop3" => {
+                let states = [("silent", Kind::Pop3Silent), ("new", Kind::Pop3New)];
+                let said = states.into_iter().find_map(|(word, kind)| Some((place(word)?, kind)));
+                let (at, kind) = said.unwrap_or((words.len(), Kind::Pop3));
+                What::Open { names: names(at), kind }
+            }
             "session" | "sessions" => {
                 let states = ["silent", "new", "logged", "selected", "examined"];
                 let at =

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use sora::session::Service;
+
 use super::play::{PASSWORD, Received, World};
 use crate::support::connection::Connection;
 use crate::support::server::Server;
@@ -26,9 +28,10 @@ impl World for ServerWorld {
         }
     }
 
-    fn open(&mut self, session: &str, lmtp: bool) {
-        let address = if lmtp { self.server.lmtp() } else { self.server.imap() };
-        let connection = Connection::open(address, lmtp).expect("a connection");
+    fn open(&mut self, session: &str, service: Service) {
+        let address = self.server.address(service);
+        let lines = service != Service::Imap;
+        let connection = Connection::open(address, lines).expect("a connection");
         self.connections.insert(session.to_owned(), connection);
     }
 

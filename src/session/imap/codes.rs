@@ -22,6 +22,7 @@ pub(super) fn refusal(refusal: Refusal, missing: Missing) -> Cow<'static, str> {
         // Pitfall 55: the same for a wrong user and a wrong password.
         Refusal::BadCredentials => "NO [AUTHENTICATIONFAILED] Wrong user name or password",
         Refusal::TooManyConnections => "NO [LIMIT] Too many connections of this account",
+        Refusal::InUse => "NO [INUSE] In use by another session",
         Refusal::NoSuchMailbox if missing == Missing::Target => "NO [TRYCREATE] No such mailbox",
         Refusal::NoSuchMailbox => "NO [NONEXISTENT] No such mailbox",
         Refusal::MailboxExists => "NO [ALREADYEXISTS] A mailbox of that name is there",

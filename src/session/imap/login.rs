@@ -2,13 +2,13 @@
 
 use parser::imap::Str;
 
+use super::super::sasl::Plain;
 use super::super::{Next, Output};
 use super::codes::Missing;
 use super::doing::{Doing, Ending, What};
 use super::table::{AUTHENTICATE, Rule};
 use super::{Imap, State, User};
-use crate::job::{Job, Reply};
-use crate::model::Secret;
+use crate::job::Reply;
 
 const PRIVACY_REQUIRED: &str = "NO [PRIVACYREQUIRED] Use TLS first"; // pitfall 58, RFC 5530 §3
 
@@ -25,7 +25,7 @@ impl Imap {
         if !self.takes_passwords() {
             return self.end(ending.saying(PRIVACY_REQUIRED), out);
         }
-        self.log_in(ending, &user.bytes(), &password.bytes(), b"", out)
+        self.log_in(ending, &Plain::new(&user.bytes(), &password.bytes()), out)
     }
 
     /// RFC 9051 §6.2.2: only PLAIN; an initial response spares a round trip (RFC 4959).
@@ -64,40 +64,24 @@ impl Imap {
         self.on_sasl(Ending::ok(&tag, &AUTHENTICATE), line, out)
     }
 
-    /// RFC 4616 §2: authzid NUL authcid NUL passwd.
     fn on_sasl(&mut self, ending: Ending, response: &[u8], out: &mut Output) -> Next {
         let Ok(plain) = base64_simd::STANDARD.decode_to_vec(response) else {
             return self.bad(Some(&ending.tag), format_args!("Not base64"), out);
         };
-        let mut parts = plain.split(|byte| *byte == 0);
-        match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(act_as), Some(user), Some(password), None) => {
-                self.log_in(ending, user, password, act_as, out)
-            }
-            _ => self.bad(Some(&ending.tag), format_args!("Not a PLAIN response"), out),
+        match Plain::read(&plain) {
+            Some(plain) => self.log_in(ending, &plain, out),
+            None => self.bad(Some(&ending.tag), format_args!("Not a PLAIN response"), out),
         }
     }
 
-    fn log_in(
-        &mut self,
-        ending: Ending,
-        user: &[u8],
-        password: &[u8],
-        act_as: &[u8],
-        out: &mut Output,
-    ) -> Next {
-        let (Ok(user), Ok(act_as)) = (std::str::from_utf8(user), std::str::from_utf8(act_as))
-        else {
-            let text = "NO [AUTHENTICATIONFAILED] Wrong user name or password";
-            return self.end(ending.saying(text), out);
-        };
-        let job = Job::Login {
-            user: user.to_owned(),
-            password: Secret::new(password),
-            peer: self.peer.address,
-            act_as: act_as.to_owned(),
-        };
-        self.run(ending, What::Login, job)
+    fn log_in(&mut self, ending: Ending, plain: &Plain<'_>, out: &mut Output) -> Next {
+        match plain.login(&self.peer) {
+            Some(job) => self.run(ending, What::Login, job),
+            None => {
+                let text = "NO [AUTHENTICATIONFAILED] Wrong user name or password";
+                self.end(ending.saying(text), out)
+            }
+        }
     }
 
     pub(super) fn on_logged_in(&mut self, ending: Ending, reply: Reply, out: &mut Output) -> Next {

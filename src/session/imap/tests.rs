@@ -33,6 +33,8 @@ impl Dialogue {
             hostname: "mail.example.com".to_owned(),
             append_bytes_max: 1_000_000,
             lmtp_bytes_max: 1_000_000,
+            pop3_exclusive: false,
+            expire_days: None,
             insecure_auth: false,
             idle_seconds_max: 1_800,
             login_seconds_max: 60,

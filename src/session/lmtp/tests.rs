@@ -18,6 +18,8 @@ fn open(bytes_max: u64) -> Peered {
         hostname: "mx".into(),
         append_bytes_max: 0,
         lmtp_bytes_max: bytes_max,
+        pop3_exclusive: false,
+        expire_days: None,
         insecure_auth: false,
         idle_seconds_max: 1800,
         login_seconds_max: 60,

@@ -7,13 +7,8 @@ use std::time::Duration;
 impl Store {
     /// Takes the lease `name` for `holder`, or renews it, for `length` from now by the engine's clock.
     /// False if somebody else holds it.
-    pub fn take_lease(
-        &self,
-        name: &'static str,
-        holder: &str,
-        length: Duration,
-    ) -> Result<bool, Failure> {
-        let holder = holder.to_owned();
+    pub fn take_lease(&self, name: &str, holder: &str, length: Duration) -> Result<bool, Failure> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
         let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
         self.0.engine.write("taking a lease", Weight::Bytes(64), move |tx| {
             let now = tx.now().0;
@@ -23,7 +18,7 @@ impl Store {
                                                   expires_at = excluded.expires_at
                  WHERE leases.holder = excluded.holder OR leases.expires_at <= $4",
                 &[
-                    Value::Text(name),
+                    Value::Text(&name),
                     Value::Text(&holder),
                     Value::Int(now.saturating_add(length)),
                     Value::Int(now),
@@ -34,7 +29,7 @@ impl Store {
     }
 
     /// Who has the lease `name`, if somebody has.
-    pub fn lease_holder(&self, name: &'static str) -> Result<Option<String>, Failure> {
+    pub fn lease_holder(&self, name: &str) -> Result<Option<String>, Failure> {
         self.0.engine.glance("reading a lease", |tx| {
             tx.query_one(
                 "SELECT holder FROM leases WHERE name = $1 AND expires_at > $2",
@@ -45,12 +40,12 @@ impl Store {
     }
 
     /// Gives a lease back, if `holder` still has it.
-    pub fn give_lease_back(&self, name: &'static str, holder: &str) -> Result<(), Failure> {
-        let holder = holder.to_owned();
+    pub fn give_lease_back(&self, name: &str, holder: &str) -> Result<(), Failure> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
         self.0.engine.write("giving a lease back", Weight::Bytes(64), move |tx| {
             tx.execute(
                 "DELETE FROM leases WHERE name = $1 AND holder = $2",
-                &[Value::Text(name), Value::Text(&holder)],
+                &[Value::Text(&name), Value::Text(&holder)],
             )
             .map(drop)
         })

@@ -121,11 +121,24 @@ impl Model {
         key: MailboxKey,
         uids: Option<&UidRuns>,
     ) -> Result<Reply, Refusal> {
-        let row = self.mailbox(key)?;
         let goes = |message: &Message| {
             message.flags.contains(Flags::DELETED)
                 && uids.is_none_or(|set| set.contains(message.uid))
         };
+        self.expunge_those(key, goes)
+    }
+
+    /// With `\Deleted` or without.
+    pub(super) fn remove(&mut self, key: MailboxKey, uids: &UidRuns) -> Result<Reply, Refusal> {
+        self.expunge_those(key, |message| uids.contains(message.uid))
+    }
+
+    fn expunge_those(
+        &mut self,
+        key: MailboxKey,
+        goes: impl Fn(&Message) -> bool,
+    ) -> Result<Reply, Refusal> {
+        let row = self.mailbox(key)?;
         let (gone, left): (Vec<Stored>, Vec<Stored>) =
             row.messages.drain(..).partition(|stored| goes(&stored.message));
         row.messages = left;

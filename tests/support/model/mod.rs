@@ -226,6 +226,8 @@ impl Model {
                 self.store(mailbox, &uids, mode, &flags, unchanged_since)
             }
             Job::Expunge { mailbox, uids } => self.expunge(mailbox, uids.as_ref()),
+            Job::Remove { mailbox, uids } => self.remove(mailbox, &uids),
+            Job::LockMaildrop { .. } => Ok(Reply::MaildropLocked(Seat(Box::new(())))),
             Job::Copy(transfer) => self.copy(&transfer),
             Job::Move(transfer) => self.r#move(&transfer),
             Job::Append { account, name, flags, internal_date, body } => {
