@@ -237,7 +237,7 @@ impl Pop3 {
             Doing::LoggingIn => self.on_logged_in(reply, out),
             Doing::Locking(account, seat) => self.on_locked(account, seat, reply, out),
             Doing::Opening { seat, lock } => self.on_opened(seat, lock, reply, out),
-            Doing::Sending(sending) => self.on_sent(sending, reply, out),
+            Doing::Sending(sending) => self.on_sent(*sending, reply, out),
             Doing::Removing => return self.on_removed(reply, out),
             doing @ (Doing::Nothing | Doing::Sasl | Doing::Listing(_)) => {
                 self.doing = doing;

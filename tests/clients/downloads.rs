@@ -1,6 +1,6 @@
 //! Programs that fetch mail, or sort it on the server.
 
-use super::{PASSWORD, Place, USER, maildir};
+use super::{PASSWORD, Place, USER, maildir, private};
 use crate::support::messages;
 use crate::support::program;
 
@@ -101,11 +101,4 @@ fn msmtp_delivers_over_lmtp() {
     program::run_with(&msmtp, place.folder(), &args, &[], &messages::small(1)).ok();
     assert_eq!(place.flags("INBOX").len(), 1);
     place.stop();
-}
-
-/// Some programs refuse a configuration that others may read.
-fn private(path: &std::path::Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, mode).expect("its mode");
 }

@@ -4,6 +4,7 @@ mod curl;
 mod delivery;
 mod downloads;
 mod mutt;
+mod pop3;
 mod scripts;
 mod sync;
 
@@ -76,6 +77,13 @@ fn files(folder: &Path) -> Vec<String> {
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort();
     names
+}
+
+/// Some programs refuse a configuration that others may read.
+fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path, mode).expect("its mode");
 }
 
 /// The messages of a Maildir.

@@ -6,14 +6,14 @@ use std::path::Path;
 use super::{PASSWORD, Place, USER};
 use crate::support::program;
 
-/// Runs a script of tests/clients with the ports as its arguments; it ends with `done`.
-fn script(interpreter: &Path, place: &Place, name: &str, env: &[(&str, &OsStr)]) {
+/// Runs a script of tests/clients with two ports, a user and a password; it ends with `done`.
+fn script(interpreter: &Path, place: &Place, name: &str, ports: [u16; 2], env: &[(&str, &OsStr)]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name);
-    let (imap, lmtp) = (place.server.imap().port(), place.server.lmtp().port());
+    let [first, second] = ports;
     let args = [
         folder.display().to_string(),
-        imap.to_string(),
-        lmtp.to_string(),
+        first.to_string(),
+        second.to_string(),
         USER.to_owned(),
         PASSWORD.to_owned(),
     ];
@@ -21,11 +21,25 @@ fn script(interpreter: &Path, place: &Place, name: &str, env: &[(&str, &OsStr)])
     assert!(ended.text().trim_end().ends_with("done"), "{}", ended.text());
 }
 
+/// IMAP's and LMTP's.
+fn ports(place: &Place) -> [u16; 2] {
+    [place.server.imap().port(), place.server.lmtp().port()]
+}
+
+#[test]
+fn python_poplib() {
+    let Some(python) = program::find("python3") else { return };
+    let place = Place::new(3);
+    let ports = [place.server.pop3().port(), place.server.pop3s().port()];
+    script(&python, &place, "poplib_session.py", ports, &[]);
+    place.stop();
+}
+
 #[test]
 fn python_imaplib() {
     let Some(python) = program::find("python3") else { return };
     let place = Place::new(3);
-    script(&python, &place, "imaplib_session.py", &[]);
+    script(&python, &place, "imaplib_session.py", ports(&place), &[]);
     place.stop();
 }
 
@@ -36,7 +50,7 @@ fn python_imapclient() {
         return program::skipped("imapclient");
     }
     let place = Place::new(3);
-    script(&python, &place, "imapclient_session.py", &[]);
+    script(&python, &place, "imapclient_session.py", ports(&place), &[]);
     place.stop();
 }
 
@@ -48,6 +62,12 @@ fn node_imapflow() {
     }
     let Some(node) = program::find("node") else { return };
     let place = Place::new(3);
-    script(&node, &place, "imapflow_session.js", &[("NODE_PATH", modules.as_os_str())]);
+    script(
+        &node,
+        &place,
+        "imapflow_session.js",
+        ports(&place),
+        &[("NODE_PATH", modules.as_os_str())],
+    );
     place.stop();
 }

@@ -1,6 +1,6 @@
 //! POP3 (RFC 1939): command lines, responses, and the dots of what RETR and TOP answer.
 //!
-//! No session speaks it yet. The rule: a line is bounded before it is kept, a missing or wrong
+//! The rule: a line is bounded before it is kept, a missing or wrong
 //! argument is an error with a name (pitfall 118), and whatever a message holds, its reader sees
 //! one end, where the message ends.
 //!

@@ -81,7 +81,9 @@ impl Ahead {
     }
 }
 
-const COUNT_MAX: u32 = FETCH_BATCH_MESSAGES_MAX as u32;
+/// Messages of one batch.
+const COUNT_MAX: u32 = 256;
+const _: () = assert!(COUNT_MAX as usize <= FETCH_BATCH_MESSAGES_MAX);
 
 impl Sending {
     pub(super) const fn awaits_bytes(&self) -> bool {
@@ -124,25 +126,20 @@ impl Pop3 {
     }
 
     /// A reply came for the message at hand.
-    pub(super) fn on_sent(
-        &mut self,
-        mut sending: Box<Sending>,
-        reply: Reply,
-        out: &mut Output,
-    ) -> Next {
+    pub(super) fn on_sent(&mut self, mut sending: Sending, reply: Reply, out: &mut Output) -> Next {
         match (sending.stage, reply) {
             (Stage::Reading(_), Reply::Messages { messages, .. }) => {
                 sending.stage = Stage::Reading(1);
-                self.on_read(*sending, messages.into(), out)
+                self.on_read(sending, messages.into(), out)
             }
             // One of those read ahead may be the reason: this one is tried alone.
             (Stage::Reading(2..), Reply::Failed(_)) => {
                 sending.stage = Stage::Reading(1);
-                self.read_alone(*sending)
+                self.read_alone(sending)
             }
             (Stage::Slice(slices), Reply::Bytes(bytes)) => {
                 sending.stage = Stage::Reading(1);
-                self.on_slice(*sending, slices, &bytes, out)
+                self.on_slice(sending, slices, &bytes, out)
             }
             (Stage::Slice(Slices { begun: true, .. }), _) => Next::Close,
             (_, reply) => {

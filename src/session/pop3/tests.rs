@@ -109,6 +109,10 @@ impl Dialogue {
     }
 }
 
+fn narrow(count: usize) -> u32 {
+    count.try_into().expect("a small count")
+}
+
 fn message(uid: u32, size: u32) -> Message {
     Message {
         uid: Uid(uid),
@@ -138,7 +142,7 @@ fn opened(sizes: &[u32]) -> Reply {
         uid_validity: head.uid_validity,
         uid_next: head.uid_next,
         highest_mod_seq: head.highest_mod_seq,
-        messages: sizes.len() as u32,
+        messages: narrow(sizes.len()),
         unseen: 0,
         deleted: 0,
         bytes: 0,
@@ -148,7 +152,7 @@ fn opened(sizes: &[u32]) -> Reply {
 
 fn fetched(uid: u32, body: Option<&[u8]>) -> Fetched {
     Fetched {
-        message: message(uid, body.map_or(1, |body| body.len() as u32)),
+        message: message(uid, body.map_or(1, |body| narrow(body.len()))),
         keywords: Keywords::default(),
         blob: BlobId(i64::from(uid)),
         envelope: None,
@@ -183,7 +187,7 @@ fn who_takes_one_after_the_other_finds_them_read_already() {
 
 #[test]
 fn what_is_read_ahead_is_neither_marked_nor_more_than_a_batch() {
-    let half = OUTPUT_BYTES_MAX as u32 / 2 - 10;
+    let half = narrow(OUTPUT_BYTES_MAX) / 2 - 10;
     let mut dialogue = Dialogue::with(&[4, half, 5, half, half, half]);
     dialogue.say("DELE 3\r\nRETR 1\r\n");
     dialogue.reply(messages(vec![fetched(10, Some(b"1\r\n"))]));
@@ -214,7 +218,7 @@ fn one_that_cannot_be_read_takes_no_other_with_it() {
 
 #[test]
 fn a_large_message_comes_in_slices() {
-    let size = BODY_SLICE_BYTES_MAX as u32 + 5;
+    let size = narrow(BODY_SLICE_BYTES_MAX) + 5;
     let mut dialogue = Dialogue::with(&[size]);
     dialogue.say("RETR 1\r\n");
     dialogue.reply(messages(vec![fetched(10, None)]));
@@ -235,7 +239,7 @@ fn a_large_message_comes_in_slices() {
 
 #[test]
 fn a_message_that_stops_in_the_middle_ends_the_connection() {
-    let mut dialogue = Dialogue::with(&[BODY_SLICE_BYTES_MAX as u32 * 2]);
+    let mut dialogue = Dialogue::with(&[narrow(BODY_SLICE_BYTES_MAX) * 2]);
     dialogue.say("RETR 1\r\n");
     dialogue.reply(messages(vec![fetched(10, None)]));
     dialogue.reply(Reply::Failed(Fault::Unavailable));
