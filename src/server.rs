@@ -200,6 +200,7 @@ impl Listeners<'_> {
             insecure_auth,
             idle_seconds_max: seconds(idle_timeout),
             login_seconds_max: seconds(login_timeout),
+            changes_come_late: self.config.database.engine == config::Engine::Postgres,
         })
     }
 }

@@ -184,6 +184,8 @@ pub struct Settings {
     pub idle_seconds_max: u32,
     /// Seconds for a client that has not logged in, and for LMTP.
     pub login_seconds_max: u32,
+    /// Other nodes change mailboxes, too, and word of it comes a moment after their commits.
+    pub changes_come_late: bool,
 }
 
 /// The settings as sessions share them.

@@ -69,6 +69,16 @@ impl Home {
         home
     }
 
+    /// One more node on the same database and bucket, with the same settings.
+    pub(crate) fn beside(&self) -> Self {
+        let mut home = Self::on(self.database.clone(), "", "");
+        let text = std::fs::read_to_string(self.config_file()).expect("a configuration file");
+        let [ours, its] = [self, &home].map(|home| home.folder.display().to_string());
+        std::fs::write(home.config_file(), text.replace(&ours, &its)).expect("written");
+        home.in_bucket = self.in_bucket;
+        home
+    }
+
     /// The same with bodies in `bucket` behind `endpoint`; `s3` are more lines of that section, `more`
     /// other sections.
     pub(crate) fn with_objects(endpoint: SocketAddr, bucket: &str, s3: &str, more: &str) -> Self {
@@ -130,6 +140,11 @@ impl Home {
         database
     }
 
+    /// Its database, if it is on PostgreSQL.
+    pub(crate) fn database(&self) -> Option<&TestDatabase> {
+        self.database.as_deref()
+    }
+
     /// Its store, for a test that needs no server.
     pub(crate) fn store(&self) -> Store {
         let config = Config::find(Some(&self.config_file())).expect("the configuration is right");
@@ -150,6 +165,13 @@ impl Home {
     pub(crate) fn configure(&self, more: &str) {
         let text = std::fs::read_to_string(self.config_file()).expect("a configuration file");
         std::fs::write(self.config_file(), text + more).expect("a configuration file");
+    }
+
+    /// Another line of configuration in place of one.
+    pub(crate) fn reconfigure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config_file()).expect("a configuration file");
+        assert!(text.contains(from), "{text}");
+        std::fs::write(self.config_file(), text.replace(from, to)).expect("written");
     }
 
     /// Runs `sora-admin` to die at a crash point; how it ended.

@@ -24,6 +24,7 @@ fn settings() -> SharedSettings {
         insecure_auth: false,
         idle_seconds_max: 1_800,
         login_seconds_max: 60,
+        changes_come_late: false,
     })
 }
 

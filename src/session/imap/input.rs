@@ -59,11 +59,15 @@ impl Imap {
     /// and told before such a command, which stays in the input meanwhile.
     fn news_first(&mut self, frame: &[u8]) -> Option<Next> {
         let State::Selected(_, mailbox) = &self.state else { return None };
-        if !mailbox.is_stale() || self.has_fresh_news || !matches!(self.doing, Doing::Nothing) {
+        let may_be_stale = mailbox.is_stale() || self.settings.changes_come_late;
+        if !may_be_stale || self.has_fresh_news || !matches!(self.doing, Doing::Nothing) {
             return None;
         }
         let Tagged { tag, command } = imap::command(frame).ok()?;
         let rule = rule_of(&command);
+        if !mailbox.is_stale() && !mailbox.may_mean_news(&command) {
+            return None;
+        }
         let flags = match command {
             Command::Store { silent: true, .. } => Flags::WithTheAnswer,
             _ if rule.by_uid => Flags::Now,

@@ -1,5 +1,7 @@
 //! The selected mailbox, as this client knows it.
 
+use parser::imap::{Command, SeqNumber, Set};
+
 use super::super::Output;
 use crate::job::{Access, MailboxKey};
 use crate::mail::{Snapshot, UidRuns, View};
@@ -38,6 +40,32 @@ impl Selected {
     /// True if there is something to tell: a `Change` came that the view does not cover.
     pub(super) fn is_stale(&self) -> bool {
         self.heard > self.view.mod_seq() || !self.owed.is_empty()
+    }
+
+    /// True if the answer would show that another node has changed something, of which word has not
+    /// come yet: a client may have a UID from there, or look for what it put there.
+    pub(super) fn may_mean_news(&self, command: &Command<'_>) -> bool {
+        match command {
+            Command::Fetch { set, .. } | Command::Copy { set, .. } | Command::Move { set, .. } => {
+                self.names_more(*set)
+            }
+            Command::Store { set, silent, .. } => *silent || self.names_more(*set),
+            Command::Search { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// True if a number in `set` is above the last UID. In a set of sequence numbers that is wrong in
+    /// any case.
+    fn names_more(&self, set: Set<'_>) -> bool {
+        let last = self.view.uids().last().map_or(0, |uid| uid.0);
+        let is_more = |number| matches!(number, SeqNumber::Number(number) if number > last);
+        match set {
+            Set::Saved => false,
+            Set::Ranges(set) => {
+                set.ranges().any(|range| is_more(range.first) || is_more(range.last))
+            }
+        }
     }
 
     /// New keywords are told before a FETCH response uses them (pitfall 95).

@@ -29,6 +29,10 @@ struct Dialogue {
 
 impl Dialogue {
     fn new(remote: bool) -> Self {
+        Self::of(remote, false)
+    }
+
+    fn of(remote: bool, changes_come_late: bool) -> Self {
         let settings = Settings {
             hostname: "mail.example.com".to_owned(),
             append_bytes_max: 1_000_000,
@@ -38,6 +42,7 @@ impl Dialogue {
             insecure_auth: false,
             idle_seconds_max: 1_800,
             login_seconds_max: 60,
+            changes_come_late,
         };
         let address = if remote { Ipv4Addr::new(192, 0, 2, 1) } else { Ipv4Addr::LOCALHOST };
         let peer = Peer { address: Some(IpAddr::V4(address)), tls: false, can_start_tls: remote };
@@ -47,7 +52,11 @@ impl Dialogue {
 
     /// Logged in, with `snapshot` selected, and what was said until then forgotten.
     fn selected(snapshot: &Arc<Snapshot>) -> Self {
-        let mut dialogue = Self::new(false);
+        Self::new(false).select(snapshot)
+    }
+
+    fn select(self, snapshot: &Arc<Snapshot>) -> Self {
+        let mut dialogue = self;
         dialogue.say("a LOGIN me secret\r\n");
         let address = Address::new("me@example.com").expect("an address");
         let seat = Seat(Box::new(()));
@@ -170,6 +179,39 @@ fn capabilities_tell_whether_a_password_is_welcome() {
     let mut local = Dialogue::new(false);
     local.say("a LOGIN me secret\r\n");
     assert!(matches!(local.job, Some(Job::Login { .. })));
+}
+
+/// A client may have heard elsewhere of what another node did, before we have.
+#[test]
+fn what_other_nodes_did_is_read_before_it_is_named() {
+    let (before, after) = (snapshot([message(4, 9)]), snapshot([message(4, 9), message(6, 9)]));
+    let check = |late: bool, command: &str, reads_first: bool| {
+        let mut dialogue = Dialogue::of(false, late).select(&before);
+        dialogue.say(&format!("a {command}\r\n"));
+        let is_refresh = matches!(dialogue.job, Some(Job::Refresh { .. }));
+        assert_eq!(is_refresh, reads_first, "{late} {command}");
+        if reads_first {
+            dialogue.reply(Reply::Current { snapshot: Arc::clone(&after) });
+            assert!(dialogue.said.contains("* 2 EXISTS\r\n") || command.contains("SILENT"));
+            dialogue.say(&format!("a {command}\r\n"));
+            assert!(!matches!(dialogue.job, Some(Job::Refresh { .. }) | None), "{command}");
+        }
+    };
+    for command in ["UID FETCH 6 BODY.PEEK[]", "UID COPY 1:6 x", "UID MOVE 5:* x", "UID SEARCH ALL"]
+    {
+        check(true, command, true);
+        check(false, command, false);
+    }
+    check(true, "STORE 1 +FLAGS.SILENT (\\Seen)", true);
+    for command in [
+        "UID FETCH 4 BODY.PEEK[]",
+        "UID FETCH 1:* BODY.PEEK[]",
+        "FETCH 1 BODY.PEEK[]",
+        "SEARCH ALL",
+    ] {
+        check(true, command, false);
+    }
+    check(true, "UID STORE 4 +FLAGS (\\Seen)", false);
 }
 
 /// An idle session costs next to nothing.

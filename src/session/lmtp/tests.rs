@@ -23,6 +23,7 @@ fn open(bytes_max: u64) -> Peered {
         insecure_auth: false,
         idle_seconds_max: 1800,
         login_seconds_max: 60,
+        changes_come_late: false,
     };
     let peer = Peer { address: None, tls: false, can_start_tls: true };
     let mut peered = Peered { session: Lmtp::new(Arc::new(settings), peer), out: Output::new() };
