@@ -37,6 +37,7 @@ impl Dialogue {
             insecure_auth: false,
             idle_seconds_max: 600,
             login_seconds_max: 60,
+            changes_come_late: false,
         };
         let peer = Peer { address: None, tls: false, can_start_tls: false };
         let session = Pop3::new(Arc::new(settings), peer);
