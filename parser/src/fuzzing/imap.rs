@@ -17,9 +17,7 @@ use alloc::vec::Vec;
 pub fn imap_command(input: &[u8]) {
     match linear(input.len(), 8, || imap::command(input)) {
         Ok(tagged) => {
-            // What is in parentheses is stepped over once a level.
-            let each = 8 * (imap::SEARCH_DEPTH_MAX + 2);
-            let printed = linear(input.len(), each, || print(&tagged));
+            let printed = linear(input.len(), 16, || print(&tagged));
             let again = imap::command(&printed)
                 .unwrap_or_else(|error| panic!("{error}: {}", printed.escape_ascii()));
             assert_eq!(print(&again), printed, "printed as {}", printed.escape_ascii());

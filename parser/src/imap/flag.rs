@@ -1,7 +1,7 @@
 //! Flags as clients write them (RFC 9051 §2.3.2, §9).
 
 use super::command::Flag;
-use super::lists::{Least, List, parenthesized, spaced};
+use super::lists::{Item, Least, List, parenthesized, spaced};
 use super::strings::atom;
 use crate::cursor::{Cursor, Error};
 
@@ -19,6 +19,12 @@ pub(super) fn flag<'a>(cursor: &mut Cursor<'a>) -> Result<Flag<'a>, Error> {
         8 if name.eq_ignore_ascii_case("Answered") => Flag::Answered,
         _ => Flag::System(name),
     })
+}
+
+impl<'a> Item<'a> for Flag<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        flag(cursor)
+    }
 }
 
 /// `flag-keyword = "$MDNSent" / … / atom` — RFC 9051 §9.

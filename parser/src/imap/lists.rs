@@ -4,14 +4,21 @@ use super::classes::{FLAT, take};
 use super::strings::{literal_octets, quoted, sp};
 use crate::cursor::{Cursor, Error};
 use core::fmt;
+use core::marker::PhantomData;
 
-/// A grammar function that reads one item of a list.
-pub type Item<'a, T> = fn(&mut Cursor<'a>) -> Result<T, Error>;
+/// What a list is made of, read again: the list was walked once to prove every item right.
+pub trait Item<'a>: Sized {
+    /// Reads an item that has been proved right, so that less has to be looked at than at first.
+    ///
+    /// # Errors
+    /// It is no such item: never so in a list that the parser made.
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error>;
+}
 
 /// A list whose every item has been parsed once and found right, items separated by one space.
 pub struct List<'a, T> {
-    pub(crate) raw: &'a [u8],
-    pub(crate) item: Item<'a, T>,
+    raw: &'a [u8],
+    items: PhantomData<fn() -> T>,
 }
 
 // By hand: derived ones would want `T: Clone`, and a list holds no `T`.
@@ -23,9 +30,17 @@ impl<T> Clone for List<'_, T> {
 }
 
 impl<'a, T> List<'a, T> {
+    /// One without items.
+    pub(super) const EMPTY: Self = Self::proved(b"");
+
+    /// Items that have been found right one by one.
+    pub(super) const fn proved(raw: &'a [u8]) -> Self {
+        Self { raw, items: PhantomData }
+    }
+
     /// The items, in the client's order.
     pub const fn iter(&self) -> Items<'a, T> {
-        Items { cursor: Cursor::new(self.raw), item: self.item }
+        Items { cursor: Cursor::new(self.raw), items: PhantomData }
     }
 
     /// True if there is no item.
@@ -52,7 +67,7 @@ impl<T> PartialEq for List<'_, T> {
     }
 }
 
-impl<'a, T> IntoIterator for List<'a, T> {
+impl<'a, T: Item<'a>> IntoIterator for List<'a, T> {
     type Item = T;
     type IntoIter = Items<'a, T>;
     fn into_iter(self) -> Items<'a, T> {
@@ -61,10 +76,15 @@ impl<'a, T> IntoIterator for List<'a, T> {
 }
 
 /// Iterator over a [`List`].
-#[derive(Clone)]
 pub struct Items<'a, T> {
     cursor: Cursor<'a>,
-    item: Item<'a, T>,
+    items: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Items<'_, T> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
 }
 
 impl<T> Items<'_, T> {
@@ -80,8 +100,9 @@ impl<T> fmt::Debug for Items<'_, T> {
     }
 }
 
-impl<T> Iterator for Items<'_, T> {
+impl<'a, T: Item<'a>> Iterator for Items<'a, T> {
     type Item = T;
+    #[inline]
     fn next(&mut self) -> Option<T> {
         // The space behind the item before: eaten now, because an item that had to be kept
         // meanwhile would be moved twice, and some are large.
@@ -89,39 +110,7 @@ impl<T> Iterator for Items<'_, T> {
         if self.cursor.is_empty() {
             return None;
         }
-        (self.item)(&mut self.cursor).ok()
-    }
-}
-
-/// One item kept as its bytes, parsed when asked for: how a search key holds another.
-pub struct Sub<'a, T> {
-    pub(crate) raw: &'a [u8],
-    pub(crate) item: Item<'a, T>,
-}
-
-impl<T> Copy for Sub<'_, T> {}
-impl<T> Clone for Sub<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Sub<'_, T> {
-    /// The item. `None` cannot happen for a `Sub` that the parser made.
-    pub fn parse(&self) -> Option<T> {
-        (self.item)(&mut Cursor::new(self.raw)).ok()
-    }
-}
-
-impl<T> fmt::Debug for Sub<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.raw.escape_ascii())
-    }
-}
-
-impl<T> PartialEq for Sub<'_, T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        T::again(&mut self.cursor).ok()
     }
 }
 
@@ -134,31 +123,24 @@ pub(super) enum Least {
     One,
 }
 
-impl<'a, T> List<'a, T> {
-    /// One without items.
-    pub(super) const fn empty(item: Item<'a, T>) -> Self {
-        Self { raw: b"", item }
-    }
-}
-
 /// `"(" item *(SP item) ")"`, or `"()"` where that is allowed. A space before `)` is forgiven.
 #[inline]
-pub(super) fn parenthesized<'a, T>(
+pub(super) fn parenthesized<'a, T, P>(
     cursor: &mut Cursor<'a>,
     least: Least,
-    item: Item<'a, T>,
+    item: impl Fn(&mut Cursor<'a>) -> Result<P, Error>,
 ) -> Result<List<'a, T>, Error> {
     cursor.expect(b'(', "\"(\"")?;
     let inside = *cursor;
     if least == Least::None && cursor.eat(b')') {
-        return Ok(List::empty(item));
+        return Ok(List::EMPTY);
     }
     loop {
         item(cursor)?;
         let raw = cursor.since(inside);
         let spaced = cursor.eat(b' ');
         if cursor.eat(b')') {
-            return Ok(List { raw, item });
+            return Ok(List::proved(raw));
         }
         if !spaced {
             return Err(cursor.error("SP or \")\""));
@@ -167,9 +149,9 @@ pub(super) fn parenthesized<'a, T>(
 }
 
 /// `item *(SP item)` without parentheses, up to where no further item can start: a line end.
-pub(super) fn spaced<'a, T>(
+pub(super) fn spaced<'a, T, P>(
     cursor: &mut Cursor<'a>,
-    item: Item<'a, T>,
+    item: impl Fn(&mut Cursor<'a>) -> Result<P, Error>,
 ) -> Result<List<'a, T>, Error> {
     let before = *cursor;
     loop {
@@ -178,20 +160,20 @@ pub(super) fn spaced<'a, T>(
         let mut ahead = *cursor;
         ahead.take_while(|byte| byte == b' ');
         if matches!(ahead.peek(), None | Some(b'\r' | b'\n')) {
-            return Ok(List { raw, item });
+            return Ok(List::proved(raw));
         }
         sp(cursor)?;
     }
 }
 
 /// One item that stands for a list of one.
-pub(super) fn lone<'a, T>(
+pub(super) fn lone<'a, T, P>(
     cursor: &mut Cursor<'a>,
-    item: Item<'a, T>,
+    item: impl Fn(&mut Cursor<'a>) -> Result<P, Error>,
 ) -> Result<List<'a, T>, Error> {
     let before = *cursor;
     item(cursor)?;
-    Ok(List { raw: cursor.since(before), item })
+    Ok(List::proved(cursor.since(before)))
 }
 
 /// Steps over a pair of parentheses that has been proved right; gives what is inside.

@@ -2,7 +2,7 @@
 
 use super::command::{Command, ListCommand, ListReturn, ListSelect, SelectParam, StatusItem, Str};
 use super::flag::use_attr;
-use super::lists::{Least, List, lone, parenthesized};
+use super::lists::{Item, Least, List, lone, parenthesized};
 use super::metadata::entry;
 use super::number::{mod_sequence_valzer, nz_number};
 use super::sequence::known_set;
@@ -25,7 +25,7 @@ pub(super) fn rename<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> 
 /// `create-param =/ "USE" SP "(" [use-attr *(SP use-attr)] ")"` — RFC 6154 §6.
 pub(super) fn create<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> {
     let mailbox = lone_mailbox(cursor)?;
-    let mut special_use: List<'a, &'a str> = List::empty(use_attr);
+    let mut special_use = List::EMPTY;
     if cursor.eat_word(" (") {
         if !cursor.eat_word("USE ") {
             return Err(cursor.error("create-param"));
@@ -43,10 +43,16 @@ pub(super) fn select<'a>(
     let mailbox = lone_mailbox(cursor)?;
     let mut ahead = *cursor;
     if !ahead.eat_word(" (") {
-        return Ok((mailbox, List::empty(select_param)));
+        return Ok((mailbox, List::EMPTY));
     }
     sp(cursor)?;
     Ok((mailbox, parenthesized(cursor, Least::One, select_param)?))
+}
+
+impl<'a> Item<'a> for SelectParam<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        select_param(cursor)
+    }
 }
 
 /// `condstore-param / "QRESYNC" SP "(" … ")"` — RFC 7162 §7 `select-param`.
@@ -100,6 +106,12 @@ fn status_items<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, StatusItem>, Err
     parenthesized(cursor, Least::One, status_att)
 }
 
+impl Item<'_> for StatusItem {
+    fn again(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
+        status_att(cursor)
+    }
+}
+
 /// `status-att` — RFC 9051 §9, RFC 3501 §9, RFC 7162 §7, RFC 7889 §4, with `"MAILBOXID"` —
 /// RFC 8474 §7 and `"DELETED-STORAGE"` — RFC 9208 §5.
 fn status_att(cursor: &mut Cursor<'_>) -> Result<StatusItem, Error> {
@@ -132,7 +144,7 @@ pub(super) fn lsub<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> {
 pub(super) fn list<'a>(cursor: &mut Cursor<'a>) -> Result<ListCommand<'a>, Error> {
     sp(cursor)?;
     let selects = cursor.peek() == Some(b'(');
-    let select = if selects { list_select_opts(cursor)? } else { List::empty(list_select_opt) };
+    let select = if selects { list_select_opts(cursor)? } else { List::EMPTY };
     if selects {
         sp(cursor)?;
     }
@@ -164,6 +176,12 @@ fn list_select_opts<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, ListSelect>,
     Ok(options)
 }
 
+impl Item<'_> for ListSelect {
+    fn again(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
+        list_select_opt(cursor)
+    }
+}
+
 /// `list-select-opt` — RFC 9051 §9, RFC 6154 §6. An unknown one is BAD (RFC 5258 §3).
 fn list_select_opt(cursor: &mut Cursor<'_>) -> Result<ListSelect, Error> {
     let before = *cursor;
@@ -173,6 +191,12 @@ fn list_select_opt(cursor: &mut Cursor<'_>) -> Result<ListSelect, Error> {
         b"RECURSIVEMATCH" => Ok(ListSelect::RecursiveMatch),
         b"SPECIAL-USE" => Ok(ListSelect::SpecialUse),
         _ => Err(before.error("list-select-opt")),
+    }
+}
+
+impl<'a> Item<'a> for ListReturn<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        return_option(cursor)
     }
 }
 

@@ -1,7 +1,7 @@
 //! METADATA: annotations of mailboxes and of the server (RFC 5464 §4, §5).
 
 use super::command::{Command, MetadataDepth, MetadataEntry, MetadataOptions, Str};
-use super::lists::{Least, parenthesized, spaced};
+use super::lists::{Item, Least, parenthesized, spaced};
 use super::mailbox::lone_mailbox;
 use super::number::number64;
 use super::strings::{astring, literal_octets, nstring, sp, word};
@@ -56,6 +56,12 @@ enum MetadataOption {
     Depth(MetadataDepth),
 }
 
+impl Item<'_> for MetadataOption {
+    fn again(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
+        getmetadata_option(cursor)
+    }
+}
+
 /// `maxsize-opt = "MAXSIZE" SP number`, `scope-opt = "DEPTH" SP ("0" / "1" / "infinity")` —
 /// RFC 5464 §5.
 fn getmetadata_option(cursor: &mut Cursor<'_>) -> Result<MetadataOption, Error> {
@@ -85,6 +91,12 @@ pub(super) fn setmetadata<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Er
     let mailbox = lone_mailbox(cursor)?;
     sp(cursor)?;
     Ok(Command::SetMetadata { mailbox, entries: parenthesized(cursor, Least::One, entry_value)? })
+}
+
+impl<'a> Item<'a> for MetadataEntry<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        entry_value(cursor)
+    }
 }
 
 /// `entry-value = entry SP value` — RFC 5464 §5.

@@ -1,8 +1,8 @@
 //! IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051): frames, commands, and the writer of responses.
 //!
 //! Bytes go through a [`Framer`] first, which finds whole commands and keeps the limits;
-//! [`command()`] then reads one, borrowing from it. Work is linear in the input (search keys: times
-//! their depth, at most [`SEARCH_DEPTH_MAX`]), and nothing is allocated.
+//! [`command()`] then reads one, borrowing from it. Work is linear in the input, and nothing is
+//! allocated.
 //!
 //! ```
 //! use parser::imap::{self, Command, Flag, Frame, Framer, Limits};
@@ -54,7 +54,7 @@ pub use charset::outside_charset;
 pub use command::*;
 pub use fetch::section_spec;
 pub use frame::{Frame, Framer, Limits};
-pub use lists::{Item, Items, List, Sub};
+pub use lists::{Item, Items, List};
 pub use parse::{CommandError, Fault, command, idle_done};
 pub use search::SEARCH_DEPTH_MAX;
 pub use sequence::Ranges;

@@ -2,7 +2,7 @@
 
 use super::command::{Command, EventGroup, FetchItem, MailEvent, MailboxFilter, Notify, Str};
 use super::fetch::{fetch_atts, fetch_atts_again};
-use super::lists::{Least, List, lone, parenthesized, spaced, step_over};
+use super::lists::{Item, Least, List, lone, parenthesized, spaced, step_over};
 use super::strings::{atom, mailbox, sp, word};
 use crate::cursor::{Cursor, Error};
 
@@ -22,7 +22,7 @@ pub(super) fn notify<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> 
         sp(cursor)?;
     }
     let first = *cursor;
-    let groups = List { raw: spaced(cursor, event_group)?.raw, item: event_group_again };
+    let groups: List<'_, EventGroup<'_>> = spaced(cursor, event_group)?;
     let selecting = groups.iter().filter(|group| group.mailboxes.is_selected()).count();
     if selecting > 1 {
         return Err(first.error("one filter-mailboxes-selected at most")); // §6.1
@@ -37,8 +37,7 @@ type Events = for<'a> fn(&mut Cursor<'a>) -> Result<List<'a, MailEvent<'a>>, Err
 fn event_group<'a>(cursor: &mut Cursor<'a>) -> Result<EventGroup<'a>, Error> {
     let before = *cursor;
     let group = group(cursor, |cursor| {
-        let raw = parenthesized(cursor, Least::One, event)?.raw;
-        Ok(List { raw, item: event_again })
+        parenthesized(cursor, Least::One, |cursor| event(cursor, fetch_atts))
     })?;
     match group.events.and_then(|events| wrong_events(group.mailboxes, events)) {
         Some(wrong) => Err(before.error(wrong)),
@@ -46,9 +45,10 @@ fn event_group<'a>(cursor: &mut Cursor<'a>) -> Result<EventGroup<'a>, Error> {
     }
 }
 
-/// An `event-group` seen again.
-fn event_group_again<'a>(cursor: &mut Cursor<'a>) -> Result<EventGroup<'a>, Error> {
-    group(cursor, |cursor| Ok(List { raw: step_over(cursor)?, item: event_again }))
+impl<'a> Item<'a> for EventGroup<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        group(cursor, |cursor| step_over(cursor).map(List::proved))
+    }
 }
 
 /// `event-group = "(" filter-mailboxes SP events ")"`,
@@ -98,6 +98,12 @@ fn wrong_events(
     }
 }
 
+impl<'a> Item<'a> for MailboxFilter<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        filter_mailboxes(cursor)
+    }
+}
+
 /// `filter-mailboxes = filter-mailboxes-selected / filter-mailboxes-other` — RFC 5465 §8,
 /// `filter-mailboxes-other =/ ("subtree-one" SP one-or-more-mailbox)` — RFC 7377 §4.
 pub(super) fn filter_mailboxes<'a>(cursor: &mut Cursor<'a>) -> Result<MailboxFilter<'a>, Error> {
@@ -128,18 +134,14 @@ fn one_or_more_mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Str<'a>>,
 /// How the list behind MessageNew is read.
 type FetchAtts = for<'a> fn(&mut Cursor<'a>) -> Result<List<'a, FetchItem<'a>>, Error>;
 
-/// An `event` seen for the first time.
-fn event<'a>(cursor: &mut Cursor<'a>) -> Result<MailEvent<'a>, Error> {
-    any_event(cursor, fetch_atts)
-}
-
-/// An `event` seen again.
-fn event_again<'a>(cursor: &mut Cursor<'a>) -> Result<MailEvent<'a>, Error> {
-    any_event(cursor, fetch_atts_again)
+impl<'a> Item<'a> for MailEvent<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        event(cursor, fetch_atts_again)
+    }
 }
 
 /// `event = message-event / mailbox-event / user-event / event-ext` — RFC 5465 §8.
-fn any_event<'a>(cursor: &mut Cursor<'a>, list: FetchAtts) -> Result<MailEvent<'a>, Error> {
+fn event<'a>(cursor: &mut Cursor<'a>, list: FetchAtts) -> Result<MailEvent<'a>, Error> {
     let mut ahead = *cursor;
     let event = match word(&mut ahead).as_bytes() {
         b"MESSAGENEW" => MailEvent::MessageNew(message_new(&mut ahead, list)?),

@@ -1,7 +1,7 @@
 //! Commands of small extensions: COMPRESS, LANGUAGE, COMPARATOR, UIDBATCHES.
 
 use super::command::{Command, Str};
-use super::lists::{Item, List, spaced};
+use super::lists::{List, spaced};
 use super::number::nz_number;
 use super::strings::{astring, atom, sp};
 use crate::cursor::{Cursor, Error};
@@ -19,8 +19,7 @@ pub(super) fn astrings<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Str<'a>>,
     let mut ahead = *cursor;
     ahead.take_while(|byte| byte == b' ');
     if matches!(ahead.peek(), None | Some(b'\r' | b'\n')) {
-        let item: Item<'a, Str<'a>> = astring;
-        return Ok(List::empty(item));
+        return Ok(List::EMPTY);
     }
     sp(cursor)?;
     spaced(cursor, astring)

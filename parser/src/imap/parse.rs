@@ -2,7 +2,7 @@
 //! (RFC 9051 §9): from a whole frame to a [`Tagged`], borrowing from it.
 
 use super::command::{Command, Hidden, Numbers, Str, Tagged};
-use super::lists::{Least, List, parenthesized, spaced};
+use super::lists::{Item, Least, List, parenthesized, spaced};
 use super::mailbox::{create, list, lone_mailbox, lsub, rename, select, status};
 use super::strings::{astring, atom, end, is_atom_char, nstring, short_word, some, sp, tag};
 use super::{acl, append, fetch, filter, metadata, notify, other, quota, search, store};
@@ -233,6 +233,12 @@ fn id<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Parameters<'a>>, Error> {
         return Ok(None);
     }
     parenthesized(cursor, Least::None, id_field).map(Some)
+}
+
+impl<'a> Item<'a> for (Str<'a>, Option<Str<'a>>) {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        id_field(cursor)
+    }
 }
 
 /// `string SP nstring` — RFC 2971 §4.

@@ -1,7 +1,7 @@
 //! QUOTA: how much may be stored (RFC 9208 §4.1, §7).
 
 use super::command::{Command, QuotaLimit, QuotaResource};
-use super::lists::{Least, parenthesized};
+use super::lists::{Item, Least, parenthesized};
 use super::number::number64;
 use super::strings::{astring, atom, sp};
 use crate::cursor::{Cursor, Error};
@@ -13,6 +13,12 @@ pub(super) fn setquota<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error
     let root = astring(cursor)?;
     sp(cursor)?;
     Ok(Command::SetQuota { root, limits: parenthesized(cursor, Least::None, setquota_resource)? })
+}
+
+impl<'a> Item<'a> for QuotaLimit<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        setquota_resource(cursor)
+    }
 }
 
 /// `setquota-resource = resource-name SP resource-limit` — RFC 9208 §7.

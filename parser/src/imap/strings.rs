@@ -4,6 +4,7 @@
 
 use super::classes::{ASTRING, ATOM, LIST, QUOTED, WORD, is, keyword_char, take};
 use super::command::Str;
+use super::lists::Item;
 use super::number::number64;
 use crate::cursor::{Cursor, Error};
 use crate::steps;
@@ -151,17 +152,30 @@ pub(super) fn astring<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
     }
 }
 
-/// An `astring` of a list that has been proved right: what is neither quoted nor a literal goes on to
-/// the next space.
-pub(super) fn astring_again<'a>(cursor: &mut Cursor<'a>) -> Result<Str<'a>, Error> {
-    match cursor.peek() {
-        Some(b'"' | b'{') => string(cursor),
-        _ => {
-            let rest = cursor.rest();
-            let count = steps::find_near(b' ', rest).unwrap_or(rest.len());
-            Ok(Str::Plain(cursor.take_at_most(count)))
+/// Whatever is neither quoted nor a literal goes on to the next space.
+impl<'a> Item<'a> for Str<'a> {
+    #[inline]
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        match cursor.peek() {
+            Some(b'"' | b'{') => string(cursor),
+            _ => Ok(Self::Plain(to_space(cursor))),
         }
     }
+}
+
+/// An atom, or one with a backslash before it.
+impl<'a> Item<'a> for &'a str {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        let before = *cursor;
+        text(to_space(cursor)).ok_or_else(|| before.error("atom"))
+    }
+}
+
+/// Takes what comes before the next space of a list.
+#[inline]
+fn to_space<'a>(cursor: &mut Cursor<'a>) -> &'a [u8] {
+    let rest = cursor.rest();
+    cursor.take_at_most(steps::find_near(b' ', rest).unwrap_or(rest.len()))
 }
 
 /// `mailbox = "INBOX" / astring` — RFC 9051 §9. What `INBOX` means is for the mailbox's name.
@@ -279,10 +293,10 @@ mod tests {
 
     #[test]
     fn plain_strings_seen_again() {
-        check(astring_again, "x-priority list-id", "<x-priority> list-id");
-        check(astring_again, "list-id", "<list-id>");
-        check(astring_again, "\"a b\" list-id", "<a b> list-id");
-        check(astring_again, "{3}\r\na b c", "<a b> c");
+        check(Str::again, "x-priority list-id", "<x-priority> list-id");
+        check(Str::again, "list-id", "<list-id>");
+        check(Str::again, "\"a b\" list-id", "<a b> list-id");
+        check(Str::again, "{3}\r\na b c", "<a b> c");
     }
 
     #[test]

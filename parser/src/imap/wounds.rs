@@ -84,7 +84,7 @@ fn floods_of_parentheses() {
     }
 }
 
-/// No nesting overflows half the stack of a thread, and none costs more than its length times its depth.
+/// No nesting overflows half the stack of a thread, and none costs more than its length.
 #[test]
 fn deep_searches() {
     // pitfall 116
@@ -96,13 +96,31 @@ fn deep_searches() {
                 for line in [format!("a SEARCH {deep}ALL"), format!("a SORT (DATE) UTF-8 {deep}")] {
                     let (read, took) = steps::count(|| command(line.as_bytes()).is_err());
                     assert!(read, "{inner}");
-                    assert!(took <= 8 * line.len() * SEARCH_DEPTH_MAX, "{took} steps for {inner}");
+                    assert!(took <= 8 * line.len(), "{took} steps for {inner}");
                 }
             }
         })
         .unwrap()
         .join()
         .unwrap();
+}
+
+/// Keys that are many levels down are walked as quickly as others.
+#[test]
+fn searches_that_stay_deep() {
+    // pitfall 116
+    for inner in ["(ALL ", "NOT (", "OR ALL (", "FUZZY ("] {
+        let levels = if inner.starts_with('(') { SEARCH_DEPTH_MAX } else { SEARCH_DEPTH_MAX / 2 };
+        let (open, close) = (inner.repeat(levels), ")".repeat(levels));
+        let line = format!("a SEARCH {open}{}ALL{close}\r\n", "SEEN ".repeat(10_000));
+        let (read, took) = steps::count(|| command(line.as_bytes()));
+        assert!(took <= 8 * line.len(), "{took} steps for {inner}");
+        let Ok(Tagged { command: Command::Search { keys, .. }, .. }) = read else {
+            panic!("{read:?}");
+        };
+        let (count, took) = steps::count(|| keys.iter().count());
+        assert!(count > 10_000 && took <= 8 * line.len(), "{took} steps for {inner}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! reaches them.
 
 use parser::imap::{
-    AppendItem, AppendOctets, Command, FetchItem, FetchModifier, List, ListReturn, SearchKey,
+    AppendItem, AppendOctets, Command, FetchItem, FetchModifier, Item, List, ListReturn, SearchKey,
     SearchReturn, SelectParam, SortCriterion, SortKey, StatusItem,
 };
 
@@ -94,11 +94,14 @@ fn absent(announced: Announced) -> Option<&'static str> {
     (!announced.iter().any(|word| is_offered(word))).then_some(first)
 }
 
-fn any<T>(list: List<'_, T>, announced: fn(T) -> Announced) -> Option<&'static str> {
+fn any<'a, T: Item<'a>>(list: List<'a, T>, announced: fn(T) -> Announced) -> Option<&'static str> {
     list.iter().find_map(|item| absent(announced(item)))
 }
 
-fn optional<T>(list: Option<List<'_, T>>, announced: fn(T) -> Announced) -> Option<&'static str> {
+fn optional<'a, T: Item<'a>>(
+    list: Option<List<'a, T>>,
+    announced: fn(T) -> Announced,
+) -> Option<&'static str> {
     list.and_then(|list| any(list, announced))
 }
 
@@ -216,15 +219,10 @@ fn search_keys(keys: List<'_, SearchKey<'_>>) -> Option<&'static str> {
     keys.iter().find_map(search_key)
 }
 
-/// The parser bounds how deep keys nest.
+/// Keys inside others follow them in their list.
 fn search_key(key: SearchKey<'_>) -> Option<&'static str> {
     match key {
-        SearchKey::Not(key) => search_key(key.parse()?),
-        SearchKey::Or(one, other) => {
-            search_key(one.parse()?).or_else(|| search_key(other.parse()?))
-        }
-        SearchKey::And(keys) => search_keys(keys),
-        SearchKey::Fuzzy(key) => absent(FUZZY).or_else(|| search_key(key.parse()?)),
+        SearchKey::Fuzzy => absent(FUZZY),
         SearchKey::Older(_) | SearchKey::Younger(_) => absent(WITHIN),
         SearchKey::SavedBefore(_)
         | SearchKey::SavedOn(_)
@@ -253,6 +251,10 @@ fn search_key(key: SearchKey<'_>) -> Option<&'static str> {
         | SearchKey::Smaller(_)
         | SearchKey::Seq(_)
         | SearchKey::Uid(_)
-        | SearchKey::ModSeq(_) => None,
+        | SearchKey::ModSeq(_)
+        | SearchKey::Not
+        | SearchKey::Or
+        | SearchKey::Open
+        | SearchKey::Close => None,
     }
 }

@@ -7,7 +7,7 @@ mod mailbox;
 mod search;
 
 use crate::imap::write::{self, Charset};
-use crate::imap::{Command, Flag, List, Numbers, Set, StoreOperation, Str, Tagged};
+use crate::imap::{Command, Flag, Item, List, Numbers, Set, StoreOperation, Str, Tagged};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -54,7 +54,7 @@ impl Printer {
     }
 
     /// Every item, separated by spaces; asserts that the walk gets to the end.
-    fn items<T>(&mut self, list: List<'_, T>, print: fn(&mut Self, T)) {
+    fn items<'a, T: Item<'a>>(&mut self, list: List<'a, T>, print: fn(&mut Self, T)) {
         let mut items = list.iter();
         let mut first = true;
         for item in items.by_ref() {
@@ -67,7 +67,7 @@ impl Printer {
         assert!(items.is_done(), "{list:?} stops at {items:?}");
     }
 
-    fn list<T>(&mut self, list: List<'_, T>, print: fn(&mut Self, T)) {
+    fn list<'a, T: Item<'a>>(&mut self, list: List<'a, T>, print: fn(&mut Self, T)) {
         self.word("(");
         self.items(list, print);
         self.word(")");
@@ -156,13 +156,13 @@ impl Printer {
                 self.list(*criteria, Self::sort_criterion);
                 self.strings("", &[*charset]);
                 self.word(" ");
-                self.items(*keys, Self::search_key);
+                self.search_keys(*keys);
             }
             Command::Thread { numbers, algorithm, charset, keys } => {
                 self.numbered(*numbers, "THREAD ");
                 self.strings(algorithm, &[*charset]);
                 self.word(" ");
-                self.items(*keys, Self::search_key);
+                self.search_keys(*keys);
             }
             Command::CancelUpdate(tags) => {
                 self.word("CANCELUPDATE ");

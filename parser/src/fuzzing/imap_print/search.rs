@@ -19,7 +19,19 @@ impl Printer {
             self.strings("CHARSET", &[charset]);
             self.word(" ");
         }
-        self.items(keys, Self::search_key);
+        self.search_keys(keys);
+    }
+
+    /// Each key with a space before it, but for the first of all and the first in parentheses.
+    pub(super) fn search_keys(&mut self, keys: List<'_, SearchKey<'_>>) {
+        let mut keys = keys.iter();
+        let mut first = true;
+        for key in keys.by_ref() {
+            self.word(if first || key == SearchKey::Close { "" } else { " " });
+            first = key == SearchKey::Open;
+            self.search_key(key);
+        }
+        assert!(keys.is_done(), "stops at {keys:?}");
     }
 
     pub(super) fn search_returns(&mut self, returns: Option<List<'_, SearchReturn<'_>>>) {
@@ -80,7 +92,7 @@ impl Printer {
         });
     }
 
-    pub(super) fn search_key(&mut self, key: SearchKey<'_>) {
+    fn search_key(&mut self, key: SearchKey<'_>) {
         let date = |days: i32| {
             let mut text = Vec::new();
             write::date_time(&mut text, i64::from(days) * 86_400, 0);
@@ -128,21 +140,11 @@ impl Printer {
             SearchKey::EmailId(id) => self.word(&format!("EMAILID {id}")),
             SearchKey::ThreadId(id) => self.word(&format!("THREADID {id}")),
             SearchKey::Filter(name) => self.word(&format!("FILTER {name}")),
-            SearchKey::Fuzzy(key) => {
-                self.word("FUZZY ");
-                self.search_key(key.parse().expect("a proved key"));
-            }
-            SearchKey::Not(key) => {
-                self.word("NOT ");
-                self.search_key(key.parse().expect("a proved key"));
-            }
-            SearchKey::Or(one, two) => {
-                self.word("OR ");
-                self.search_key(one.parse().expect("a proved key"));
-                self.word(" ");
-                self.search_key(two.parse().expect("a proved key"));
-            }
-            SearchKey::And(keys) => self.list(keys, Self::search_key),
+            SearchKey::Fuzzy => self.word("FUZZY"),
+            SearchKey::Not => self.word("NOT"),
+            SearchKey::Or => self.word("OR"),
+            SearchKey::Open => self.word("("),
+            SearchKey::Close => self.word(")"),
         }
     }
 }

@@ -8,9 +8,9 @@ mod pieces;
 #[cfg(test)]
 mod tests;
 
-use super::command::{AppendItem, AppendOctets, Command, Flag, Numbers};
+use super::command::{AppendItem, AppendOctets, Command, Numbers};
 use super::date::date_time;
-use super::flag::{flag, flag_list};
+use super::flag::flag_list;
 use super::frame::literal_head;
 use super::lists::List;
 use super::sequence::seq_number;
@@ -126,7 +126,7 @@ fn item<'a>(
 /// `append-opts = [SP flag-list] [SP date-time] *(SP append-ext)` — RFC 4466 §6; no `append-ext` is
 /// known. The `SP` that goes before `append-data` is taken too.
 fn append_opts<'a>(cursor: &mut Cursor<'a>) -> Result<AppendItem<'a>, Error> {
-    let mut flags: List<'a, Flag<'a>> = List::empty(flag);
+    let mut flags = List::EMPTY;
     if cursor.peek() == Some(b'(') {
         flags = flag_list(cursor)?;
         sp(cursor)?;

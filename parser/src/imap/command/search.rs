@@ -1,7 +1,7 @@
 //! What SEARCH looks for and tells (RFC 9051 §6.4.4).
 
 use super::{Date, FetchItem, Flag, MailboxFilter, Set, Str};
-use crate::imap::lists::{List, Sub};
+use crate::imap::lists::{Items, List};
 use core::fmt;
 
 /// What of a result is told (RFC 9051 §6.4.4).
@@ -98,7 +98,36 @@ pub struct ScopeOption<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// `search-key` (RFC 9051 §9, RFC 3501 §9, RFC 7162 §3.1.5).
+/// `search-key` (RFC 9051 §9, RFC 3501 §9, RFC 7162 §3.1.5), or the beginning of one that has others
+/// inside: those follow it, in the client's order.
+///
+/// Kept flat, keys are walked once however deep they nest, by a function that calls itself for those
+/// inside (at most [`SEARCH_DEPTH_MAX`](crate::imap::SEARCH_DEPTH_MAX) deep):
+///
+/// ```
+/// use parser::imap::{self, Command, SearchKey, SearchKeys};
+///
+/// /// The next key with all that is inside; `None` at the end of a list.
+/// fn tree(keys: &mut SearchKeys<'_>) -> Option<String> {
+///     Some(match keys.next()? {
+///         SearchKey::Close => return None,
+///         SearchKey::Open => {
+///             let all: Vec<String> = std::iter::from_fn(|| tree(keys)).collect();
+///             format!("({})", all.join(" & "))
+///         }
+///         SearchKey::Not => format!("!{}", tree(keys)?),
+///         SearchKey::Or => format!("[{} | {}]", tree(keys)?, tree(keys)?),
+///         key => format!("{key:?}"),
+///     })
+/// }
+///
+/// let Command::Search { keys, .. } = imap::command(b"a SEARCH OR (OLD ALL) NOT NEW\r\n")?.command
+/// else {
+///     panic!();
+/// };
+/// assert_eq!(tree(&mut keys.iter()).as_deref(), Some("[(Old & All) | !New]"));
+/// # Ok::<(), imap::CommandError<'_>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SearchKey<'a> {
     /// ALL
@@ -168,12 +197,17 @@ pub enum SearchKey<'a> {
     ThreadId(&'a str),
     /// FILTER: a search that is stored under this name (RFC 5466)
     Filter(&'a str),
-    /// FUZZY: as the server thinks best (RFC 6203)
-    Fuzzy(Sub<'a, SearchKey<'a>>),
-    /// NOT
-    Not(Sub<'a, SearchKey<'a>>),
-    /// OR
-    Or(Sub<'a, SearchKey<'a>>, Sub<'a, SearchKey<'a>>),
-    /// A list in parentheses: all must hold
-    And(List<'a, SearchKey<'a>>),
+    /// FUZZY: the key that follows, as the server thinks best (RFC 6203)
+    Fuzzy,
+    /// NOT: the key that follows must not hold
+    Not,
+    /// OR: one of the two keys that follow must hold
+    Or,
+    /// `(`: a key that is a list begins, and all keys up to its [`Close`](Self::Close) must hold
+    Open,
+    /// `)`: the list ends, and is no key
+    Close,
 }
+
+/// Keys, walked with those inside them.
+pub type SearchKeys<'a> = Items<'a, SearchKey<'a>>;

@@ -5,7 +5,7 @@ mod section;
 mod tests;
 
 use super::command::{Command, FetchItem, FetchModifier, Numbers};
-use super::lists::{Least, List, lone, parenthesized, step_over};
+use super::lists::{Item, Least, List, lone, parenthesized, step_over};
 use super::number::mod_sequence_valzer;
 use super::search::partial_range;
 use super::sequence::set;
@@ -31,13 +31,10 @@ pub(super) fn fetch<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Com
     sp(cursor)?;
     let items = match cursor.peek() {
         Some(b'(') => fetch_atts(cursor)?,
-        _ => {
-            let raw = match macro_items(cursor) {
-                Some(raw) => raw,
-                None => lone(cursor, fetch_att)?.raw,
-            };
-            List { raw, item: fetch_att_again }
-        }
+        _ => match macro_items(cursor) {
+            Some(raw) => List::proved(raw),
+            None => lone(cursor, fetch_att)?,
+        },
     };
     let modifiers = fetch_modifiers(cursor, numbers)?;
     Ok(Command::Fetch { numbers, set, items, modifiers })
@@ -58,15 +55,14 @@ fn macro_items(cursor: &mut Cursor<'_>) -> Option<&'static [u8]> {
 
 /// `"(" fetch-att *(SP fetch-att) ")"` — RFC 5465 §8, RFC 9051 §9.
 pub(super) fn fetch_atts<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, FetchItem<'a>>, Error> {
-    let raw = parenthesized(cursor, Least::One, fetch_att)?.raw;
-    Ok(List { raw, item: fetch_att_again })
+    parenthesized(cursor, Least::One, fetch_att)
 }
 
 /// The same, seen again.
 pub(super) fn fetch_atts_again<'a>(
     cursor: &mut Cursor<'a>,
 ) -> Result<List<'a, FetchItem<'a>>, Error> {
-    Ok(List { raw: step_over(cursor)?, item: fetch_att_again })
+    step_over(cursor).map(List::proved)
 }
 
 /// A `fetch-att` seen for the first time.
@@ -74,9 +70,10 @@ fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
     attribute(cursor, header_list)
 }
 
-/// A `fetch-att` seen again.
-fn fetch_att_again<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
-    attribute(cursor, header_list_again)
+impl<'a> Item<'a> for FetchItem<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        attribute(cursor, header_list_again)
+    }
 }
 
 /// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9, `MODSEQ` of RFC 7162 §7,
@@ -133,7 +130,7 @@ fn fetch_modifiers<'a>(
 ) -> Result<List<'a, FetchModifier>, Error> {
     let mut ahead = *cursor;
     if !ahead.eat(b' ') || ahead.peek() != Some(b'(') {
-        return Ok(List::empty(fetch_modifier));
+        return Ok(List::EMPTY);
     }
     *cursor = ahead;
     let list = parenthesized(cursor, Least::One, fetch_modifier)?;
@@ -147,6 +144,12 @@ fn fetch_modifiers<'a>(
         return Err(ahead.error("UID FETCH for PARTIAL"));
     }
     Ok(list)
+}
+
+impl Item<'_> for FetchModifier {
+    fn again(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
+        fetch_modifier(cursor)
+    }
 }
 
 /// `chgsince-fetch-mod / rexpunges-fetch-mod` — RFC 7162 §7, with

@@ -5,7 +5,7 @@ use crate::imap::classes::is_plain_list;
 use crate::imap::command::{FetchItem, PartNumbers, Partial, Section, SectionText, Str};
 use crate::imap::lists::{Least, List, parenthesized, step_over_flat};
 use crate::imap::number::{number64, nz_number, nz_number64};
-use crate::imap::strings::{astring, astring_again, sp, word};
+use crate::imap::strings::{astring, sp, word};
 use crate::steps;
 
 /// How the names of a `header-list` are read: they are long, and every walk would read them anew.
@@ -23,16 +23,15 @@ pub(super) fn header_list<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Str<'a
         let raw = inside.strip_suffix(b" ").unwrap_or(inside); // forgiven, as in every list
         if is_plain_list(raw) && ahead.eat(b')') {
             *cursor = ahead;
-            return Ok(List { raw, item: astring_again });
+            return Ok(List::proved(raw));
         }
     }
-    let raw = parenthesized(cursor, Least::One, astring)?.raw;
-    Ok(List { raw, item: astring_again })
+    parenthesized(cursor, Least::One, astring)
 }
 
 /// The same, seen again.
 pub(super) fn header_list_again<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Str<'a>>, Error> {
-    Ok(List { raw: step_over_flat(cursor)?, item: astring_again })
+    step_over_flat(cursor).map(List::proved)
 }
 
 /// `section [partial]` — RFC 9051 §9 `fetch-att`.

@@ -1,14 +1,14 @@
 //! SEARCH keys (RFC 9051 §6.4.4, §9; RFC 3501 §6.4.4; RFC 7162 §3.1.5).
 //!
-//! Keys nest. They are proved right in one pass that goes at most [`SEARCH_DEPTH_MAX`] deep; walked
-//! again, a key steps over its inner ones by counting parentheses. So no input costs more than its
-//! length times that depth, and nothing overflows the stack (pitfall 116).
+//! Keys nest. They are proved right in one pass that goes at most [`SEARCH_DEPTH_MAX`] deep, so that
+//! nothing overflows the stack (pitfall 116), and are walked again as they stand, one after the other:
+//! an inner key is an item of the list like any other.
 
 use crate::cursor::{Cursor, Error};
 use crate::imap::command::{Flag, SearchKey, Str};
 use crate::imap::date::date;
 use crate::imap::flag::flag_keyword;
-use crate::imap::lists::{Item, List, Sub, spaced, step_over};
+use crate::imap::lists::{Item, List, spaced};
 use crate::imap::number::{mod_sequence_valzer, number64, nz_number};
 use crate::imap::sequence::set;
 use crate::imap::strings::{astring, is_atom_char, quoted, short_word, some_text, sp, word};
@@ -16,39 +16,58 @@ use crate::imap::strings::{astring, is_atom_char, quoted, short_word, some_text,
 /// Levels of parentheses, NOT and OR in one search program.
 pub const SEARCH_DEPTH_MAX: usize = 100;
 
-/// What is done with the keys inside a key.
-#[derive(Clone, Copy)]
-enum Inner {
-    /// They are proved right, this many levels at most.
-    Proved { levels: usize },
-    /// They have been proved right: they are stepped over.
-    Trusted,
-}
-
 /// `search-key *(SP search-key)` — RFC 9051 §9, up to the end of the command.
 pub(super) fn search_keys<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, SearchKey<'a>>, Error> {
-    spaced(cursor, search_key).map(|keys| again(keys.raw))
+    spaced(cursor, |cursor| search_key(cursor, SEARCH_DEPTH_MAX))
 }
 
-/// A `search-key` seen for the first time.
-fn search_key<'a>(cursor: &mut Cursor<'a>) -> Result<SearchKey<'a>, Error> {
-    key(cursor, Inner::Proved { levels: SEARCH_DEPTH_MAX })
+/// `search-key` with all that are inside, these at most so many `levels` deep — RFC 9051 §9.
+fn search_key(cursor: &mut Cursor<'_>, levels: usize) -> Result<(), Error> {
+    let before = *cursor;
+    match key(cursor)? {
+        SearchKey::Not | SearchKey::Fuzzy => inner(cursor, levels),
+        SearchKey::Or => {
+            inner(cursor, levels)?;
+            inner(cursor, levels)
+        }
+        SearchKey::Open => {
+            let levels = deeper(before, levels)?;
+            search_key(cursor, levels)?;
+            while !cursor.eat(b')') {
+                cursor.expect(b' ', "SP or \")\"")?;
+                search_key(cursor, levels)?;
+            }
+            Ok(())
+        }
+        SearchKey::Close => Err(before.error("search-key")),
+        _ => Ok(()),
+    }
 }
 
-/// A `search-key` seen again.
-fn search_key_again<'a>(cursor: &mut Cursor<'a>) -> Result<SearchKey<'a>, Error> {
-    key(cursor, Inner::Trusted)
+/// `SP search-key`, inside another.
+fn inner(cursor: &mut Cursor<'_>, levels: usize) -> Result<(), Error> {
+    sp(cursor)?;
+    let levels = deeper(*cursor, levels)?;
+    search_key(cursor, levels)
 }
 
-fn again<'a>(raw: &'a [u8]) -> List<'a, SearchKey<'a>> {
-    let item: Item<'a, SearchKey<'a>> = search_key_again;
-    List { raw, item }
+/// One level down, if there is one.
+fn deeper(cursor: Cursor<'_>, levels: usize) -> Result<usize, Error> {
+    levels.checked_sub(1).ok_or_else(|| cursor.error("fewer levels of search-key"))
 }
 
-/// `search-key` — RFC 9051 §9, RFC 3501 §9, RFC 7162 §7, and of later ones what [`extended`] reads.
-fn key<'a>(cursor: &mut Cursor<'a>, inner: Inner) -> Result<SearchKey<'a>, Error> {
+impl<'a> Item<'a> for SearchKey<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        key(cursor)
+    }
+}
+
+/// `search-key` — RFC 9051 §9, RFC 3501 §9, RFC 7162 §7, and of later ones what [`extended`] reads;
+/// up to the first key inside.
+fn key<'a>(cursor: &mut Cursor<'a>) -> Result<SearchKey<'a>, Error> {
     match cursor.peek() {
-        Some(b'(') => return group(cursor, inner),
+        Some(b'(') => return bracket(cursor, SearchKey::Open),
+        Some(b')') => return bracket(cursor, SearchKey::Close),
         Some(b'0'..=b'9' | b'*' | b'$') => return set(cursor).map(SearchKey::Seq),
         _ => {}
     }
@@ -91,12 +110,9 @@ fn key<'a>(cursor: &mut Cursor<'a>, inner: Inner) -> Result<SearchKey<'a>, Error
         b"SMALLER" => SearchKey::Smaller(argument(cursor, number64)?),
         b"UID" => SearchKey::Uid(argument(cursor, set)?),
         b"MODSEQ" => SearchKey::ModSeq(argument(cursor, mod_seq)?),
-        b"NOT" => SearchKey::Not(sub(cursor, inner)?),
-        b"OR" => {
-            let one = sub(cursor, inner)?;
-            SearchKey::Or(one, sub(cursor, inner)?)
-        }
-        b"FUZZY" => SearchKey::Fuzzy(sub(cursor, inner)?), // RFC 6203 §7
+        b"NOT" => SearchKey::Not,
+        b"OR" => SearchKey::Or,
+        b"FUZZY" => SearchKey::Fuzzy, // RFC 6203 §7
         name => return extended(cursor, name, before),
     })
 }
@@ -138,8 +154,16 @@ fn filter_name<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
     some_text(cursor, |byte| is_atom_char(byte) && byte != b'/', "filter-name")
 }
 
+/// `"("` or `")"` around keys.
+fn bracket<'a>(cursor: &mut Cursor<'a>, key: SearchKey<'a>) -> Result<SearchKey<'a>, Error> {
+    cursor.take(1, "search-key").map(|_| key)
+}
+
 /// `SP` and what follows it.
-fn argument<'a, T>(cursor: &mut Cursor<'a>, item: Item<'a, T>) -> Result<T, Error> {
+fn argument<'a, T>(
+    cursor: &mut Cursor<'a>,
+    item: impl Fn(&mut Cursor<'a>) -> Result<T, Error>,
+) -> Result<T, Error> {
     sp(cursor)?;
     item(cursor)
 }
@@ -165,41 +189,4 @@ fn mod_seq(cursor: &mut Cursor<'_>) -> Result<u64, Error> {
         }
     }
     mod_sequence_valzer(cursor)
-}
-
-/// `SP search-key`, kept as its bytes.
-fn sub<'a>(cursor: &mut Cursor<'a>, inner: Inner) -> Result<Sub<'a, SearchKey<'a>>, Error> {
-    sp(cursor)?;
-    let before = *cursor;
-    key(cursor, deeper(cursor, inner)?)?;
-    Ok(Sub { raw: cursor.since(before), item: search_key_again })
-}
-
-/// `"(" search-key *(SP search-key) ")"`, kept as its bytes.
-fn group<'a>(cursor: &mut Cursor<'a>, inner: Inner) -> Result<SearchKey<'a>, Error> {
-    let inner = deeper(cursor, inner)?;
-    if matches!(inner, Inner::Trusted) {
-        return step_over(cursor).map(|raw| SearchKey::And(again(raw)));
-    }
-    cursor.expect(b'(', "\"(\"")?;
-    let inside = *cursor;
-    loop {
-        key(cursor, inner)?;
-        let raw = cursor.since(inside);
-        if cursor.eat(b')') {
-            return Ok(SearchKey::And(again(raw)));
-        }
-        cursor.expect(b' ', "SP or \")\"")?;
-    }
-}
-
-/// One level down, if there is one.
-fn deeper(cursor: &Cursor<'_>, inner: Inner) -> Result<Inner, Error> {
-    match inner {
-        Inner::Trusted => Ok(inner),
-        Inner::Proved { levels } => match levels.checked_sub(1) {
-            Some(levels) => Ok(Inner::Proved { levels }),
-            None => Err(cursor.error("fewer levels of search-key")),
-        },
-    }
 }

@@ -3,7 +3,7 @@
 use crate::cursor::{Cursor, Error};
 use crate::imap::command::{FetchItem, PartialRange, SearchReturn};
 use crate::imap::fetch::{fetch_atts, fetch_atts_again};
-use crate::imap::lists::{Least, List, parenthesized};
+use crate::imap::lists::{Item, Least, List, parenthesized};
 use crate::imap::number::nz_number;
 use crate::imap::strings::{sp, word};
 
@@ -18,9 +18,8 @@ pub(super) fn search_return_opts<'a>(
         return Ok(None);
     }
     let before = *cursor;
-    let raw = parenthesized(cursor, Least::None, search_return_opt)?.raw;
+    let returns = parenthesized(cursor, Least::None, |cursor| option(cursor, fetch_atts))?;
     sp(cursor)?;
-    let returns = List { raw, item: search_return_opt_again };
     let (mut partials, mut alls) = (0usize, 0usize);
     for option in returns {
         match option {
@@ -35,18 +34,14 @@ pub(super) fn search_return_opts<'a>(
     Ok(Some(returns))
 }
 
-/// How the items behind UPDATE are read.
+impl<'a> Item<'a> for SearchReturn<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        option(cursor, fetch_atts_again)
+    }
+}
+
+/// How the items behind UPDATE are read: at first each is proved right, later they are stepped over.
 type FetchAtts = for<'a> fn(&mut Cursor<'a>) -> Result<List<'a, FetchItem<'a>>, Error>;
-
-/// A `search-return-opt` seen for the first time.
-fn search_return_opt<'a>(cursor: &mut Cursor<'a>) -> Result<SearchReturn<'a>, Error> {
-    option(cursor, fetch_atts)
-}
-
-/// A `search-return-opt` seen again.
-fn search_return_opt_again<'a>(cursor: &mut Cursor<'a>) -> Result<SearchReturn<'a>, Error> {
-    option(cursor, fetch_atts_again)
-}
 
 /// `search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"` — RFC 9051 §9, with
 /// `"CONTEXT" / "UPDATE" / "PARTIAL" SP partial-range` — RFC 5267 §5 and

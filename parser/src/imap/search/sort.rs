@@ -3,7 +3,7 @@
 use super::{search_keys, search_return_opts};
 use crate::cursor::{Cursor, Error};
 use crate::imap::command::{Command, Numbers, SearchKey, SortCriterion, SortKey, Str};
-use crate::imap::lists::{Least, List, parenthesized};
+use crate::imap::lists::{Item, Least, List, parenthesized};
 use crate::imap::strings::{astring, atom, sp, word};
 
 /// `sort = ["UID" SP] "SORT" SP sort-criteria SP search-criteria`,
@@ -42,6 +42,12 @@ fn search_criteria<'a>(
     let charset = astring(cursor)?;
     sp(cursor)?;
     Ok((charset, search_keys(cursor)?))
+}
+
+impl Item<'_> for SortCriterion {
+    fn again(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
+        sort_criterion(cursor)
+    }
 }
 
 /// `sort-criterion = ["REVERSE" SP] sort-key` — RFC 5256 §5.

@@ -2,7 +2,7 @@
 
 use crate::cursor::{Cursor, Error};
 use crate::imap::command::{MailboxFilter, ScopeOption, SearchSource};
-use crate::imap::lists::{Least, List, parenthesized};
+use crate::imap::lists::{Item, Least, List, parenthesized};
 use crate::imap::notify::filter_mailboxes;
 use crate::imap::strings::{astring, some, some_text, sp};
 
@@ -14,7 +14,7 @@ pub(super) fn source_opts<'a>(cursor: &mut Cursor<'a>) -> Result<Option<SearchSo
     }
     cursor.expect(b'(', "\"(\"")?;
     let inside = *cursor;
-    let mut scope = List::empty(scope_option);
+    let mut scope = List::EMPTY;
     let raw = loop {
         source_mailbox(cursor)?;
         let raw = cursor.since(inside);
@@ -29,7 +29,7 @@ pub(super) fn source_opts<'a>(cursor: &mut Cursor<'a>) -> Result<Option<SearchSo
         }
     };
     sp(cursor)?;
-    Ok(Some(SearchSource { mailboxes: List { raw, item: source_mailbox }, scope }))
+    Ok(Some(SearchSource { mailboxes: List::proved(raw), scope }))
 }
 
 /// `filter-mailboxes` without `selected-delayed` — RFC 7377 §4.
@@ -38,6 +38,12 @@ fn source_mailbox<'a>(cursor: &mut Cursor<'a>) -> Result<MailboxFilter<'a>, Erro
     match filter_mailboxes(cursor)? {
         MailboxFilter::SelectedDelayed => Err(before.error("filter-mailboxes")),
         filter => Ok(filter),
+    }
+}
+
+impl<'a> Item<'a> for ScopeOption<'a> {
+    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        scope_option(cursor)
     }
 }
 

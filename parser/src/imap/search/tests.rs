@@ -1,28 +1,28 @@
 use crate::imap::command;
-use crate::imap::command::{Command, SearchKey};
-use crate::imap::lists::{List, Sub};
+use crate::imap::command::{Command, SearchKey, SearchKeys};
+use crate::imap::lists::{Item, List};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// A key and all keys inside it.
-fn tree(key: SearchKey<'_>) -> String {
-    let inner = |sub: Sub<'_, _>| tree(sub.parse().unwrap());
-    match key {
-        SearchKey::Not(sub) => format!("!{}", inner(sub)),
-        SearchKey::Fuzzy(sub) => format!("~{}", inner(sub)),
-        SearchKey::Or(one, two) => format!("[{} | {}]", inner(one), inner(two)),
-        SearchKey::And(keys) => format!("({})", trees(keys)),
+/// The next key and all keys inside it; `None` at the end of a list.
+fn tree(keys: &mut SearchKeys<'_>) -> Option<String> {
+    Some(match keys.next()? {
+        SearchKey::Close => return None,
+        SearchKey::Not => format!("!{}", tree(keys)?),
+        SearchKey::Fuzzy => format!("~{}", tree(keys)?),
+        SearchKey::Or => format!("[{} | {}]", tree(keys)?, tree(keys)?),
+        SearchKey::Open => format!("({})", trees(keys)),
         SearchKey::Header { field, value } => format!("{field:?}~{value:?}"),
         SearchKey::Before(day) | SearchKey::On(day) | SearchKey::SentSince(day) => {
             format!("day {}", day.unix_days)
         }
         key => format!("{key:?}"),
-    }
+    })
 }
 
-fn trees(keys: List<'_, SearchKey<'_>>) -> String {
-    let keys: Vec<String> = keys.iter().map(tree).collect();
+fn trees(keys: &mut SearchKeys<'_>) -> String {
+    let keys: Vec<String> = core::iter::from_fn(|| tree(keys)).collect();
     keys.join(" ")
 }
 
@@ -33,7 +33,7 @@ fn check(program: &str, want: &str) {
         Ok(Command::Search { keys, returns, charset, .. }) => {
             let returns = returns.map(|returns| format!("return {returns:?} "));
             let charset = charset.map(|charset| format!("charset {charset:?} "));
-            returns.unwrap_or_default() + &charset.unwrap_or_default() + &trees(keys)
+            returns.unwrap_or_default() + &charset.unwrap_or_default() + &trees(&mut keys.iter())
         }
         Ok(other) => format!("{other:?}"),
         Err(error) => error.to_string(),
@@ -186,7 +186,7 @@ fn extended_options() {
 /// A command of the SEARCH kin; lists are shown by their items.
 #[track_caller]
 fn check_kin(line: &str, want: &str) {
-    fn items<T: core::fmt::Debug>(list: List<'_, T>) -> String {
+    fn items<'a, T: Item<'a> + core::fmt::Debug>(list: List<'a, T>) -> String {
         let items: Vec<String> = list.iter().map(|item| format!("{item:?}")).collect();
         items.join(" ")
     }
@@ -197,15 +197,19 @@ fn check_kin(line: &str, want: &str) {
                 .iter()
                 .map(|by| format!("{}{:?}", if by.reverse { "-" } else { "" }, by.key))
                 .collect();
-            format!("{numbers:?} {returns:?} {} {charset:?} {}", criteria.join(","), trees(keys))
+            format!(
+                "{numbers:?} {returns:?} {} {charset:?} {}",
+                criteria.join(","),
+                trees(&mut keys.iter())
+            )
         }
         Ok(Command::Thread { numbers, algorithm, charset, keys }) => {
-            format!("{numbers:?} {algorithm} {charset:?} {}", trees(keys))
+            format!("{numbers:?} {algorithm} {charset:?} {}", trees(&mut keys.iter()))
         }
         Ok(Command::ESearch { source, returns, charset, keys }) => {
             let source = source
                 .map(|source| format!("in {} scope {:?}", items(source.mailboxes), source.scope));
-            format!("{source:?} {returns:?} {charset:?} {}", trees(keys))
+            format!("{source:?} {returns:?} {charset:?} {}", trees(&mut keys.iter()))
         }
         Ok(Command::CancelUpdate(tags)) => items(tags),
         Ok(other) => format!("{other:?}"),

@@ -1,7 +1,7 @@
 //! Search keys as the client writes them, turned into a [`Query`]: sequence sets become UIDs here,
 //! in the view of the client that asks (invariant 7).
 
-use parser::imap::{Flag, List, Numbers, SearchKey, Set, Str};
+use parser::imap::{Flag, List, Numbers, SearchKey, SearchKeys, Set, Str};
 
 use super::super::mailbox::Selected;
 use crate::mail::search::Query;
@@ -29,7 +29,7 @@ impl Program {
         mailbox: &Selected,
     ) -> Result<Self, Unsearchable> {
         let mut reader = Reader { mailbox, has_mod_seq: false };
-        let query = reader.all_of(keys)?;
+        let query = reader.all_of(&mut keys.iter())?;
         Ok(Self { query, has_mod_seq: reader.has_mod_seq })
     }
 }
@@ -40,8 +40,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn all_of(&mut self, keys: List<'_, SearchKey<'_>>) -> Result<Query, Unsearchable> {
-        let mut all: Vec<Query> = keys.iter().map(|key| self.key(key)).collect::<Result<_, _>>()?;
+    /// The keys of a list, up to its end.
+    fn all_of(&mut self, keys: &mut SearchKeys<'_>) -> Result<Query, Unsearchable> {
+        let mut all = Vec::new();
+        while let Some(key) = keys.next()
+            && key != SearchKey::Close
+        {
+            all.push(self.key(key, keys)?);
+        }
         Ok(match (all.pop(), all.is_empty()) {
             (None, _) => Query::All,
             (Some(lone), true) => lone,
@@ -52,7 +58,12 @@ impl Reader<'_> {
         })
     }
 
-    fn key(&mut self, key: SearchKey<'_>) -> Result<Query, Unsearchable> {
+    /// A key, and those inside it, which come `next`. The parser bounds how deep they nest.
+    fn key(
+        &mut self,
+        key: SearchKey<'_>,
+        next: &mut SearchKeys<'_>,
+    ) -> Result<Query, Unsearchable> {
         Ok(match key {
             SearchKey::All => Query::All,
             SearchKey::Has(flag) => has(flag),
@@ -97,17 +108,16 @@ impl Reader<'_> {
             | SearchKey::EmailId(_)
             | SearchKey::ThreadId(_)
             | SearchKey::Filter(_)
-            | SearchKey::Fuzzy(_) => Query::Nothing, // not offered
-            SearchKey::Not(key) => not(self.inner(key.parse())?),
-            SearchKey::Or(one, other) => {
-                Query::Or(vec![self.inner(one.parse())?, self.inner(other.parse())?])
-            }
-            SearchKey::And(keys) => self.all_of(keys)?,
+            | SearchKey::Close => Query::Nothing, // not offered; no key
+            SearchKey::Fuzzy => self.inner(next)?,
+            SearchKey::Not => not(self.inner(next)?),
+            SearchKey::Or => Query::Or(vec![self.inner(next)?, self.inner(next)?]),
+            SearchKey::Open => self.all_of(next)?,
         })
     }
 
-    fn inner(&mut self, key: Option<SearchKey<'_>>) -> Result<Query, Unsearchable> {
-        key.map_or(Ok(Query::Nothing), |key| self.key(key))
+    fn inner(&mut self, keys: &mut SearchKeys<'_>) -> Result<Query, Unsearchable> {
+        keys.next().map_or(Ok(Query::Nothing), |key| self.key(key, keys))
     }
 
     fn set(&self, numbers: Numbers, set: Set<'_>) -> Result<Query, Unsearchable> {
