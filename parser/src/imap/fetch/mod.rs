@@ -1,5 +1,6 @@
 //! FETCH: what of a message is wanted (RFC 9051 §6.4.5, RFC 3501 §6.4.5, RFC 3516, RFC 7162).
 
+mod again;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -11,8 +12,7 @@ use super::search::partial_range;
 use super::sequence::set;
 use super::strings::{sp, word};
 use crate::cursor::{Cursor, Error};
-use section::{HeaderList, binary, body_section, section_binary};
-use section::{header_list, header_list_again};
+use section::{binary, body_section, section_binary, section_text};
 
 pub use section::section_spec;
 
@@ -65,20 +65,9 @@ pub(super) fn fetch_atts_again<'a>(
     step_over(cursor).map(List::proved)
 }
 
-/// A `fetch-att` seen for the first time.
-fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
-    attribute(cursor, header_list)
-}
-
-impl<'a> Item<'a> for FetchItem<'a> {
-    fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
-        attribute(cursor, header_list_again)
-    }
-}
-
 /// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9, `MODSEQ` of RFC 7162 §7,
 /// `"EMAILID" / "THREADID"` of RFC 8474 §7 and `"SAVEDATE"` of RFC 8514 §5.
-fn attribute<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<FetchItem<'a>, Error> {
+fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
     let before = *cursor;
     match word(cursor).as_bytes() {
         b"UID" => Ok(FetchItem::Uid),
@@ -89,8 +78,8 @@ fn attribute<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Fet
         b"ENVELOPE" => Ok(FetchItem::Envelope),
         b"BODYSTRUCTURE" => Ok(FetchItem::BodyStructure),
         b"BODY" if cursor.peek() != Some(b'[') => Ok(FetchItem::Body),
-        b"BODY" => body_section(cursor, false, header_list),
-        b"BODY.PEEK" => body_section(cursor, true, header_list),
+        b"BODY" => body_section(cursor, false, section_text),
+        b"BODY.PEEK" => body_section(cursor, true, section_text),
         b"BINARY" => binary(cursor, false),
         b"BINARY.PEEK" => binary(cursor, true),
         b"BINARY.SIZE" => section_binary(cursor).map(FetchItem::BinarySize),

@@ -3,13 +3,10 @@
 use crate::cursor::{Cursor, Error};
 use crate::imap::classes::is_plain_list;
 use crate::imap::command::{FetchItem, PartNumbers, Partial, Section, SectionText, Str};
-use crate::imap::lists::{Least, List, parenthesized, step_over_flat};
+use crate::imap::lists::{Least, List, parenthesized};
 use crate::imap::number::{number64, nz_number, nz_number64};
 use crate::imap::strings::{astring, sp, word};
 use crate::steps;
-
-/// How the names of a `header-list` are read: they are long, and every walk would read them anew.
-pub(super) type HeaderList = for<'a> fn(&mut Cursor<'a>) -> Result<List<'a, Str<'a>>, Error>;
 
 /// `header-list = "(" header-fld-name *(SP header-fld-name) ")"`, `header-fld-name = astring` —
 /// RFC 9051 §9.
@@ -29,18 +26,14 @@ pub(super) fn header_list<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Str<'a
     parenthesized(cursor, Least::One, astring)
 }
 
-/// The same, seen again.
-pub(super) fn header_list_again<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Str<'a>>, Error> {
-    step_over_flat(cursor).map(List::proved)
-}
-
-/// `section [partial]` — RFC 9051 §9 `fetch-att`.
+/// `section [partial]` — RFC 9051 §9 `fetch-att`; `text` is [`section_text`], or reads one seen again.
+#[inline]
 pub(super) fn body_section<'a>(
     cursor: &mut Cursor<'a>,
     peek: bool,
-    header_list: HeaderList,
+    text: impl Fn(&mut Cursor<'a>, bool) -> Result<SectionText<'a>, Error>,
 ) -> Result<FetchItem<'a>, Error> {
-    let section = section(cursor, header_list)?;
+    let section = section(cursor, text)?;
     Ok(FetchItem::BodySection { peek, section, partial: partial(cursor)? })
 }
 
@@ -62,11 +55,15 @@ pub(super) fn section_binary<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<
 }
 
 /// `section = "[" [section-spec] "]"` — RFC 9051 §9.
-fn section<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Section<'a>, Error> {
+#[inline]
+fn section<'a>(
+    cursor: &mut Cursor<'a>,
+    text: impl Fn(&mut Cursor<'a>, bool) -> Result<SectionText<'a>, Error>,
+) -> Result<Section<'a>, Error> {
     cursor.expect(b'[', "\"[\"")?;
     let section = match cursor.peek() {
         Some(b']') => Section { part: PartNumbers { raw: b"" }, text: SectionText::Whole },
-        _ => inside(cursor, header_list)?,
+        _ => inside(cursor, text)?,
     };
     cursor.expect(b']', "\"]\"")?;
     Ok(section)
@@ -79,23 +76,23 @@ fn section<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Secti
 /// It is not that.
 pub fn section_spec(input: &[u8]) -> Result<Section<'_>, Error> {
     let mut cursor = Cursor::new(input);
-    let section = inside(&mut cursor, header_list)?;
+    let section = inside(&mut cursor, section_text)?;
     if cursor.is_empty() { Ok(section) } else { Err(cursor.error("end of the section")) }
 }
 
 /// `section-spec = section-msgtext / (section-part ["." section-text])` — RFC 9051 §9.
-fn inside<'a>(cursor: &mut Cursor<'a>, header_list: HeaderList) -> Result<Section<'a>, Error> {
+#[inline]
+fn inside<'a>(
+    cursor: &mut Cursor<'a>,
+    text: impl Fn(&mut Cursor<'a>, bool) -> Result<SectionText<'a>, Error>,
+) -> Result<Section<'a>, Error> {
     let mut part = PartNumbers { raw: b"" };
     let text = match cursor.peek() {
         Some(b'0'..=b'9') => {
             part = section_part(cursor)?;
-            if cursor.eat(b'.') {
-                section_text(cursor, true, header_list)?
-            } else {
-                SectionText::Whole
-            }
+            if cursor.eat(b'.') { text(cursor, true)? } else { SectionText::Whole }
         }
-        _ => section_text(cursor, false, header_list)?,
+        _ => text(cursor, false)?,
     };
     Ok(Section { part, text })
 }
@@ -118,10 +115,9 @@ pub(super) fn section_part<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<'a
 /// `section-text = section-msgtext / "MIME"`,
 /// `header-list = "(" header-fld-name *(SP header-fld-name) ")"` — RFC 9051 §9; `MIME` only with a
 /// part before it.
-fn section_text<'a>(
+pub(super) fn section_text<'a>(
     cursor: &mut Cursor<'a>,
     of_part: bool,
-    header_list: HeaderList,
 ) -> Result<SectionText<'a>, Error> {
     let before = *cursor;
     match word(cursor).as_bytes() {
