@@ -18,6 +18,8 @@ pub(super) const WORD: u8 = 8;
 pub(super) const QUOTED: u8 = 16;
 /// What a pair of parentheses can be skipped by: neither a parenthesis nor the start of a string.
 pub(super) const FLAT: u8 = 32;
+/// `<any ASTRING-CHAR except "+">` — RFC 9051 §9 `tag`.
+pub(super) const TAG: u8 = 64;
 
 #[inline]
 const fn holds(class: u8, byte: u8) -> bool {
@@ -25,6 +27,7 @@ const fn holds(class: u8, byte: u8) -> bool {
         ATOM => list_char(byte) & (byte != b'%') & (byte != b'*') & (byte != b']'),
         ASTRING => list_char(byte) & (byte != b'%') & (byte != b'*'),
         LIST => list_char(byte),
+        TAG => holds(ASTRING, byte) & (byte != b'+'),
         WORD => {
             let letter = byte | 0x20;
             ((letter >= b'a') & (letter <= b'z'))
@@ -63,7 +66,7 @@ const fn classes() -> [u8; 256] {
     let mut classes = [0; 256];
     let mut at = 0;
     while at < 256 {
-        let mut class = FLAT;
+        let mut class = TAG;
         while class > 0 {
             if holds(class, at as u8) {
                 classes[at] |= class;
@@ -197,6 +200,7 @@ mod tests {
         check::<ATOM>(0x21, 0x7e, b"(){%*\"\\]");
         check::<ASTRING>(0x21, 0x7e, b"(){%*\"\\");
         check::<LIST>(0x21, 0x7e, b"(){\"\\");
+        check::<TAG>(0x21, 0x7e, b"(){%*\"\\+");
         check::<QUOTED>(1, 0xff, b"\r\n\"\\");
         check::<FLAT>(0, 0xff, b"(){\"");
         let word = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);

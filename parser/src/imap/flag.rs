@@ -2,38 +2,50 @@
 
 use super::command::Flag;
 use super::lists::{Item, Least, List, parenthesized, spaced};
-use super::strings::atom;
+use super::strings::{atom_bytes, text, to_space};
 use crate::cursor::{Cursor, Error};
 
 /// `flag = "\Answered" / … / flag-keyword / flag-extension` — RFC 9051 §9.
-pub(super) fn flag<'a>(cursor: &mut Cursor<'a>) -> Result<Flag<'a>, Error> {
-    if !cursor.eat(b'\\') {
-        return flag_keyword(cursor).map(Flag::Keyword);
-    }
-    let name = atom(cursor)?;
-    Ok(match name.len() {
-        4 if name.eq_ignore_ascii_case("Seen") => Flag::Seen,
-        5 if name.eq_ignore_ascii_case("Draft") => Flag::Draft,
-        7 if name.eq_ignore_ascii_case("Deleted") => Flag::Deleted,
-        7 if name.eq_ignore_ascii_case("Flagged") => Flag::Flagged,
-        8 if name.eq_ignore_ascii_case("Answered") => Flag::Answered,
-        _ => Flag::System(name),
-    })
+///
+/// Only proved: its text is made when it is walked.
+fn flag(cursor: &mut Cursor<'_>) -> Result<(), Error> {
+    if cursor.eat(b'\\') { atom_bytes(cursor).map(|_| ()) } else { keyword(cursor).map(|_| ()) }
 }
 
 impl<'a> Item<'a> for Flag<'a> {
     fn again(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
-        flag(cursor)
+        let before = *cursor;
+        let system = cursor.eat(b'\\');
+        let name = to_space(cursor);
+        Ok(match name.len() {
+            4 if system && name.eq_ignore_ascii_case(b"Seen") => Self::Seen,
+            5 if system && name.eq_ignore_ascii_case(b"Draft") => Self::Draft,
+            7 if system && name.eq_ignore_ascii_case(b"Deleted") => Self::Deleted,
+            7 if system && name.eq_ignore_ascii_case(b"Flagged") => Self::Flagged,
+            8 if system && name.eq_ignore_ascii_case(b"Answered") => Self::Answered,
+            _ => {
+                let name = text(name).ok_or_else(|| before.error("flag"))?;
+                if system { Self::System(name) } else { Self::Keyword(name) }
+            }
+        })
     }
 }
 
 /// `flag-keyword = "$MDNSent" / … / atom` — RFC 9051 §9.
-///
-/// Deviation: `NIL` is no keyword, because clients read it back as no flag at all (pitfall 95).
 pub(super) fn flag_keyword<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
     let before = *cursor;
-    let name = atom(cursor).map_err(|_| before.error("flag"))?;
-    if name.eq_ignore_ascii_case("NIL") { Err(before.error("flag")) } else { Ok(name) }
+    text(keyword(cursor)?).ok_or_else(|| before.error("flag"))
+}
+
+/// The same as bytes.
+///
+/// Deviation: `NIL` is no keyword, because clients read it back as no flag at all (pitfall 95).
+fn keyword<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Error> {
+    let before = *cursor;
+    match atom_bytes(cursor) {
+        Ok(name) if !name.eq_ignore_ascii_case(b"NIL") => Ok(name),
+        _ => Err(before.error("flag")),
+    }
 }
 
 /// `flag-list = "(" [flag *(SP flag)] ")"` — RFC 9051 §9.
@@ -50,7 +62,7 @@ pub(super) fn flags<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Flag<'a>>, E
 pub(super) fn use_attr<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
     let before = *cursor;
     cursor.expect(b'\\', "use-attr")?;
-    atom(cursor)?;
+    atom_bytes(cursor)?;
     core::str::from_utf8(cursor.since(before)).map_err(|_| before.error("use-attr"))
 }
 
@@ -60,7 +72,10 @@ mod tests {
 
     #[track_caller]
     fn check(input: &str, want: Result<Flag<'_>, &'static str>) {
-        let told = flag(&mut Cursor::new(input.as_bytes()));
+        let mut cursor = Cursor::new(input.as_bytes());
+        let before = cursor;
+        let told =
+            flag(&mut cursor).and_then(|()| Flag::again(&mut Cursor::new(cursor.since(before))));
         assert_eq!(told.map_err(|error| error.expected), want, "from {input:?}");
     }
 

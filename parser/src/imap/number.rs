@@ -62,7 +62,7 @@ pub(super) fn fixed_digits(
 /// The value of the digits ahead, the largest `u64` if it is larger, and how many they are.
 #[inline]
 pub(super) fn digits(cursor: Cursor<'_>) -> (u64, usize) {
-    if let Some(eight @ [_, _, _, b'0'..=b'9', ..]) = cursor.rest().first_chunk::<8>()
+    if let Some(eight) = cursor.rest().first_chunk::<8>()
         && let Some(short) = up_to_seven_digits(eight)
     {
         steps::took(short.1);
