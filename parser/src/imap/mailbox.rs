@@ -4,6 +4,7 @@ use super::command::{Command, ListCommand, ListReturn, ListSelect, SelectParam, 
 use super::flag::use_attr;
 use super::lists::{Item, Least, List, lone, parenthesized};
 use super::metadata::entry;
+use super::names::{Seen, letter, name};
 use super::number::{mod_sequence_valzer, nz_number};
 use super::sequence::known_set;
 use super::strings::{list_mailbox, mailbox, sp, word};
@@ -103,33 +104,37 @@ pub(super) fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, Error> 
 }
 
 fn status_items<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, StatusItem>, Error> {
-    parenthesized(cursor, Least::One, status_att)
+    parenthesized(cursor, Least::One, |cursor| status_att(cursor, Seen::First))
 }
 
 impl Item<'_> for StatusItem {
+    #[inline]
     fn again(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
-        status_att(cursor)
+        status_att(cursor, Seen::Again)
     }
 }
 
 /// `status-att` — RFC 9051 §9, RFC 3501 §9, RFC 7162 §7, RFC 7889 §4, with `"MAILBOXID"` —
 /// RFC 8474 §7 and `"DELETED-STORAGE"` — RFC 9208 §5.
-fn status_att(cursor: &mut Cursor<'_>) -> Result<StatusItem, Error> {
+#[inline]
+fn status_att(cursor: &mut Cursor<'_>, seen: Seen) -> Result<StatusItem, Error> {
     let before = *cursor;
-    match word(cursor).as_bytes() {
-        b"MESSAGES" => Ok(StatusItem::Messages),
-        b"UIDNEXT" => Ok(StatusItem::UidNext),
-        b"UIDVALIDITY" => Ok(StatusItem::UidValidity),
-        b"UNSEEN" => Ok(StatusItem::Unseen),
-        b"DELETED" => Ok(StatusItem::Deleted),
-        b"SIZE" => Ok(StatusItem::Size),
-        b"RECENT" => Ok(StatusItem::Recent),
-        b"HIGHESTMODSEQ" => Ok(StatusItem::HighestModSeq),
-        b"APPENDLIMIT" => Ok(StatusItem::AppendLimit),
-        b"MAILBOXID" => Ok(StatusItem::MailboxId),
-        b"DELETED-STORAGE" => Ok(StatusItem::DeletedStorage),
-        _ => Err(before.error("status-att")),
-    }
+    let (name, item) = match letter(cursor, 0) {
+        b'a' => (name!("APPENDLIMIT"), StatusItem::AppendLimit),
+        b'd' if letter(cursor, 7) == b'-' => (name!("DELETED-STORAGE"), StatusItem::DeletedStorage),
+        b'd' => (name!("DELETED"), StatusItem::Deleted),
+        b'h' => (name!("HIGHESTMODSEQ"), StatusItem::HighestModSeq),
+        b'm' if letter(cursor, 1) == b'a' => (name!("MAILBOXID"), StatusItem::MailboxId),
+        b'm' => (name!("MESSAGES"), StatusItem::Messages),
+        b'r' => (name!("RECENT"), StatusItem::Recent),
+        b's' => (name!("SIZE"), StatusItem::Size),
+        _ => match (letter(cursor, 1), letter(cursor, 3)) {
+            (b'n', _) => (name!("UNSEEN"), StatusItem::Unseen),
+            (_, b'n') => (name!("UIDNEXT"), StatusItem::UidNext),
+            _ => (name!("UIDVALIDITY"), StatusItem::UidValidity),
+        },
+    };
+    if name.take_whole(cursor, seen) { Ok(item) } else { Err(before.error("status-att")) }
 }
 
 /// `SP mailbox SP list-mailbox` — RFC 3501 §9 `lsub`.

@@ -31,6 +31,7 @@ pub mod frame;
 mod lists;
 mod mailbox;
 mod metadata;
+mod names;
 mod notify;
 mod number;
 mod other;

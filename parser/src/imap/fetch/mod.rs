@@ -1,18 +1,19 @@
 //! FETCH: what of a message is wanted (RFC 9051 §6.4.5, RFC 3501 §6.4.5, RFC 3516, RFC 7162).
 
-mod again;
+mod item;
 mod section;
 #[cfg(test)]
 mod tests;
 
 use super::command::{Command, FetchItem, FetchModifier, Numbers};
 use super::lists::{Item, Least, List, lone, parenthesized, step_over};
+use super::names::Seen;
 use super::number::mod_sequence_valzer;
 use super::search::partial_range;
 use super::sequence::set;
 use super::strings::{sp, word};
 use crate::cursor::{Cursor, Error};
-use section::{binary, body_section, section_binary, section_text};
+use item::fetch_att;
 
 pub use section::section_spec;
 
@@ -33,7 +34,7 @@ pub(super) fn fetch<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Com
         Some(b'(') => fetch_atts(cursor)?,
         _ => match macro_items(cursor) {
             Some(raw) => List::proved(raw),
-            None => lone(cursor, fetch_att)?,
+            None => lone(cursor, |cursor| fetch_att(cursor, Seen::First))?,
         },
     };
     let modifiers = fetch_modifiers(cursor, numbers)?;
@@ -55,7 +56,7 @@ fn macro_items(cursor: &mut Cursor<'_>) -> Option<&'static [u8]> {
 
 /// `"(" fetch-att *(SP fetch-att) ")"` — RFC 5465 §8, RFC 9051 §9.
 pub(super) fn fetch_atts<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, FetchItem<'a>>, Error> {
-    parenthesized(cursor, Least::One, fetch_att)
+    parenthesized(cursor, Least::One, |cursor| fetch_att(cursor, Seen::First))
 }
 
 /// The same, seen again.
@@ -63,35 +64,6 @@ pub(super) fn fetch_atts_again<'a>(
     cursor: &mut Cursor<'a>,
 ) -> Result<List<'a, FetchItem<'a>>, Error> {
     step_over(cursor).map(List::proved)
-}
-
-/// `fetch-att` — RFC 9051 §9, with the obsolete ones of RFC 3501 §9, `MODSEQ` of RFC 7162 §7,
-/// `"EMAILID" / "THREADID"` of RFC 8474 §7 and `"SAVEDATE"` of RFC 8514 §5.
-fn fetch_att<'a>(cursor: &mut Cursor<'a>) -> Result<FetchItem<'a>, Error> {
-    let before = *cursor;
-    match word(cursor).as_bytes() {
-        b"UID" => Ok(FetchItem::Uid),
-        b"FLAGS" => Ok(FetchItem::Flags),
-        b"INTERNALDATE" => Ok(FetchItem::InternalDate),
-        b"RFC822.SIZE" => Ok(FetchItem::Rfc822Size),
-        b"MODSEQ" => Ok(FetchItem::ModSeq),
-        b"ENVELOPE" => Ok(FetchItem::Envelope),
-        b"BODYSTRUCTURE" => Ok(FetchItem::BodyStructure),
-        b"BODY" if cursor.peek() != Some(b'[') => Ok(FetchItem::Body),
-        b"BODY" => body_section(cursor, false, section_text),
-        b"BODY.PEEK" => body_section(cursor, true, section_text),
-        b"BINARY" => binary(cursor, false),
-        b"BINARY.PEEK" => binary(cursor, true),
-        b"BINARY.SIZE" => section_binary(cursor).map(FetchItem::BinarySize),
-        b"RFC822" => Ok(FetchItem::Rfc822),
-        b"RFC822.HEADER" => Ok(FetchItem::Rfc822Header),
-        b"RFC822.TEXT" => Ok(FetchItem::Rfc822Text),
-        b"PREVIEW" => preview(cursor),
-        b"EMAILID" => Ok(FetchItem::EmailId),
-        b"THREADID" => Ok(FetchItem::ThreadId),
-        b"SAVEDATE" => Ok(FetchItem::SaveDate),
-        _ => Err(before.error("fetch-att")),
-    }
 }
 
 /// `"PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]`, `preview-mod = "LAZY"` — RFC 8970 §6.

@@ -3,9 +3,10 @@
 use crate::cursor::{Cursor, Error};
 use crate::imap::classes::is_plain_list;
 use crate::imap::command::{FetchItem, PartNumbers, Partial, Section, SectionText, Str};
-use crate::imap::lists::{Least, List, parenthesized};
+use crate::imap::lists::{Least, List, parenthesized, step_over_flat};
+use crate::imap::names::{Seen, ends, letter, name};
 use crate::imap::number::{number64, nz_number, nz_number64};
-use crate::imap::strings::{astring, sp, word};
+use crate::imap::strings::{astring, sp};
 use crate::steps;
 
 /// `header-list = "(" header-fld-name *(SP header-fld-name) ")"`, `header-fld-name = astring` —
@@ -13,7 +14,10 @@ use crate::steps;
 ///
 /// Names that all are plain words are proved at once. Up to `)` that is never more than what is
 /// taken then, so no input is looked at thrice.
-pub(super) fn header_list<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Str<'a>>, Error> {
+fn header_list<'a>(cursor: &mut Cursor<'a>, seen: Seen) -> Result<List<'a, Str<'a>>, Error> {
+    if seen == Seen::Again {
+        return step_over_flat(cursor).map(List::proved);
+    }
     let mut ahead = *cursor;
     if ahead.eat(b'(') {
         let inside = ahead.take_at_most(steps::find(b')', ahead.rest()).unwrap_or(0));
@@ -26,14 +30,14 @@ pub(super) fn header_list<'a>(cursor: &mut Cursor<'a>) -> Result<List<'a, Str<'a
     parenthesized(cursor, Least::One, astring)
 }
 
-/// `section [partial]` — RFC 9051 §9 `fetch-att`; `text` is [`section_text`], or reads one seen again.
+/// `section [partial]` — RFC 9051 §9 `fetch-att`.
 #[inline]
 pub(super) fn body_section<'a>(
     cursor: &mut Cursor<'a>,
     peek: bool,
-    text: impl Fn(&mut Cursor<'a>, bool) -> Result<SectionText<'a>, Error>,
+    seen: Seen,
 ) -> Result<FetchItem<'a>, Error> {
-    let section = section(cursor, text)?;
+    let section = section(cursor, seen)?;
     Ok(FetchItem::BodySection { peek, section, partial: partial(cursor)? })
 }
 
@@ -56,14 +60,11 @@ pub(super) fn section_binary<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<
 
 /// `section = "[" [section-spec] "]"` — RFC 9051 §9.
 #[inline]
-fn section<'a>(
-    cursor: &mut Cursor<'a>,
-    text: impl Fn(&mut Cursor<'a>, bool) -> Result<SectionText<'a>, Error>,
-) -> Result<Section<'a>, Error> {
+fn section<'a>(cursor: &mut Cursor<'a>, seen: Seen) -> Result<Section<'a>, Error> {
     cursor.expect(b'[', "\"[\"")?;
     let section = match cursor.peek() {
         Some(b']') => Section { part: PartNumbers { raw: b"" }, text: SectionText::Whole },
-        _ => inside(cursor, text)?,
+        _ => inside(cursor, seen)?,
     };
     cursor.expect(b']', "\"]\"")?;
     Ok(section)
@@ -76,23 +77,24 @@ fn section<'a>(
 /// It is not that.
 pub fn section_spec(input: &[u8]) -> Result<Section<'_>, Error> {
     let mut cursor = Cursor::new(input);
-    let section = inside(&mut cursor, section_text)?;
+    let section = inside(&mut cursor, Seen::First)?;
     if cursor.is_empty() { Ok(section) } else { Err(cursor.error("end of the section")) }
 }
 
 /// `section-spec = section-msgtext / (section-part ["." section-text])` — RFC 9051 §9.
 #[inline]
-fn inside<'a>(
-    cursor: &mut Cursor<'a>,
-    text: impl Fn(&mut Cursor<'a>, bool) -> Result<SectionText<'a>, Error>,
-) -> Result<Section<'a>, Error> {
+fn inside<'a>(cursor: &mut Cursor<'a>, seen: Seen) -> Result<Section<'a>, Error> {
     let mut part = PartNumbers { raw: b"" };
     let text = match cursor.peek() {
         Some(b'0'..=b'9') => {
             part = section_part(cursor)?;
-            if cursor.eat(b'.') { text(cursor, true)? } else { SectionText::Whole }
+            if cursor.eat(b'.') {
+                section_text(cursor, Of::Part, seen)?
+            } else {
+                SectionText::Whole
+            }
         }
-        _ => text(cursor, false)?,
+        _ => section_text(cursor, Of::Message, seen)?,
     };
     Ok(Section { part, text })
 }
@@ -112,28 +114,38 @@ pub(super) fn section_part<'a>(cursor: &mut Cursor<'a>) -> Result<PartNumbers<'a
     }
 }
 
+/// What a `section-text` is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Message,
+    Part,
+}
+
 /// `section-text = section-msgtext / "MIME"`,
-/// `header-list = "(" header-fld-name *(SP header-fld-name) ")"` — RFC 9051 §9; `MIME` only with a
-/// part before it.
-pub(super) fn section_text<'a>(
-    cursor: &mut Cursor<'a>,
-    of_part: bool,
-) -> Result<SectionText<'a>, Error> {
+/// `section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"` — RFC 9051 §9; `MIME`
+/// only with a part before it.
+fn section_text<'a>(cursor: &mut Cursor<'a>, of: Of, seen: Seen) -> Result<SectionText<'a>, Error> {
     let before = *cursor;
-    match word(cursor).as_bytes() {
-        b"HEADER" => Ok(SectionText::Header),
-        b"TEXT" => Ok(SectionText::Text),
-        b"MIME" if of_part => Ok(SectionText::Mime),
-        b"HEADER.FIELDS" => {
-            sp(cursor)?;
-            header_list(cursor).map(SectionText::HeaderFields)
-        }
-        b"HEADER.FIELDS.NOT" => {
-            sp(cursor)?;
-            header_list(cursor).map(SectionText::HeaderFieldsNot)
-        }
-        _ => Err(before.error("section-text")),
+    let (name, text) = match (letter(cursor, 0), letter(cursor, 6)) {
+        (b'h', b'.') => return header_fields(cursor, seen),
+        (b'h', _) => (name!("HEADER"), SectionText::Header),
+        (b'm', _) if of == Of::Part => (name!("MIME"), SectionText::Mime),
+        _ => (name!("TEXT"), SectionText::Text),
+    };
+    if name.take_whole(cursor, seen) { Ok(text) } else { Err(before.error("section-text")) }
+}
+
+/// `"HEADER.FIELDS" [".NOT"] SP header-list` — RFC 9051 §9.
+fn header_fields<'a>(cursor: &mut Cursor<'a>, seen: Seen) -> Result<SectionText<'a>, Error> {
+    let before = *cursor;
+    let name = name!("HEADER.FIELDS").take(cursor, seen);
+    let not = name && name!(".NOT").take(cursor, Seen::First);
+    if !name || !ends(cursor) {
+        return Err(before.error("section-text"));
     }
+    sp(cursor)?;
+    let names = header_list(cursor, seen)?;
+    Ok(if not { SectionText::HeaderFieldsNot(names) } else { SectionText::HeaderFields(names) })
 }
 
 /// `partial = "<" number64 "." nz-number64 ">"` — RFC 9051 §9.
