@@ -2,4 +2,5 @@
 //!
 //! On PostgreSQL only, with `SORA_TEST_DATABASE=postgres`.
 
+mod production;
 mod told;

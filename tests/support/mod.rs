@@ -12,6 +12,7 @@ pub(crate) mod mail;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod postgres;
+pub(crate) mod production;
 pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod server;
