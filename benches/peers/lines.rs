@@ -22,6 +22,8 @@ pub(crate) enum Unit {
     Bytes,
     /// A delay.
     Seconds,
+    /// A number of things.
+    Count,
 }
 
 /// How much is done.
@@ -31,12 +33,12 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    fn of(self, count: usize) -> usize {
+    pub(crate) fn of(self, count: usize) -> usize {
         if self.tenth { (count / 10).max(1) } else { count }
     }
 }
 
-type Tell<'a> = dyn FnMut(&str, Unit, &'static str, Cost) + 'a;
+pub(crate) type Tell<'a> = dyn FnMut(&str, Unit, &'static str, Cost) + 'a;
 
 /// Runs every line against the server that `start` starts.
 pub(crate) fn run(
@@ -64,7 +66,12 @@ pub(crate) fn run(
     let again = start(&dir);
     let listening = "exec to listening (second start)";
     if only.is_none_or(|word| listening.contains(word)) {
-        let cost = Cost { count: 1.0, wall: again.start_seconds, cpu: again.tree().cpu_seconds() };
+        let cost = Cost {
+            count: 1.0,
+            wall: again.start_seconds,
+            cpu: again.tree().cpu_seconds(),
+            ..Cost::default()
+        };
         tell(listening, Unit::Seconds, name, cost);
     }
     let mut bench = Bench { server: again, scale, only, tell };
@@ -72,37 +79,44 @@ pub(crate) fn run(
     bench.idle_memory(true);
 }
 
-struct Bench<'a> {
-    server: Server,
-    scale: Scale,
-    only: Option<&'a str>,
-    tell: &'a mut Tell<'a>,
+pub(crate) struct Bench<'a> {
+    pub(crate) server: Server,
+    pub(crate) scale: Scale,
+    pub(crate) only: Option<&'a str>,
+    pub(crate) tell: &'a mut Tell<'a>,
 }
 
 impl Bench<'_> {
-    fn wanted(&self, name: &str) -> bool {
+    pub(crate) fn wanted(&self, name: &str) -> bool {
         self.only.is_none_or(|word| name.contains(word))
     }
 
     /// Measures `work`, which does `count` operations.
-    fn line(&mut self, name: &str, unit: Unit, count: usize, work: impl FnOnce(&Server)) {
+    pub(crate) fn line(
+        &mut self,
+        name: &str,
+        unit: Unit,
+        count: usize,
+        work: impl FnOnce(&Server),
+    ) {
         if !self.wanted(name) {
             return;
         }
-        let tree = self.server.tree();
-        let (cpu, begun) = (tree.cpu_seconds(), Instant::now());
+        let (cpu, begun) = (self.server.cpu_seconds(), Instant::now());
         work(&self.server);
         let wall = begun.elapsed().as_secs_f64();
-        let cost = Cost { count: count as f64, wall, cpu: tree.cpu_seconds() - cpu };
+        let spent = self.server.cpu_seconds();
+        let beside = std::array::from_fn(|at| spent.1[at] - cpu.1[at]);
+        let cost = Cost { count: count as f64, wall, cpu: spent.0 - cpu.0, beside };
         (self.tell)(name, unit, self.server.name, cost);
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         logged_in(self.server.imap)
     }
 
     /// 4 KB messages by Postfix's own load generator.
-    fn deliveries(&mut self) {
+    pub(crate) fn deliveries(&mut self) {
         for (connections, count) in [(1, 2_000), (8, 8_000), (64, 20_000)] {
             let count = self.scale.of(count);
             let name = format!("LMTP delivery, 4 KB, {connections} connection(s)");
@@ -202,11 +216,16 @@ impl Bench<'_> {
         watcher.join().expect("the idler ends");
         delays.sort_by(f64::total_cmp);
         let wall = delays[delays.len() / 2].max(1e-6);
-        (self.tell)(name, Unit::Seconds, self.server.name, Cost { count: 1.0, wall, cpu: 0.0 });
+        (self.tell)(
+            name,
+            Unit::Seconds,
+            self.server.name,
+            Cost { count: 1.0, wall, ..Cost::default() },
+        );
     }
 
     /// Commands on a mailbox of `count` messages of 1 KB.
-    fn large_mailbox(&mut self, mailbox: &str, count: usize) {
+    pub(crate) fn large_mailbox(&mut self, mailbox: &str, count: usize) {
         let label = |what: &str| format!("{what}, {count} messages");
         let whole = [
             ("SELECT", "SELECT"),
@@ -287,16 +306,11 @@ impl Bench<'_> {
         let after = self.server.tree().resident_bytes();
         let each = after.saturating_sub(before) as f64 / clients.len() as f64;
         drop((warm, clients));
-        (self.tell)(
-            &name,
-            Unit::Bytes,
-            self.server.name,
-            Cost { count: each, wall: 0.0, cpu: 0.0 },
-        );
+        (self.tell)(&name, Unit::Bytes, self.server.name, Cost { count: each, ..Cost::default() });
     }
 }
 
-fn logged_in(address: SocketAddr) -> Client {
+pub(crate) fn logged_in(address: SocketAddr) -> Client {
     let mut client = Client::connect(address, None);
     client.login(USER, PASSWORD);
     client
@@ -304,6 +318,16 @@ fn logged_in(address: SocketAddr) -> Client {
 
 /// Puts `count` messages of 1 KB into a new mailbox, over several connections.
 fn fill(server: &Server, mailbox: &str, count: usize) {
+    fill_with(server, mailbox, count, small);
+}
+
+/// Puts `count` messages into a new mailbox, over several connections.
+pub(crate) fn fill_with(
+    server: &Server,
+    mailbox: &str,
+    count: usize,
+    message: fn(usize) -> Vec<u8>,
+) {
     logged_in(server.imap).run(&format!("CREATE {mailbox}"));
     let feeders = 16;
     thread::scope(|scope| {
@@ -311,7 +335,7 @@ fn fill(server: &Server, mailbox: &str, count: usize) {
             scope.spawn(move || {
                 let mut client = logged_in(server.imap);
                 for number in (feeder..count).step_by(feeders) {
-                    client.append(mailbox, &small(number));
+                    client.append(mailbox, &message(number));
                 }
             });
         }
@@ -330,7 +354,7 @@ fn small(number: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn message(number: usize) -> Vec<u8> {
+pub(crate) fn message(number: usize) -> Vec<u8> {
     let mut bytes = small(number);
     while bytes.len() < 4_096 {
         bytes
@@ -340,12 +364,12 @@ fn message(number: usize) -> Vec<u8> {
 }
 
 /// An LMTP connection that delivers one message after another.
-struct Lmtp {
+pub(crate) struct Lmtp {
     stream: std::io::BufReader<std::net::TcpStream>,
 }
 
 impl Lmtp {
-    fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = std::net::TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("a TCP option");
         let mut lmtp = Self { stream: std::io::BufReader::new(stream) };
@@ -373,7 +397,7 @@ impl Lmtp {
     }
 
     /// Gives the moment of the 250.
-    fn deliver(&mut self, message: &[u8]) -> Instant {
+    pub(crate) fn deliver(&mut self, message: &[u8]) -> Instant {
         self.say(b"MAIL FROM:<sender@example.com>\r\n", "250");
         self.say(format!("RCPT TO:<{USER}>\r\n").as_bytes(), "250");
         self.say(b"DATA\r\n", "354");

@@ -7,18 +7,37 @@ use crate::{Cost, Line};
 
 /// What was just measured, at once: a run takes minutes.
 pub(crate) fn progress(server: &str, name: &str, unit: Unit, cost: Cost) {
-    eprintln!("{server:8} {name:44} {}", shown(unit, cost));
+    eprintln!("{server:16} {name:44} {}", shown(unit, cost));
 }
 
 fn shown(unit: Unit, cost: Cost) -> String {
     match unit {
         Unit::Each => {
             let each = |seconds: f64| seconds * 1e6 / cost.count;
-            format!("{:>9.0}/s {:>9.1} µs CPU", cost.count / cost.wall, each(cost.cpu))
+            let cpu = format!("{:>9.1} µs CPU", each(cost.cpu));
+            format!(
+                "{:>9.0}/s {cpu}{}",
+                cost.count / cost.wall,
+                beside(cost.beside.map(each), "µs")
+            )
         }
-        Unit::Whole => format!("{:>9.1} ms {:>8.1} ms CPU", cost.wall * 1e3, cost.cpu * 1e3),
+        Unit::Whole => {
+            let ms = |seconds: f64| seconds * 1e3;
+            let beside = beside(cost.beside.map(ms), "ms");
+            format!("{:>9.1} ms {:>8.1} ms CPU{beside}", ms(cost.wall), ms(cost.cpu))
+        }
+        Unit::Bytes if cost.count > 1e7 => format!("{:>9.0} MiB", cost.count / 1_048_576.0),
         Unit::Bytes => format!("{:>9.0} bytes", cost.count),
+        Unit::Count => format!("{:>9.0}", cost.count),
         Unit::Seconds => format!("{:>9.2} ms", cost.wall * 1e3),
+    }
+}
+
+/// What was spent by the database and by the S3 server, if there are any.
+fn beside([database, objects]: [f64; 2], unit: &str) -> String {
+    match database + objects > 0.0 {
+        true => format!(" (+ {database:.1} {unit} PostgreSQL, {objects:.1} {unit} S3)"),
+        false => String::new(),
     }
 }
 
@@ -27,6 +46,7 @@ fn ratios(line: &Line) -> Option<(f64, Option<f64>)> {
     let [(_, ours), (_, theirs)] = line.costs.as_slice() else { return None };
     let each = |value: f64, cost: &Cost| value / cost.count.max(1.0);
     match line.unit {
+        Unit::Count => None,
         Unit::Bytes => Some((theirs.count / ours.count.max(1.0), None)),
         Unit::Seconds => Some((theirs.wall / ours.wall, None)),
         Unit::Each | Unit::Whole => {
@@ -40,19 +60,31 @@ fn ratios(line: &Line) -> Option<(f64, Option<f64>)> {
 
 /// The table, Markdown, as README quotes it.
 pub(crate) fn table(lines: &[Line]) {
-    println!("\n| | Sora | Dovecot | wall | CPU |\n|---|---|---|---|---|");
+    let mut servers: Vec<&str> = Vec::new();
+    for (server, _) in lines.iter().flat_map(|line| &line.costs) {
+        if !servers.contains(server) {
+            servers.push(server);
+        }
+    }
+    let is_pair = servers == ["sora", "dovecot"];
+    let more = if is_pair { " wall | CPU |" } else { "" };
+    let rule = "---|".repeat(servers.len() + if is_pair { 3 } else { 1 });
+    println!("\n| | {} |{more}\n|{rule}", servers.join(" | "));
     for line in lines {
-        let cell = |name: &str| {
-            let cost = line.costs.iter().find(|(server, _)| *server == name);
-            cost.map_or_else(
-                || "–".to_owned(),
-                |(_, cost)| shown(line.unit, *cost).trim().to_owned(),
-            )
+        let cell = |name: &&str| {
+            let cost = line.costs.iter().find(|(server, _)| server == name);
+            let shown = cost.map(|(_, cost)| shown(line.unit, *cost).trim().to_owned());
+            shown.unwrap_or_else(|| "–".to_owned())
         };
-        let (wall, cpu) = ratios(line).map_or((String::new(), String::new()), |(wall, cpu)| {
-            (format!("{wall:.1}×"), cpu.map_or_else(String::new, |cpu| format!("{cpu:.1}×")))
-        });
-        println!("| {} | {} | {} | {wall} | {cpu} |", line.name, cell("sora"), cell("dovecot"));
+        let cells: Vec<String> = servers.iter().map(cell).collect();
+        print!("| {} | {} |", line.name, cells.join(" | "));
+        if is_pair {
+            let (wall, cpu) = ratios(line).map_or((String::new(), String::new()), |(wall, cpu)| {
+                (format!("{wall:.1}×"), cpu.map_or_else(String::new, |cpu| format!("{cpu:.1}×")))
+            });
+            print!(" {wall} | {cpu} |");
+        }
+        println!();
     }
 }
 
@@ -68,7 +100,7 @@ pub(crate) fn page(lines: &[Line]) -> String {
     );
     for line in lines {
         let value = |cost: &Cost| match line.unit {
-            Unit::Bytes => cost.count,
+            Unit::Bytes | Unit::Count => cost.count,
             Unit::Seconds => cost.wall,
             Unit::Each | Unit::Whole => cost.wall / cost.count.max(1.0),
         };

@@ -1,4 +1,4 @@
-//! The two servers under test, each started on free loopback ports in a directory of its own.
+//! The servers under test, each started on free loopback ports in a directory of its own.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -19,12 +19,20 @@ pub(crate) struct Server {
     pub(crate) lmtp: SocketAddr,
     /// Seconds from exec to the first accepted connection.
     pub(crate) start_seconds: f64,
+    /// What it works with, each a server of its own.
+    pub(crate) beside: Vec<Tree>,
     child: Child,
 }
 
 impl Server {
     pub(crate) fn tree(&self) -> Tree {
         Tree { root: self.child.id() }
+    }
+
+    /// Its CPU seconds so far, and those of what it works with.
+    pub(crate) fn cpu_seconds(&self) -> (f64, [f64; 2]) {
+        let beside = |at| self.beside.get(at).map_or(0.0, |tree: &Tree| tree.cpu_seconds());
+        (self.tree().cpu_seconds(), [beside(0), beside(1)])
     }
 }
 
@@ -38,6 +46,11 @@ impl Drop for Server {
 
 /// Starts Sora, the release build beside this benchmark, and makes its account the first time.
 pub(crate) fn sora(dir: &Path) -> Server {
+    sora_with(dir, "sora", "")
+}
+
+/// The same with more sections of configuration.
+pub(crate) fn sora_with(dir: &Path, name: &'static str, more: &str) -> Server {
     let [imap, imaps, lmtp] = free_ports();
     let data = dir.join("data");
     let config = dir.join("config.toml");
@@ -45,7 +58,7 @@ pub(crate) fn sora(dir: &Path) -> Server {
     let text = format!(
         "data_dir = {data:?}\n[servers]\nmax_connections_per_account = 100000\n\
          [servers.imap]\nstart = true\naddr = \"{imap}\"\ntls_addr = \"{imaps}\"\n\
-         [servers.lmtp]\nstart = true\naddr = \"{lmtp}\"\n"
+         [servers.lmtp]\nstart = true\naddr = \"{lmtp}\"\n{more}"
     );
     fs::write(&config, text).expect("a scratch directory");
     if first {
@@ -56,7 +69,7 @@ pub(crate) fn sora(dir: &Path) -> Server {
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_sora"));
     command.arg("-config").arg(&config);
-    start("sora", command, dir, [imap, imaps, lmtp])
+    start(name, command, dir, [imap, imaps, lmtp])
 }
 
 /// Starts Debian's Dovecot on sdbox, tuned: processes kept and shared, logins in few processes.
@@ -103,7 +116,8 @@ fn start(name: &'static str, mut command: Command, dir: &Path, at: [SocketAddr; 
         std::thread::yield_now();
     }
     let [imap, imaps, lmtp] = at;
-    Server { name, imap, imaps, lmtp, start_seconds: begun.elapsed().as_secs_f64(), child }
+    let start_seconds = begun.elapsed().as_secs_f64();
+    Server { name, imap, imaps, lmtp, start_seconds, beside: Vec::new(), child }
 }
 
 fn free_ports() -> [SocketAddr; 3] {

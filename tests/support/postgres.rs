@@ -63,6 +63,13 @@ pub(crate) fn listening_cluster() -> (&'static Cluster, u16) {
     (Box::leak(Box::new(cluster)), port)
 }
 
+/// A server that is as durable as one must be in earnest, with memory to match.
+#[allow(dead_code, reason = "benchmarks want it")]
+pub(crate) fn durable_cluster() -> Option<&'static Cluster> {
+    let settings = "-c fsync=on -c full_page_writes=on -c shared_buffers=512MB -c max_wal_size=4GB";
+    Some(Box::leak(Box::new(Cluster::start(&programs()?, 5432, settings))))
+}
+
 /// `$1` the programs, `$2` the folder, `$3` the port, `$4` more settings.
 const KEEP: &str = r#"
 set -e
@@ -116,6 +123,14 @@ impl Cluster {
     /// The directory of its socket.
     pub(crate) fn host(&self) -> &str {
         self.folder.to_str().expect("a name in UTF-8")
+    }
+
+    /// The process that all others of the server descend from.
+    #[allow(dead_code, reason = "benchmarks want it")]
+    pub(crate) fn process(&self) -> u32 {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid"));
+        let file = file.expect("it runs");
+        file.lines().next().and_then(|first| first.parse().ok()).expect("a number")
     }
 
     fn run(&self, command: &str) {
