@@ -5,12 +5,13 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Cost;
+use crate::database::{Cluster, TestDatabase, durable_cluster};
 use crate::lines::{Bench, Lmtp, Scale, Tell, Unit, fill_with, message};
-use crate::postgres::{Cluster, TestDatabase, durable_cluster};
 use crate::process::Tree;
 use crate::server::{Server, scratch, sora_with};
 use crate::weed::{self, Weed};
@@ -163,6 +164,8 @@ struct Production {
     cluster: &'static Cluster,
     weed: &'static Weed,
     database: TestDatabase,
+    /// Our own way to look at it.
+    connection: Mutex<postgres::Client>,
     bucket: String,
     dir: std::path::PathBuf,
 }
@@ -170,7 +173,8 @@ struct Production {
 impl Production {
     fn new(cluster: &'static Cluster, weed: &'static Weed, name: &str) -> Self {
         let (database, bucket) = (cluster.database(), weed::bucket());
-        Self { cluster, weed, database, bucket, dir: scratch(name) }
+        let connection = Mutex::new(database.connect());
+        Self { cluster, weed, database, connection, bucket, dir: scratch(name) }
     }
 
     /// A node that looks for the bucket at `endpoint`.
@@ -191,12 +195,16 @@ impl Production {
 
     fn staged(&self) -> i64 {
         let count = "SELECT COUNT(*) FROM blobs WHERE state <> 3 AND state = 2";
-        self.database.connect().query_one(count, &[]).expect("a count").get(0)
+        let mut connection = self.connection.lock().expect("nobody panics");
+        connection.query_one(count, &[]).map_or(0, |row| row.get(0)) // no tables, nothing staged
     }
 
+    /// Looks seldom: to count costs the server more than to move a few.
     fn wait_until_moved(&self) {
-        while self.staged() > 0 {
-            thread::sleep(Duration::from_millis(50));
+        while let staged = self.staged()
+            && staged > 0
+        {
+            thread::sleep(Duration::from_millis((staged / 8).clamp(50, 1_000).unsigned_abs()));
         }
     }
 

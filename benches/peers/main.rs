@@ -29,7 +29,7 @@ mod report;
 mod server;
 
 #[path = "../../tests/support/postgres.rs"]
-mod postgres;
+mod database;
 #[path = "../../tests/support/program.rs"]
 mod program;
 #[path = "../../tests/support/weed.rs"]

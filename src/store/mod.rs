@@ -21,7 +21,7 @@
 //! | changes | [`Store::store_flags`], [`Store::expunge`], [`Store::copy`], [`Store::move_messages`] |
 //! | what was deleted | [`Store::deleted_from`], [`Store::deleted_messages`], [`Store::restore`], [`Store::purge`], [`Store::delete_account`], [`Store::deleted_accounts`], [`Store::restore_account`] |
 //! | retention | [`Store::due_mailboxes`], [`Store::clean_mailbox`], [`Store::count_due`], [`Store::remove_bodies`], [`Store::due_accounts`], [`Store::remove_account`], [`Store::take_lease`], [`Store::give_lease_back`] |
-//! | uploads | [`Store::take_uploads`], [`Store::upload`], [`Store::finish_uploads`], [`Store::postpone_uploads`], [`Store::backlog`] |
+//! | uploads | [`Store::take_uploads`], [`Store::read_staged`], [`Store::upload`], [`Store::finish_uploads`], [`Store::postpone_uploads`], [`Store::backlog`] |
 //! | other nodes | [`Store::is_shared`], [`Store::notify`], [`Store::listen`], [`Store::mod_seqs`] |
 //! | upkeep | [`Store::check`], [`Store::forget_deliveries`] |
 
@@ -60,7 +60,7 @@ mod whole;
 pub(crate) mod tests;
 
 pub use accounts::{AccountFound, AccountSummary, NewAccount, Rank};
-pub use blobs::{Backlog, CacheSettings, ObjectSettings, Taken, Uploaded, try_objects};
+pub use blobs::{Backlog, CacheSettings, ObjectSettings, Staged, Taken, Uploaded, try_objects};
 pub use bodies::PlacedBody;
 pub use copy::Copied;
 pub use deliver::{Appended, Delivered, Delivery, Facts, IfMissing, NewBody, NewMessage};

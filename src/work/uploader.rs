@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never};
 
 use super::clock;
 use super::holder::Holder;
-use crate::store::{Backlog, Failure, Store, Taken, Uploaded};
+use crate::store::{Backlog, Failure, Staged, Store, Taken, Uploaded};
 
 /// How bodies are moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,9 @@ pub struct UploadSettings {
 /// A thread that moves bodies until this is dropped.
 #[derive(Debug)]
 pub(super) struct Uploader {
-    store: Store,
     stop: Arc<AtomicBool>,
+    /// Disconnected to tell the thread of it.
+    stopped: Option<Sender<()>>,
     /// Disconnected when the thread has ended.
     ended: Receiver<()>,
 }
@@ -56,6 +57,10 @@ const RETRY_MAX: Duration = Duration::from_secs(3_600);
 const END_PATIENCE: Duration = Duration::from_secs(5);
 /// Bodies whose rows change in one transaction.
 const FINISHED_MAX: usize = 64;
+/// How long one that was put waits for others, so that their rows change together.
+const GATHERED: Duration = Duration::from_millis(100);
+/// Between two takings, however much mail comes: the more of it, the more is taken at once.
+const PACE: Duration = Duration::from_millis(50);
 
 impl UploadSettings {
     /// For how long a body is taken: longer than any PUT that was begun under it can last, even of the
@@ -73,6 +78,7 @@ impl Uploader {
         let stop = Arc::new(AtomicBool::new(false));
         let (ours, theirs) = (store.clone(), Arc::clone(&stop));
         let (at_the_end, ended) = bounded::<()>(0);
+        let (stopped, stops) = bounded::<()>(0);
         std::thread::Builder::new().name("uploader".into()).spawn(move || {
             let _at_the_end = at_the_end;
             let ours = ours; // a local after it: the store is given back before the end is told
@@ -81,7 +87,7 @@ impl Uploader {
             ours.load_cache();
             let capacity = settings.batch.saturating_add(settings.concurrency);
             let (jobs, to_do) = bounded(capacity);
-            let (tell, done) = bounded(capacity);
+            let (tell, done) = bounded(capacity.saturating_add(FINISHED_MAX));
             std::thread::scope(|scope| {
                 for _ in 0..settings.concurrency {
                     let (store, stop) = (&ours, &theirs);
@@ -94,14 +100,14 @@ impl Uploader {
                     }
                 }
                 drop((to_do, tell));
-                let mut round = Round::new(&ours, settings, &holder, jobs, &done, capacity);
+                let mut round = Round::new(&ours, settings, &holder, jobs, &done);
                 while !theirs.load(Ordering::Relaxed) {
-                    round.go();
+                    round.go(&stops);
                 }
                 round.end();
             });
         })?;
-        Ok(Self { store: store.clone(), stop, ended })
+        Ok(Self { stop, stopped: Some(stopped), ended })
     }
 }
 
@@ -109,7 +115,7 @@ impl Drop for Uploader {
     /// What is under way is finished if that is soon; otherwise others take it over later.
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.store.ring();
+        self.stopped = None;
         let _ended_or_not = self.ended.recv_timeout(END_PATIENCE);
     }
 }
@@ -129,9 +135,11 @@ fn take_over(store: &Store) {
 /// What became of a body.
 type Outcome = (Taken, Result<Option<Uploaded>, Failure>);
 
-fn work(store: &Store, stop: &AtomicBool, to_do: &Receiver<Taken>, tell: &Sender<Outcome>) {
-    for taken in to_do {
-        if stop.load(Ordering::Relaxed) || tell.send((taken, store.upload(taken))).is_err() {
+fn work(store: &Store, stop: &AtomicBool, to_do: &Receiver<Staged>, tell: &Sender<Outcome>) {
+    for staged in to_do {
+        let taken = staged.taken;
+        if stop.load(Ordering::Relaxed) || tell.send((taken, store.upload_staged(staged))).is_err()
+        {
             return;
         }
     }
@@ -143,10 +151,16 @@ struct Round<'a> {
     settings: UploadSettings,
     holder: &'a str,
     /// `None` at the end.
-    jobs: Option<Sender<Taken>>,
+    jobs: Option<Sender<Staged>>,
     done: &'a Receiver<Outcome>,
-    capacity: usize,
+    /// Bodies that were taken and are not written down yet.
     in_flight: usize,
+    /// Of those, what the workers are through with, since when.
+    outcomes: Vec<Outcome>,
+    since: Instant,
+    taken: Instant,
+    /// When to look for more.
+    take_at: Instant,
     /// Nothing is taken before.
     quiet_until: Instant,
     /// How long that was the last time.
@@ -162,9 +176,8 @@ impl<'a> Round<'a> {
         store: &'a Store,
         settings: UploadSettings,
         holder: &'a str,
-        jobs: Sender<Taken>,
+        jobs: Sender<Staged>,
         done: &'a Receiver<Outcome>,
-        capacity: usize,
     ) -> Self {
         let now = clock::now();
         Self {
@@ -173,8 +186,11 @@ impl<'a> Round<'a> {
             holder,
             jobs: Some(jobs),
             done,
-            capacity,
             in_flight: 0,
+            outcomes: Vec::new(),
+            since: now,
+            taken: now,
+            take_at: now,
             quiet_until: now,
             pause: Duration::ZERO,
             counted: None,
@@ -184,57 +200,119 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn go(&mut self) {
+    /// Does what is due, and waits for what comes next.
+    fn go(&mut self, stops: &Receiver<()>) {
         let now = clock::now();
-        let quiet = self.quiet_until.saturating_duration_since(now);
-        let may_take = quiet.is_zero() && self.in_flight <= self.settings.concurrency;
-        let took = if may_take { self.take() } else { 0 };
-        self.count(now, took);
-        if self.in_flight > 0 {
-            self.collect();
-        } else if !quiet.is_zero() {
-            // Whoever rings only because mail came is not heard.
-            self.store.wait_for_staged(quiet.min(COUNT));
-        } else if took == 0 {
-            self.give_up_reservations(now);
-            let is_empty = self.backlog == Backlog::default();
-            self.store.wait_for_staged(if is_empty { LOOK_ROUND } else { COUNT });
+        self.count(now);
+        if self.has_room() && self.may_take_at() <= now {
+            self.take(now);
         }
+        if !self.outcomes.is_empty() && self.write_at() <= now {
+            self.write_down();
+        }
+        if self.in_flight == 0 {
+            self.give_up_reservations(now);
+        }
+        self.wait(stops);
+    }
+
+    /// The workers run out of bodies soon.
+    fn has_room(&self) -> bool {
+        let waiting = self.jobs.as_ref().map_or(usize::MAX, Sender::len);
+        waiting <= self.settings.concurrency && self.room() > 0
+    }
+
+    fn room(&self) -> usize {
+        let held = self.in_flight - self.outcomes.len();
+        self.settings.batch.saturating_add(self.settings.concurrency).saturating_sub(held)
+    }
+
+    fn may_take_at(&self) -> Instant {
+        self.take_at.max(self.quiet_until)
+    }
+
+    /// What was put is written down with what else is put soon; at once if nothing else is under way.
+    fn write_at(&self) -> Instant {
+        let all = self.outcomes.len() >= FINISHED_MAX.min(self.in_flight);
+        if all { self.since } else { self.since + GATHERED }
+    }
+
+    fn wait(&mut self, stops: &Receiver<()>) {
+        let now = clock::now();
+        let mut until = self.counted.unwrap_or(now) + self.look_round();
+        if !self.outcomes.is_empty() {
+            until = until.min(self.write_at());
+        }
+        if self.has_room() {
+            until = until.min(self.may_take_at());
+        }
+        // Whoever rings only because mail came is not heard while the bucket is left alone, nor if
+        // somebody looks soon anyway.
+        let next = self.taken + PACE;
+        let bell = self.store.bell().filter(|_| self.quiet_until <= now && next < self.take_at);
+        let bell = bell.unwrap_or_else(never);
+        crossbeam_channel::select! {
+            recv(self.done) -> outcome => self.outcomes_came(outcome.ok()),
+            recv(bell) -> _rung => self.take_at = next,
+            recv(stops) -> _never => {}
+            default(until.saturating_duration_since(now)) => {}
+        }
+    }
+
+    fn outcomes_came(&mut self, first: Option<Outcome>) {
+        if self.outcomes.is_empty() {
+            self.since = clock::now();
+        }
+        let room = FINISHED_MAX.saturating_sub(self.outcomes.len());
+        self.outcomes.extend(first.into_iter().chain(self.done.try_iter()).take(room.max(1)));
+    }
+
+    /// How long nobody looks if nobody rings.
+    fn look_round(&self) -> Duration {
+        if self.backlog == Backlog::default() { LOOK_ROUND } else { COUNT }
     }
 
     /// Writes down what was under way, and frees the rest for others.
     fn end(&mut self) {
         self.jobs = None;
         while self.in_flight > 0 {
-            let before = self.in_flight;
-            self.collect();
-            if self.in_flight == before {
-                break;
+            match self.done.recv_timeout(Duration::from_secs(1)) {
+                Ok(outcome) => self.outcomes_came(Some(outcome)),
+                Err(_) => break,
+            }
+            if self.write_at() <= clock::now() {
+                self.write_down();
             }
         }
+        self.write_down();
         if let Err(failure) = self.store.free_uploads(self.holder) {
             log::error!("uploader: {failure}");
         }
     }
 
     /// Takes as many as there is room for.
-    fn take(&mut self) -> usize {
-        let room = self.capacity - self.in_flight;
-        match self.store.take_uploads(self.holder, room, self.settings.lease()) {
-            Ok(taken) => {
-                let took = taken.len();
-                for taken in taken {
+    fn take(&mut self, now: Instant) {
+        let room = self.room();
+        self.taken = now;
+        let taken = self.store.take_uploads(self.holder, room, self.settings.lease());
+        let staged = taken.and_then(|taken| match taken.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.store.read_staged(taken),
+        });
+        match staged {
+            Ok(staged) => {
+                let is_all = staged.len() < room;
+                self.take_at = if is_all { now + self.look_round() } else { now };
+                for staged in staged {
                     // There is room for it: nobody waits here.
-                    if self.jobs.as_ref().is_some_and(|jobs| jobs.send(taken).is_ok()) {
+                    if self.jobs.as_ref().is_some_and(|jobs| jobs.send(staged).is_ok()) {
                         self.in_flight += 1;
                     }
                 }
-                took
             }
             Err(failure) => {
                 log::error!("uploader: {failure}");
                 self.be_quiet(Duration::ZERO);
-                0
             }
         }
     }
@@ -245,13 +323,11 @@ impl<'a> Round<'a> {
         self.quiet_until = clock::now() + self.pause;
     }
 
-    /// Waits for what the workers have done, and writes it down.
-    fn collect(&mut self) {
-        let Ok(first) = self.done.recv_timeout(Duration::from_secs(1)) else { return };
+    /// Writes down what the workers have done.
+    fn write_down(&mut self) {
         let (mut uploaded, mut general, mut own, mut gone) = (vec![], vec![], vec![], vec![]);
-        for (taken, result) in std::iter::once(first).chain(self.done.try_iter()).take(FINISHED_MAX)
-        {
-            self.in_flight -= 1;
+        self.in_flight -= self.outcomes.len();
+        for (taken, result) in self.outcomes.drain(..) {
             match result {
                 Ok(Some(done)) => uploaded.push(done),
                 Ok(None) => gone.push(taken),
@@ -281,7 +357,7 @@ impl<'a> Round<'a> {
     }
 
     /// One body's own trouble.
-    fn refused(&self, taken: Taken, failure: &Failure) {
+    fn refused(&mut self, taken: Taken, failure: &Failure) {
         let attempts = taken.attempts.saturating_add(1);
         let retry = self.settings.retry.saturating_mul(1 << attempts.min(16)).min(RETRY_MAX);
         let (blob, account) = (taken.blob, taken.account);
@@ -296,20 +372,21 @@ impl<'a> Round<'a> {
         self.postpone(vec![taken], retry, true);
     }
 
-    fn postpone(&self, taken: Vec<Taken>, pause: Duration, counts: bool) {
+    fn postpone(&mut self, taken: Vec<Taken>, pause: Duration, counts: bool) {
         if taken.is_empty() {
             return;
         }
+        self.take_at = self.take_at.min(clock::now() + pause);
         if let Err(failure) = self.store.postpone_uploads(self.holder, taken, pause, counts) {
             log::error!("uploader: {failure}"); // they come again when their lease is over
         }
     }
 
     /// Counts what is staged while there is something, and says so if it lasts.
-    fn count(&mut self, now: Instant, took: usize) {
-        let is_due = self.counted.is_none_or(|counted| now >= counted + COUNT);
-        let is_idle = took == 0 && self.in_flight == 0 && self.backlog == Backlog::default();
-        if !is_due || (is_idle && self.counted.is_some()) {
+    fn count(&mut self, now: Instant) {
+        let is_idle = self.in_flight == 0 && self.backlog == Backlog::default();
+        let each = if is_idle { LOOK_ROUND } else { COUNT };
+        if self.counted.is_some_and(|counted| now < counted + each) {
             return;
         }
         self.counted = Some(now);

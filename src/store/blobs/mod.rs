@@ -8,6 +8,7 @@
 
 mod audit;
 mod cache;
+mod finish;
 mod form;
 mod held;
 mod trial;
@@ -35,7 +36,7 @@ use form::{Dress, SEALED_HEAD, Unreadable, object_bytes_max, sealed_part};
 use held::Held;
 pub use trial::try_objects;
 pub(super) use upload::reserve;
-pub use upload::{Backlog, Taken, Uploaded};
+pub use upload::{Backlog, Staged, Taken, Uploaded};
 
 /// A bucket for bodies.
 #[derive(Clone)]

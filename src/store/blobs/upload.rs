@@ -4,13 +4,15 @@
 //! transaction, its row says where it is and the staged bytes go. Whatever dies in between, the body
 //! is staged still, and is put again under the same name.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::super::bodies::{STAGED, STORED};
-use super::super::engine::{Tx, Value, Weight};
+use super::super::engine::{Row, Tx, Value, Weight};
 use super::super::{Failure, Store};
-use super::{Form, Objects};
+use super::{Form, Objects, finish};
+use crossbeam_channel::Receiver;
+
 use crate::crash_point;
 use crate::limits;
 use crate::model::{AccountId, BlobId};
@@ -27,6 +29,14 @@ pub struct Taken {
     pub attempts: u32,
     /// Somebody may have put it before.
     again: bool,
+}
+
+/// A body that was taken, with its bytes if they were read together with those of others.
+#[derive(Debug)]
+pub struct Staged {
+    /// Which.
+    pub taken: Taken,
+    bytes: Option<(Vec<u8>, [u8; 32])>,
 }
 
 /// A body whose object is there.
@@ -99,19 +109,9 @@ impl Store {
         self.0.objects.as_ref().map_or(Duration::ZERO, Objects::left_alone)
     }
 
-    /// Waits until something may have been staged here, or [`Store::ring`] is called, or `patience` is
-    /// over.
-    pub fn wait_for_staged(&self, patience: Duration) {
-        if let Some(objects) = &self.0.objects {
-            let _rung_or_over = objects.bell.1.recv_timeout(patience);
-        }
-    }
-
-    /// Ends [`Store::wait_for_staged`].
-    pub fn ring(&self) {
-        if let Some(objects) = &self.0.objects {
-            objects.ring();
-        }
+    /// Hears it when something may have been staged here; `None` if bodies are not moved.
+    pub fn bell(&self) -> Option<Receiver<()>> {
+        self.0.objects.as_ref().map(|objects| objects.bell.1.clone())
     }
 
     /// Learns what the local cache has from before: it takes a while, and nobody waits for it.
@@ -168,23 +168,40 @@ impl Store {
         })
     }
 
-    /// Puts the object of a body that was taken. No row changes yet. `None` if it is staged no more.
-    pub fn upload(&self, taken: Taken) -> Result<Option<Uploaded>, Failure> {
-        let Some(objects) = &self.0.objects else { return Ok(None) };
-        let staged = self.0.engine.read("reading a staged body", |tx| {
-            tx.query_one(
-                "SELECT y.bytes, b.hash FROM blobs b
-                 JOIN bodies y ON y.account_id = b.account_id AND y.blob_id = b.blob_id
-                 WHERE b.account_id = $1 AND b.blob_id = $2 AND b.state = 2",
-                &[Value::Int(taken.account.0), Value::Int(taken.blob.0)],
+    /// Reads what is staged of bodies that were taken, by one statement. The larger ones, of which not
+    /// many fit into memory, come without bytes: they are read one by one when they are put.
+    pub fn read_staged(&self, taken: Vec<Taken>) -> Result<Vec<Staged>, Failure> {
+        let keys: Vec<(i64, i64)> =
+            taken.iter().map(|taken| (taken.account.0, taken.blob.0)).collect();
+        let mut read = HashMap::with_capacity(taken.len());
+        self.0.engine.glance("reading staged bodies", |tx| {
+            tx.query(
+                "SELECT b.blob_id, y.bytes, b.hash FROM ({ranges $1}) t
+                 {join} blobs b ON b.account_id = t.first AND b.blob_id = t.last
+                 {join} bodies y ON y.account_id = t.first AND y.blob_id = t.last
+                 WHERE b.state = 2 AND b.size <= $2",
+                &[Value::Ranges(&keys), Value::Int(limits::STAGED_TOGETHER_BYTES_MAX)],
                 |row| {
-                    let hash: Result<[u8; 32], _> = row.bytes(1)?.try_into();
-                    let hash = hash.map_err(|_| row.corrupt("a hash of another length"))?;
-                    Ok((row.bytes(0)?.to_vec(), hash))
+                    read.insert(row.int(0)?, (row.bytes(1)?.to_vec(), hash_at(row, 2)?));
+                    Ok(())
                 },
             )
         })?;
-        let Some((bytes, hash)) = staged else { return Ok(None) };
+        let staged = |taken: Taken| Staged { taken, bytes: read.remove(&taken.blob.0) };
+        Ok(taken.into_iter().map(staged).collect())
+    }
+
+    /// As [`Store::upload_staged`], reading it first.
+    pub fn upload(&self, taken: Taken) -> Result<Option<Uploaded>, Failure> {
+        self.upload_staged(Staged { taken, bytes: None })
+    }
+
+    /// Puts the object of a body that was taken. No row changes yet. `None` if it is staged no more.
+    pub fn upload_staged(&self, staged: Staged) -> Result<Option<Uploaded>, Failure> {
+        let Some(objects) = &self.0.objects else { return Ok(None) };
+        let Staged { taken, bytes } = staged;
+        let bytes = if bytes.is_some() { bytes } else { self.read_one_staged(taken)? };
+        let Some((bytes, hash)) = bytes else { return Ok(None) };
         crash_point!("object: staged and taken, not put");
         let Taken { account, blob, again, .. } = taken;
         let (form, object_bytes) = objects.put(account, blob, &bytes, &hash, again, Tries::Once)?;
@@ -193,21 +210,28 @@ impl Store {
         Ok(Some(Uploaded { taken, form, object_bytes, hash, bytes }))
     }
 
+    fn read_one_staged(&self, taken: Taken) -> Result<Option<(Vec<u8>, [u8; 32])>, Failure> {
+        self.0.engine.glance("reading a staged body", |tx| {
+            tx.query_one(
+                "SELECT y.bytes, b.hash FROM blobs b
+                 JOIN bodies y ON y.account_id = b.account_id AND y.blob_id = b.blob_id
+                 WHERE b.account_id = $1 AND b.blob_id = $2 AND b.state = 2",
+                &[Value::Int(taken.account.0), Value::Int(taken.blob.0)],
+                |row| Ok((row.bytes(0)?.to_vec(), hash_at(row, 1)?)),
+            )
+        })
+    }
+
     /// Says of bodies whose objects are there that they are, and removes what was staged of them. An
     /// object whose body has gone meanwhile is deleted again.
     pub fn finish_uploads(&self, uploaded: Vec<Uploaded>) -> Result<(), Failure> {
         let moved: u64 = uploaded.iter().map(|uploaded| uploaded.bytes).sum();
+        // In the order of their identifiers: docs/storage.md, "The lock order".
+        let mut uploaded = uploaded;
+        uploaded.sort_unstable_by_key(|uploaded| uploaded.taken.blob);
         let unwanted =
             self.0.engine.write("finishing uploads", Weight::Bytes(16_384), move |tx| {
-                let mut unwanted = Vec::new();
-                // In the order of their identifiers: docs/storage.md, "The lock order".
-                let mut in_order: Vec<&Uploaded> = uploaded.iter().collect();
-                in_order.sort_unstable_by_key(|uploaded| uploaded.taken.blob);
-                for one in in_order {
-                    if !finish(tx, one)? {
-                        unwanted.push(one.clone());
-                    }
-                }
+                let unwanted = finish::finish(tx, &uploaded)?;
                 crash_point!("object: marked as stored, not committed");
                 Ok::<_, Failure>(unwanted)
             })?;
@@ -304,35 +328,8 @@ impl Store {
     }
 }
 
-/// True if the body is wanted still.
-fn finish(tx: &mut Tx<'_>, uploaded: &Uploaded) -> Result<bool, Failure> {
-    let Uploaded { taken, form, object_bytes, .. } = uploaded;
-    let key = [Value::Int(taken.account.0), Value::Int(taken.blob.0)];
-    let [account, blob] = key;
-    let stored = tx.execute(
-        "UPDATE blobs SET state = $3, form = $4, object_bytes = $5
-         WHERE account_id = $1 AND blob_id = $2 AND state = $6",
-        &[
-            account,
-            blob,
-            Value::Int(STORED),
-            Value::Int(form.column()),
-            Value::Int(i64::try_from(*object_bytes).unwrap_or(i64::MAX)),
-            Value::Int(STAGED),
-        ],
-    )?;
-    tx.execute("DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2", &key)?;
-    if stored == 1 {
-        tx.execute("DELETE FROM bodies WHERE account_id = $1 AND blob_id = $2", &key)?;
-        return Ok(true);
-    }
-    // Gone, or about to be: nobody else will look for the object. Or another one was faster.
-    let state = tx.query_one(
-        "SELECT state FROM blobs WHERE account_id = $1 AND blob_id = $2",
-        &key,
-        |row| row.int(0),
-    )?;
-    Ok(state == Some(STORED))
+fn hash_at(row: &Row<'_>, column: usize) -> Result<[u8; 32], Failure> {
+    row.bytes(column)?.try_into().map_err(|_| row.corrupt("a hash of another length"))
 }
 
 /// Reserves an identifier for a large body that goes to the bucket before its message is there.
