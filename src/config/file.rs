@@ -567,6 +567,8 @@ tls_verify=true
         assert_eq!((s3.endpoint.0.as_str(), s3.bucket.0.as_str()), ("e", "b"));
         config.s3 = crate::config::S3::default();
         assert_eq!(config.local_cache.path.take(), Some("/tmp/sora/cache".into()));
+        let uploader = &mut config.uploader;
+        (uploader.batch_size, uploader.concurrency) = (100, 32); // docs/storage.md has the measurement
         config.servers.imap.listener.start = false;
         config.servers.lmtp.listener.start = false;
         config.servers.pop3.listener.start = false;

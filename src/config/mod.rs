@@ -290,8 +290,8 @@ impl Default for Config {
                 max_object_size: Size::mebi(5),
             },
             uploader: Uploader {
-                batch_size: 20,
-                concurrency: 10,
+                batch_size: 100,
+                concurrency: 32,
                 max_attempts: 5,
                 retry_interval: Duration::from_secs(30),
                 max_body: Size::mebi(1),

@@ -36,8 +36,11 @@ pub struct Taken {
 pub struct Staged {
     /// Which.
     pub taken: Taken,
-    bytes: Option<(Vec<u8>, [u8; 32])>,
+    bytes: Option<Bytes>,
 }
+
+/// A body's bytes and their hash.
+type Bytes = (Vec<u8>, [u8; 32]);
 
 /// A body whose object is there.
 #[derive(Clone, Debug)]
@@ -210,7 +213,7 @@ impl Store {
         Ok(Some(Uploaded { taken, form, object_bytes, hash, bytes }))
     }
 
-    fn read_one_staged(&self, taken: Taken) -> Result<Option<(Vec<u8>, [u8; 32])>, Failure> {
+    fn read_one_staged(&self, taken: Taken) -> Result<Option<Bytes>, Failure> {
         self.0.engine.glance("reading a staged body", |tx| {
             tx.query_one(
                 "SELECT y.bytes, b.hash FROM blobs b
