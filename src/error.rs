@@ -13,6 +13,14 @@ pub enum Refusal {
     TooManyConnections,
     /// Another session has the maildrop. `[IN-USE]` (RFC 2449 §8.1.2)
     InUse,
+    /// No such Sieve script. `(NONEXISTENT)` (RFC 5804 §1.3)
+    NoSuchScript,
+    /// A script of that name is there. `(ALREADYEXISTS)`
+    ScriptExists,
+    /// The active script cannot be deleted. `(ACTIVE)`
+    ScriptActive,
+    /// The account has as many scripts as it may. `(QUOTA/MAXSCRIPTS)`
+    TooManyScripts,
     /// No such mailbox. `[NONEXISTENT]`, or `[TRYCREATE]` where a message was to go there.
     NoSuchMailbox,
     /// The name is taken, perhaps in another case. `[ALREADYEXISTS]`

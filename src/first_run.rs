@@ -111,6 +111,7 @@ pub fn banner(server: &Handle, first: Option<&FirstAccount>, program: &str) -> S
             (Service::Lmtp, _) => ("LMTP", "for mail coming in"),
             (Service::Pop3, false) => ("POP3", "plain or STLS"),
             (Service::Pop3, true) => ("POP3S", "TLS"),
+            (Service::ManageSieve, _) => ("SIEVE", "ManageSieve, for the rules that sort mail"),
             #[cfg(test)]
             (Service::Echo, _) => continue,
         };

@@ -9,12 +9,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use parser::sieve::Capabilities;
+
 use crate::error::{Fault, Refusal};
 use crate::mail::search::Query;
 use crate::mail::{Message, Snapshot, UidRuns};
 use crate::model::{
     AccountId, Address, BlobId, EmailId, Flags, Keyword, Keywords, MailboxId, MailboxName, ModSeq,
-    Secret, SpecialUse, ThreadId, Timestamp, Uid, UidValidity,
+    ScriptName, Secret, SpecialUse, ThreadId, Timestamp, Uid, UidValidity,
 };
 
 /// A mailbox of an account: what most jobs are about.
@@ -174,6 +176,17 @@ pub struct MailboxInfo {
 
 /// A name that is subscribed, whether or not a mailbox is there (pitfall 75).
 pub type Subscription = MailboxName;
+
+/// A Sieve script, without its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptInfo {
+    /// What it is called.
+    pub name: ScriptName,
+    /// Whether it sorts the account's mail.
+    pub is_active: bool,
+    /// Its size.
+    pub bytes: u64,
+}
 
 /// One recipient that RCPT found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -412,6 +425,71 @@ pub enum Job {
         /// As received, dots undone, without our trace lines.
         body: Body,
     },
+    /// LISTSCRIPTS. → `Scripts`
+    ListScripts {
+        /// Whose.
+        account: AccountId,
+    },
+    /// GETSCRIPT. → `Script`, `Refused(NoSuchScript)`
+    GetScript {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        name: ScriptName,
+    },
+    /// PUTSCRIPT: compiled first; one with mistakes changes nothing. → `ScriptTaken`, `ScriptWrong`,
+    /// `Refused(TooManyScripts)`
+    PutScript {
+        /// Whose.
+        account: AccountId,
+        /// What it is to be called.
+        name: ScriptName,
+        /// Its text.
+        script: Vec<u8>,
+        /// What it may require.
+        offered: Capabilities,
+        /// Scripts the account may have.
+        scripts_max: u32,
+    },
+    /// CHECKSCRIPT. → `ScriptTaken`, `ScriptWrong`
+    CheckScript {
+        /// Its text.
+        script: Vec<u8>,
+        /// What it may require.
+        offered: Capabilities,
+    },
+    /// HAVESPACE. → `Done`, `Refused(TooManyScripts)`
+    HaveSpace {
+        /// Whose.
+        account: AccountId,
+        /// What the script would be called.
+        name: ScriptName,
+        /// Scripts the account may have.
+        scripts_max: u32,
+    },
+    /// SETACTIVE. → `Done`, `Refused(NoSuchScript)`
+    ActivateScript {
+        /// Whose.
+        account: AccountId,
+        /// Which; `None` for none.
+        name: Option<ScriptName>,
+    },
+    /// DELETESCRIPT. → `Done`, `Refused(NoSuchScript | ScriptActive)`
+    DeleteScript {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        name: ScriptName,
+    },
+    /// RENAMESCRIPT. → `Done`, `Refused(NoSuchScript | ScriptExists)`
+    RenameScript {
+        /// Whose.
+        account: AccountId,
+        /// From.
+        from: ScriptName,
+        /// To.
+        to: ScriptName,
+    },
     /// The addresses of an account: the primary one first. → `Addresses`
     Addresses {
         /// Whose.
@@ -531,6 +609,20 @@ pub enum Reply {
     RecipientFound(Recipient),
     /// One answer for each recipient, in order.
     Delivered(Vec<Result<(), DeliveryProblem>>),
+    /// Ascending by name.
+    Scripts(Vec<ScriptInfo>),
+    /// The text of one.
+    Script(Vec<u8>),
+    /// The script compiles, and is stored if that was asked for.
+    ScriptTaken {
+        /// What its writer should know, a line each; "" if nothing.
+        warnings: String,
+    },
+    /// The script does not compile; nothing was changed.
+    ScriptWrong {
+        /// A line each.
+        mistakes: String,
+    },
     /// The primary first.
     Addresses(Vec<Address>),
 }

@@ -24,6 +24,14 @@ pub const IMAP_FRAME_BYTES_MAX: usize = 64 * 1024;
 pub const LMTP_LINE_BYTES_MAX: usize = 4 * 1024;
 /// Recipients of one LMTP transaction (RFC 5321 §4.5.3.1.8 asks for 100).
 pub const LMTP_RECIPIENTS_MAX: usize = 1_000;
+/// Bytes of one line of ManageSieve, strings in quotes included (RFC 5804 §4 has 1,024 for each).
+pub const SIEVE_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of one ManageSieve command before login, literals included.
+pub const SIEVE_FRAME_BEFORE_LOGIN_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a literal that is too large and is skipped; one that is larger ends the connection.
+pub const SIEVE_SKIPPED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of what is said of a script's mistakes.
+pub const SCRIPT_REPORT_BYTES_MAX: usize = 8 * 1024;
 /// Bytes that wait in a connection's input buffer.
 pub const INPUT_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of output after which a session waits until the peer has read them.

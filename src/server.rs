@@ -133,6 +133,7 @@ impl Listeners<'_> {
             (Service::Imap, &servers.imap.listener),
             (Service::Lmtp, &servers.lmtp.listener),
             (Service::Pop3, &servers.pop3.listener),
+            (Service::ManageSieve, &servers.managesieve.listener),
         ] {
             let mut sockets: Vec<(Socket, bool)> = Vec::new();
             for (listen, is_implicit) in listener.sockets() {
@@ -184,10 +185,14 @@ impl Listeners<'_> {
         let (idle_timeout, login_timeout) = match service {
             Service::Lmtp => (servers.lmtp.timeout, servers.lmtp.timeout),
             Service::Pop3 => (servers.pop3.idle_timeout, servers.pop3.login_timeout),
+            Service::ManageSieve => {
+                (servers.managesieve.idle_timeout, servers.managesieve.login_timeout)
+            }
             _ => (servers.imap.idle_timeout, servers.imap.login_timeout),
         };
         let insecure_auth = match service {
             Service::Pop3 => servers.pop3.insecure_auth,
+            Service::ManageSieve => servers.managesieve.insecure_auth,
             _ => servers.imap.insecure_auth,
         };
         let days = |age: Duration| u32::try_from(age.as_secs() / 86_400).unwrap_or(u32::MAX);
@@ -197,6 +202,12 @@ impl Listeners<'_> {
             lmtp_bytes_max: servers.lmtp.max_message_size.0,
             pop3_exclusive: servers.pop3.exclusive,
             expire_days: self.config.cleanup.max_age_restriction.map(days),
+            sieve: session::SieveSettings {
+                script_bytes_max: u32::try_from(servers.managesieve.max_script_size.0)
+                    .unwrap_or(u32::MAX),
+                scripts_max: servers.managesieve.max_scripts,
+                ..Default::default()
+            },
             insecure_auth,
             idle_seconds_max: seconds(idle_timeout),
             login_seconds_max: seconds(login_timeout),

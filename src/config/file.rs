@@ -203,6 +203,7 @@ impl Draft {
         const NUMBER_MAX: u64 = u32::MAX as u64;
         let (imap, lmtp) = (&self.config.servers.imap, &self.config.servers.lmtp);
         let pop3 = &self.config.servers.pop3;
+        let managesieve = &self.config.servers.managesieve;
         let minute = Duration::from_secs(60);
         let second = Duration::from_secs(1);
         let month = minute * 60 * 24 * 31;
@@ -238,6 +239,36 @@ impl Draft {
             (pop3.idle_timeout <= month, "servers.pop3", "idle_timeout", "at most 31d"),
             (pop3.login_timeout >= second, "servers.pop3", "login_timeout", "at least 1s"),
             (pop3.login_timeout <= month, "servers.pop3", "login_timeout", "at most 31d"),
+            (
+                managesieve.idle_timeout >= 30 * minute,
+                "servers.managesieve",
+                "idle_timeout",
+                "at least 30m (RFC 5804 §1.2)",
+            ),
+            (
+                managesieve.idle_timeout <= month,
+                "servers.managesieve",
+                "idle_timeout",
+                "at most 31d",
+            ),
+            (
+                managesieve.login_timeout >= second,
+                "servers.managesieve",
+                "login_timeout",
+                "at least 1s",
+            ),
+            (
+                managesieve.login_timeout <= month,
+                "servers.managesieve",
+                "login_timeout",
+                "at most 31d",
+            ),
+            (
+                managesieve.max_script_size.0 <= 1 << 20,
+                "servers.managesieve",
+                "max_script_size",
+                "at most 1mb",
+            ),
             (grace <= month, "servers", "shutdown_grace", "at most 31d"),
             (poll >= second / 10, "database", "poll_interval", "at least 100ms"),
             (poll <= minute, "database", "poll_interval", "at most 1m"),
@@ -444,9 +475,9 @@ mod tests {
     #[test]
     fn keys_of_other_versions_get_one_warning() {
         check(
-            "[servers.managesieve]\nstart=true\n[uploader]\npath='/x'",
+            "[servers.managesieve]\ntls_verify=true\n[uploader]\npath='/x'",
             "these settings have no effect in this version: \
-             servers.managesieve.start, uploader.path",
+             servers.managesieve.tls_verify, uploader.path",
         );
         check(
             "[database]\nhost='db'",
@@ -572,6 +603,7 @@ tls_verify=true
         config.servers.imap.listener.start = false;
         config.servers.lmtp.listener.start = false;
         config.servers.pop3.listener.start = false;
+        config.servers.managesieve.listener.start = false;
         assert_eq!(config, Config::default()); // the original's defaults are ours
     }
 

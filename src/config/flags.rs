@@ -318,9 +318,9 @@ mod tests {
     fn flags_of_other_versions_are_named_in_one_warning() {
         check(
             BOTH,
-            &["-managesieve", "-uploaderpath", "/x", "-masterpassword=secret"],
+            &["-managesievetlsverify", "-uploaderpath", "/x", "-masterpassword=secret"],
             "imap true :143 lmtp true [\"these settings have no effect in this version: \
-             servers.managesieve.start, uploader.path, servers.imap.master_password\"]",
+             servers.managesieve.tls_verify, uploader.path, servers.imap.master_password\"]",
         );
     }
 

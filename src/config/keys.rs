@@ -66,6 +66,10 @@ fn pop3(config: &mut Config) -> &mut Listener {
     &mut config.servers.pop3.listener
 }
 
+fn managesieve(config: &mut Config) -> &mut Listener {
+    &mut config.servers.managesieve.listener
+}
+
 const START: &str = "Only servers with start = true listen.";
 const ADDR: &str =
     "host:port, [v6]:port, :port (every address) or unix:PATH. STARTTLS is offered here.
@@ -555,6 +559,55 @@ each session sees the mail as it was when it logged in, whatever others do.",
         "",
         "Silence after which a client that has not logged in is sent away.",
         |c| &mut c.servers.pop3.login_timeout,
+    ),
+    key("servers.managesieve", "start", "managesieve", START, |c| &mut managesieve(c).start),
+    key("servers.managesieve", "addr", "managesieveaddr", "As for IMAP.", |c| {
+        &mut managesieve(c).addr
+    }),
+    key("servers.managesieve", "tls_addr", "", TLS_ADDR, |c| &mut managesieve(c).tls_addr),
+    key("servers.managesieve", "tls", "managesievetls", TLS, |c| &mut managesieve(c).tls),
+    key(
+        "servers.managesieve",
+        "tls_use_starttls",
+        "managesievestarttls",
+        "With tls = true: STARTTLS on addr, after all.",
+        |c| &mut managesieve(c).tls_use_starttls,
+    ),
+    key("servers.managesieve", "tls_cert_file", "managesievetlscert", CERT, |c| {
+        &mut managesieve(c).tls_cert_file
+    }),
+    key("servers.managesieve", "tls_key_file", "managesievetlskey", "", |c| {
+        &mut managesieve(c).tls_key_file
+    }),
+    key("servers.managesieve", "proxy_protocol_from", "", PROXY, |c| {
+        &mut managesieve(c).proxy_protocol_from
+    }),
+    key("servers.managesieve", "insecure_auth", "managesieveinsecureauth", "As for IMAP.", |c| {
+        &mut c.servers.managesieve.insecure_auth
+    }),
+    key(
+        "servers.managesieve",
+        "max_script_size",
+        "managesievescriptsize",
+        "The largest script that can be stored; at most \"1mb\".",
+        |c| &mut c.servers.managesieve.max_script_size,
+    ),
+    key("servers.managesieve", "max_scripts", "", "Scripts of one account.", |c| {
+        &mut c.servers.managesieve.max_scripts
+    }),
+    key(
+        "servers.managesieve",
+        "idle_timeout",
+        "",
+        "Silence after which a logged-in client is sent away. RFC 5804 wants at least 30m.",
+        |c| &mut c.servers.managesieve.idle_timeout,
+    ),
+    key(
+        "servers.managesieve",
+        "login_timeout",
+        "",
+        "Silence after which a client that has not logged in is sent away.",
+        |c| &mut c.servers.managesieve.login_timeout,
     ),
 ];
 

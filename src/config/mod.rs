@@ -183,6 +183,8 @@ pub struct Servers {
     pub lmtp: Lmtp,
     /// `[servers.pop3]`
     pub pop3: Pop3,
+    /// `[servers.managesieve]`
+    pub managesieve: ManageSieve,
 }
 
 /// `[servers.imap]`
@@ -221,6 +223,23 @@ pub struct Pop3 {
     /// Passwords in the clear are taken from anywhere, not only from loopback.
     pub insecure_auth: bool,
     /// How long a logged-in client may stay silent (RFC 1939 §3: at least 10 minutes).
+    pub idle_timeout: Duration,
+    /// How long a client may take to log in.
+    pub login_timeout: Duration,
+}
+
+/// `[servers.managesieve]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManageSieve {
+    /// Where it listens.
+    pub listener: Listener,
+    /// Passwords in the clear are taken from anywhere, not only from loopback.
+    pub insecure_auth: bool,
+    /// Largest script.
+    pub max_script_size: Size,
+    /// Scripts of one account.
+    pub max_scripts: u32,
+    /// How long a logged-in client may stay silent (RFC 5804 §1.2: at least 30 minutes).
     pub idle_timeout: Duration,
     /// How long a client may take to log in.
     pub login_timeout: Duration,
@@ -335,6 +354,14 @@ impl Default for Servers {
                 idle_timeout: Duration::from_secs(10 * 60),
                 login_timeout: Duration::from_secs(60),
             },
+            managesieve: ManageSieve {
+                listener: Listener::stopped(4190),
+                insecure_auth: false,
+                max_script_size: Size::kibi(16),
+                max_scripts: 32,
+                idle_timeout: Duration::from_secs(30 * 60),
+                login_timeout: Duration::from_secs(60),
+            },
         }
     }
 }
@@ -351,16 +378,19 @@ impl Config {
         let pop3 = &mut config.servers.pop3.listener;
         (pop3.start, pop3.addr) = (true, Some(Listen::loopback(1110)));
         pop3.tls_addr = Some(Listen::loopback(1995));
+        let managesieve = &mut config.servers.managesieve.listener;
+        (managesieve.start, managesieve.addr) = (true, Some(Listen::loopback(4190)));
         config
     }
 
     /// Every protocol's listener, with its name.
-    pub fn listeners(&self) -> [(&'static str, &Listener); 3] {
+    pub fn listeners(&self) -> [(&'static str, &Listener); 4] {
         let servers = &self.servers;
         [
             ("imap", &servers.imap.listener),
             ("lmtp", &servers.lmtp.listener),
             ("pop3", &servers.pop3.listener),
+            ("managesieve", &servers.managesieve.listener),
         ]
     }
 }

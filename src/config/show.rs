@@ -69,8 +69,8 @@ const EXAMPLE_HEADER: &str = "\
 # Durations: 30s, 1h30m, 500ms, 14d. Sizes: 16kb, 25mb, 1gb (1024-based) or a number of bytes.
 #
 # Without any config.toml, Sora runs on loopback (IMAP 1143, IMAPS 1993, POP3 1110, POP3S 1995,
-# LMTP 2424) and makes the account me@localhost. With one, it makes no account, and only servers
-# with start = true listen.
+# LMTP 2424, ManageSieve 4190) and makes the account me@localhost. With one, it makes no account,
+# and only servers with start = true listen.
 ";
 
 #[cfg(test)]

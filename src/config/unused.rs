@@ -38,18 +38,8 @@ pub(super) const UNUSED: &[Unused] = &[
     },
     Unused {
         section: "servers.managesieve",
-        names: &[
-            ("start", "managesieve"),
-            ("addr", "managesieveaddr"),
-            ("insecure_auth", "managesieveinsecureauth"),
-            ("max_script_size", "managesievescriptsize"),
-            ("tls", "managesievetls"),
-            ("tls_use_starttls", "managesievestarttls"),
-            ("tls_cert_file", "managesievetlscert"),
-            ("tls_key_file", "managesievetlskey"),
-            ("tls_verify", "managesievetlsverify"),
-        ],
-        switches: &["start", "insecure_auth", "tls", "tls_use_starttls", "tls_verify"],
+        names: &[("tls_verify", "managesievetlsverify")],
+        switches: &["tls_verify"],
     },
 ];
 

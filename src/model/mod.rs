@@ -4,6 +4,7 @@ mod flags;
 mod ids;
 mod name;
 mod networks;
+mod script;
 mod secret;
 mod time;
 
@@ -11,5 +12,6 @@ pub use flags::{Flags, Keyword, KeywordMask, Keywords};
 pub use ids::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
 pub use name::{Address, MailboxName, NameError, SpecialUse};
 pub use networks::Networks;
+pub use script::ScriptName;
 pub use secret::Secret;
 pub use time::Timestamp;

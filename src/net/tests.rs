@@ -78,6 +78,7 @@ fn settings() -> SharedSettings {
         lmtp_bytes_max: 1 << 20,
         pop3_exclusive: false,
         expire_days: None,
+        sieve: Default::default(),
         insecure_auth: false,
         idle_seconds_max: 1800,
         login_seconds_max: 60,

@@ -8,6 +8,7 @@
 mod echo;
 pub mod imap;
 pub mod lmtp;
+pub mod managesieve;
 mod output;
 pub mod pop3;
 mod sasl;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use crate::job::{Change, Job, MailboxKey, Reply};
 
+pub use managesieve::SieveSettings;
 pub use output::Output;
 
 /// What happens to a session.
@@ -79,6 +81,8 @@ pub enum Service {
     Lmtp,
     /// RFC 1939.
     Pop3,
+    /// RFC 5804.
+    ManageSieve,
     /// For the tests of `net`.
     #[cfg(test)]
     Echo,
@@ -90,6 +94,7 @@ impl fmt::Display for Service {
             Self::Imap => "imap",
             Self::Lmtp => "lmtp",
             Self::Pop3 => "pop3",
+            Self::ManageSieve => "managesieve",
             #[cfg(test)]
             Self::Echo => "echo",
         })
@@ -106,6 +111,8 @@ pub enum Session {
     Lmtp(Box<lmtp::Lmtp>),
     /// RFC 1939.
     Pop3(Box<pop3::Pop3>),
+    /// RFC 5804.
+    ManageSieve(Box<managesieve::ManageSieve>),
     /// For the tests of `net`.
     #[cfg(test)]
     Echo(Box<echo::Echo>),
@@ -118,6 +125,10 @@ impl Session {
             Service::Imap => Self::Imap(Box::new(imap::Imap::new(Arc::clone(settings), peer))),
             Service::Lmtp => Self::Lmtp(Box::new(lmtp::Lmtp::new(Arc::clone(settings), peer))),
             Service::Pop3 => Self::Pop3(Box::new(pop3::Pop3::new(Arc::clone(settings), peer))),
+            Service::ManageSieve => {
+                let settings = Arc::clone(settings);
+                Self::ManageSieve(Box::new(managesieve::ManageSieve::new(settings, peer)))
+            }
             #[cfg(test)]
             Service::Echo => Self::Echo(Box::new(echo::Echo::new(peer))),
         }
@@ -129,6 +140,7 @@ impl Session {
             Self::Imap(session) => session.step(event, out),
             Self::Lmtp(session) => session.step(event, out),
             Self::Pop3(session) => session.step(event, out),
+            Self::ManageSieve(session) => session.step(event, out),
             #[cfg(test)]
             Self::Echo(session) => session.step(event, out),
         }
@@ -140,6 +152,7 @@ impl Session {
             Self::Imap(session) => session.standing(),
             Self::Lmtp(session) => session.standing(),
             Self::Pop3(session) => session.standing(),
+            Self::ManageSieve(session) => session.standing(),
             #[cfg(test)]
             Self::Echo(session) => session.standing(),
         }
@@ -177,6 +190,8 @@ pub struct Settings {
     pub pop3_exclusive: bool,
     /// Days for which mail stays at least; `None` for ever (RFC 2449 §6.7).
     pub expire_days: Option<u32>,
+    /// Sieve scripts, by ManageSieve.
+    pub sieve: SieveSettings,
     /// Passwords are taken in the clear from anywhere.
     pub insecure_auth: bool,
     /// Seconds a logged-in client may stay silent (RFC 9051 §5.4: at least 1800; RFC 1939 §3: at

@@ -35,6 +35,18 @@ const RULES: &[Rule] = &[
               WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = s.account_id)",
     },
     Rule {
+        words: "a script belongs to account {}, which is not there",
+        sql: "SELECT s.account_id FROM sieve_scripts s
+              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = s.account_id)",
+    },
+    Rule {
+        words: "account {} gives out script {} next and has a script {}",
+        sql: "SELECT a.account_id, a.next_script_id, MAX(s.script_id) FROM accounts a
+              JOIN sieve_scripts s ON s.account_id = a.account_id
+              GROUP BY a.account_id, a.next_script_id
+              HAVING MAX(s.script_id) >= a.next_script_id",
+    },
+    Rule {
         words: "account {} gives out mailbox {} next and has a mailbox {}",
         sql: "SELECT a.account_id, a.next_mailbox_id, MAX(m.mailbox_id) FROM accounts a
               JOIN mailboxes m ON m.account_id = a.account_id

@@ -15,6 +15,7 @@
 //! | accounts | [`Store::create_account`], [`Store::add_address`], [`Store::update_password`], [`Store::replace_password`], [`Store::account_by_address`], [`Store::list_accounts`], [`Store::addresses`] |
 //! | mailboxes | [`Store::list_mailboxes`], [`Store::mailbox`], [`Store::mailbox_by_key`], [`Store::create_mailbox`], [`Store::delete_mailbox`], [`Store::rename_mailbox`] |
 //! | subscriptions | [`Store::subscribe`], [`Store::unsubscribe`], [`Store::subscriptions`] |
+//! | scripts | [`Store::scripts`], [`Store::script`], [`Store::active_script`], [`Store::put_script`], [`Store::has_space`], [`Store::activate_script`], [`Store::delete_script`], [`Store::rename_script`] |
 //! | snapshots | [`Store::open_mailbox`], [`Store::load_snapshot`], [`Store::refresh_snapshot`] |
 //! | messages in | [`Store::place_body`], [`Store::deliver`], [`Store::append`] |
 //! | messages out | [`Store::fetch`], [`Store::fetch_near`], [`Store::read_body`] |
@@ -50,6 +51,7 @@ mod restore;
 mod retention;
 mod row;
 mod scan;
+mod scripts;
 mod selection;
 mod snapshot;
 mod subscriptions;
@@ -74,6 +76,7 @@ pub use repeats::DeliveryDigest;
 pub use restore::{DeletedFrom, DeletedMessage, Restored};
 pub use retention::{AccountRestored, Cleaned, DeletedAccount, Due, DuePage, Retention};
 pub use scan::Scan;
+pub use scripts::ActiveScript;
 pub use snapshot::{Opened, Refreshed};
 pub use threads::message_id_hash;
 

@@ -20,6 +20,7 @@ mod parts;
 pub mod password;
 mod pool;
 mod run;
+mod scripts;
 mod search;
 mod snapshots;
 mod spool;

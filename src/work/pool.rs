@@ -54,6 +54,10 @@ impl Lane {
             | Job::Expunge { .. }
             | Job::Remove { .. }
             | Job::LockMaildrop { .. }
+            | Job::PutScript { .. }
+            | Job::ActivateScript { .. }
+            | Job::DeleteScript { .. }
+            | Job::RenameScript { .. }
             | Job::Copy(_)
             | Job::Move(_) => Self::Write,
             Job::CreateMailbox { .. } | Job::DeleteMailbox { .. } => Self::Write,
@@ -66,6 +70,8 @@ impl Lane {
             // Most logins are answered by the cache; the others go on to `Auth`.
             Job::Login { .. } | Job::FindRecipient { .. } | Job::Addresses { .. } => Self::Query,
             Job::ListMailboxes { .. } | Job::Status { .. } | Job::OpenMailbox { .. } => Self::Query,
+            Job::ListScripts { .. } | Job::GetScript { .. } | Job::HaveSpace { .. } => Self::Query,
+            Job::CheckScript { .. } => Self::Query,
             Job::Refresh { .. } | Job::Fetch { .. } | Job::ReadBody { .. } => Self::Query,
         }
     }

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use super::deliver::{Courier, Repeats};
 use super::login::{Attempt, Directory, Entry, Logins};
 use super::maildrops::Maildrops;
+use super::scripts::NewScript;
 use super::snapshots::Snapshots;
 use super::spool::{self, Spool};
 use super::trace::Via;
-use super::{Changes, Done, Lane, Run, facts, parts, search};
+use super::{Changes, Done, Lane, Run, facts, parts, scripts, search};
 use crate::crash_point;
 use crate::error::{Fault, Refusal};
 use crate::job::{
@@ -188,6 +189,31 @@ impl Runner {
             Job::FindRecipient { given } => self.find_recipient(given),
             Job::Deliver { envelope, recipients, body } => {
                 Ok(self.deliver(&envelope, &recipients, body))
+            }
+            Job::ListScripts { account } => Ok(Reply::Scripts(self.store.scripts(account)?)),
+            Job::GetScript { account, name } => {
+                Ok(Reply::Script(self.store.script(account, &name)?))
+            }
+            Job::PutScript { account, name, script, offered, scripts_max } => {
+                let new = NewScript { account, name, script, scripts_max };
+                scripts::put(&self.store, new, offered)
+            }
+            Job::CheckScript { script, offered } => Ok(scripts::check(&script, offered)),
+            Job::HaveSpace { account, name, scripts_max } => {
+                self.store.has_space(account, &name, scripts_max)?;
+                Ok(Reply::Done)
+            }
+            Job::ActivateScript { account, name } => {
+                self.store.activate_script(account, name.as_ref())?;
+                Ok(Reply::Done)
+            }
+            Job::DeleteScript { account, name } => {
+                self.store.delete_script(account, &name)?;
+                Ok(Reply::Done)
+            }
+            Job::RenameScript { account, from, to } => {
+                self.store.rename_script(account, &from, &to)?;
+                Ok(Reply::Done)
             }
             Job::Addresses { account } => Ok(Reply::Addresses(self.store.addresses(account)?)),
         }
@@ -449,6 +475,14 @@ impl About {
             Job::Spool { .. } => ("spool", None, None),
             Job::FindRecipient { .. } => ("rcpt", None, None),
             Job::Deliver { .. } => ("deliver", None, None),
+            Job::ListScripts { account } => ("list scripts", Some(*account), None),
+            Job::GetScript { account, .. } => ("get script", Some(*account), None),
+            Job::PutScript { account, .. } => ("put script", Some(*account), None),
+            Job::CheckScript { .. } => ("check script", None, None),
+            Job::HaveSpace { account, .. } => ("have space", Some(*account), None),
+            Job::ActivateScript { account, .. } => ("activate script", Some(*account), None),
+            Job::DeleteScript { account, .. } => ("delete script", Some(*account), None),
+            Job::RenameScript { account, .. } => ("rename script", Some(*account), None),
             Job::Addresses { account } => ("addresses", Some(*account), None),
         };
         Self { job: name, account, mailbox }

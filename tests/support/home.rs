@@ -32,8 +32,8 @@ pub(crate) fn is_production() -> bool {
 const PRODUCTION_STAGED_MAX: &str = "[uploader]\nmax_body = '16kb'\n";
 
 impl Home {
-    /// A new one, with IMAP, IMAPS, LMTP, POP3 and POP3S on ports that the system chooses, and
-    /// `more` lines of configuration by section. `SORA_TEST_DATABASE` and `SORA_TEST_HOME` say where
+    /// A new one, with IMAP, IMAPS, LMTP, POP3, POP3S and ManageSieve on ports that the system
+    /// chooses, and `more` lines of configuration by section. `SORA_TEST_DATABASE` and `SORA_TEST_HOME` say where
     /// its data is.
     pub(crate) fn new(imap: &str, lmtp: &str) -> Self {
         let mut home = Self::without_bucket(imap, lmtp);
@@ -61,7 +61,8 @@ impl Home {
             "data_dir = '{}'\nhostname = 'mail.example.com'\n{}\
              [servers.imap]\nstart = true\naddr = '127.0.0.1:0'\ntls_addr = '127.0.0.1:0'\n{imap}\n\
              [servers.lmtp]\nstart = true\naddr = '127.0.0.1:0'\n{lmtp}\n\
-             [servers.pop3]\nstart = true\naddr = '127.0.0.1:0'\ntls_addr = '127.0.0.1:0'\n",
+             [servers.pop3]\nstart = true\naddr = '127.0.0.1:0'\ntls_addr = '127.0.0.1:0'\n\
+             [servers.managesieve]\nstart = true\naddr = '127.0.0.1:0'\n",
             home.folder.join("data").display(),
             home.database.as_deref().map(TestDatabase::section).unwrap_or_default(),
         );

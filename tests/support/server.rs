@@ -47,6 +47,11 @@ impl Server {
         self.handle.tls_address(Service::Pop3).expect("POP3S is served")
     }
 
+    /// ManageSieve with STARTTLS.
+    pub(crate) fn managesieve(&self) -> SocketAddr {
+        self.address(Service::ManageSieve)
+    }
+
     /// Where `service` is spoken in the clear.
     pub(crate) fn address(&self, service: Service) -> SocketAddr {
         self.handle.address(service).expect("it is served")

@@ -21,6 +21,7 @@ fn settings() -> SharedSettings {
         lmtp_bytes_max: MESSAGE_BYTES_MAX,
         pop3_exclusive: false,
         expire_days: None,
+        sieve: Default::default(),
         insecure_auth: false,
         idle_seconds_max: 1_800,
         login_seconds_max: 60,

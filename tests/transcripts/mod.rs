@@ -32,6 +32,16 @@ fn pop3_sessions_with_the_model_store() {
 }
 
 #[test]
+fn managesieve_sessions_with_the_model_store() {
+    run("managesieve", Only::Model, &mut || Box::new(model::ModelWorld::new()));
+}
+
+#[test]
+fn managesieve_over_the_real_server() {
+    run_on_server("managesieve");
+}
+
+#[test]
 fn imap_over_the_real_server() {
     run_on_server("imap");
 }

@@ -26,6 +26,11 @@ pub(super) trait World {
     fn control(&mut self, words: &[String]) -> Result<(), String>;
 }
 
+/// True if no response has a literal.
+pub(super) fn speaks_lines(service: Service) -> bool {
+    matches!(service, Service::Lmtp | Service::Pop3)
+}
+
 /// What came from the server.
 pub(super) enum Received {
     Bytes(Vec<u8>),
@@ -35,8 +40,10 @@ pub(super) enum Received {
 
 #[derive(Default)]
 struct Client {
-    /// Every response is one line, and no command has a tag.
+    /// Every response is one line: no literals.
     lines: bool,
+    /// Commands have tags.
+    tagged: bool,
     unread: Vec<u8>,
     tags: u32,
     outstanding: VecDeque<String>,
@@ -141,7 +148,7 @@ impl Player<'_> {
         let pattern = String::from_utf8_lossy(&unescape(pattern, &mut |_| None)).into_owned();
         let pattern = pattern.as_str();
         let client = self.clients.entry(session.to_owned()).or_default();
-        if client.lines || got == "closed" {
+        if !client.tagged || got == "closed" {
             return matcher::matches(pattern, got, &mut self.words);
         }
         let tagged = ["OK", "NO", "BAD"].iter().any(|status| {
@@ -178,17 +185,29 @@ impl Player<'_> {
     fn open(&mut self, name: &str, kind: &Kind) -> Result<(), String> {
         let service = kind.service();
         self.world.open(name, service);
-        let lines = service != Service::Imap;
-        self.clients.insert(name.to_owned(), Client { lines, ..Client::default() });
+        let (lines, tagged) = (speaks_lines(service), service == Service::Imap);
+        self.clients.insert(name.to_owned(), Client { lines, tagged, ..Client::default() });
         let silently = self.dialogue.len();
         match kind {
-            Kind::Silent | Kind::LmtpSilent | Kind::Pop3Silent => return Ok(()),
+            Kind::Silent | Kind::LmtpSilent | Kind::Pop3Silent | Kind::SieveSilent => {
+                return Ok(());
+            }
             Kind::Lmtp => {
                 self.response(name)?;
                 self.send(name, "LHLO client.example.org", true)?;
                 while !self.response(name)?.starts_with("250 ") {}
             }
             Kind::New | Kind::Pop3New => drop(self.response(name)?),
+            Kind::SieveNew | Kind::Sieve => {
+                while !self.response(name)?.starts_with("OK") {}
+                if let Kind::Sieve = kind {
+                    self.send(name, "AUTHENTICATE \"PLAIN\" \"<<plain>>\"", true)?;
+                    let got = self.response(name)?;
+                    if !got.starts_with("OK") {
+                        return Err(format!("set-up: AUTHENTICATE: {got}"));
+                    }
+                }
+            }
             Kind::Pop3 => {
                 self.response(name)?;
                 for line in ["USER <<me>>", "PASS <<password>>"] {
@@ -263,7 +282,7 @@ impl Player<'_> {
         let bytes = self.unescaped(text);
         let client = self.clients.get_mut(session).ok_or("no such session")?;
         let mut line = Vec::new();
-        if tagged && !client.lines {
+        if tagged && client.tagged {
             client.tags += 1;
             let tag = format!("{session}{}", client.tags);
             line.extend_from_slice(format!("{tag} ").as_bytes());

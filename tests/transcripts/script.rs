@@ -72,6 +72,12 @@ pub(super) enum Kind {
     Pop3New,
     /// POP3, after PASS.
     Pop3,
+    /// ManageSieve, greeting unread.
+    SieveSilent,
+    /// ManageSieve, greeting read.
+    SieveNew,
+    /// ManageSieve, after AUTHENTICATE.
+    Sieve,
 }
 
 impl Kind {
@@ -83,6 +89,7 @@ impl Kind {
             }
             Self::LmtpSilent | Self::Lmtp => Service::Lmtp,
             Self::Pop3Silent | Self::Pop3New | Self::Pop3 => Service::Pop3,
+            Self::SieveSilent | Self::SieveNew | Self::Sieve => Service::ManageSieve,
         }
     }
 }
@@ -180,10 +187,15 @@ impl Script {
                 Some(at) => What::Open { names: names(at), kind: Kind::LmtpSilent },
                 None => What::Open { names: names(words.len()), kind: Kind::Lmtp },
             },
-            "pop3" => {
-                let states = [("silent", Kind::Pop3Silent), ("new", Kind::Pop3New)];
+            "pop3" | "sieve" => {
+                let kinds = match words.first() {
+                    Some(&"pop3") => [Kind::Pop3Silent, Kind::Pop3New, Kind::Pop3],
+                    _ => [Kind::SieveSilent, Kind::SieveNew, Kind::Sieve],
+                };
+                let [silent, new, whole] = kinds;
+                let states = [("silent", silent), ("new", new)];
                 let said = states.into_iter().find_map(|(word, kind)| Some((place(word)?, kind)));
-                let (at, kind) = said.unwrap_or((words.len(), Kind::Pop3));
+                let (at, kind) = said.unwrap_or((words.len(), whole));
                 What::Open { names: names(at), kind }
             }
             "session" | "sessions" => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sora::session::Service;
 
-use super::play::{PASSWORD, Received, World};
+use super::play::{PASSWORD, Received, World, speaks_lines};
 use crate::support::connection::Connection;
 use crate::support::server::Server;
 
@@ -30,7 +30,7 @@ impl World for ServerWorld {
 
     fn open(&mut self, session: &str, service: Service) {
         let address = self.server.address(service);
-        let lines = service != Service::Imap;
+        let lines = speaks_lines(service);
         let connection = Connection::open(address, lines).expect("a connection");
         self.connections.insert(session.to_owned(), connection);
     }

@@ -23,6 +23,11 @@ pub(super) fn refusal(refusal: Refusal, missing: Missing) -> Cow<'static, str> {
         Refusal::BadCredentials => "NO [AUTHENTICATIONFAILED] Wrong user name or password",
         Refusal::TooManyConnections => "NO [LIMIT] Too many connections of this account",
         Refusal::InUse => "NO [INUSE] In use by another session",
+        // No command of this protocol is about scripts.
+        Refusal::NoSuchScript
+        | Refusal::ScriptExists
+        | Refusal::ScriptActive
+        | Refusal::TooManyScripts => "NO [CANNOT] Not with this script",
         Refusal::NoSuchMailbox if missing == Missing::Target => "NO [TRYCREATE] No such mailbox",
         Refusal::NoSuchMailbox => "NO [NONEXISTENT] No such mailbox",
         Refusal::MailboxExists => "NO [ALREADYEXISTS] A mailbox of that name is there",

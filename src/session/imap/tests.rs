@@ -39,6 +39,7 @@ impl Dialogue {
             lmtp_bytes_max: 1_000_000,
             pop3_exclusive: false,
             expire_days: None,
+            sieve: Default::default(),
             insecure_auth: false,
             idle_seconds_max: 1_800,
             login_seconds_max: 60,

@@ -20,6 +20,7 @@ fn open(bytes_max: u64) -> Peered {
         lmtp_bytes_max: bytes_max,
         pop3_exclusive: false,
         expire_days: None,
+        sieve: Default::default(),
         insecure_auth: false,
         idle_seconds_max: 1800,
         login_seconds_max: 60,

@@ -34,6 +34,7 @@ impl Dialogue {
             lmtp_bytes_max: 0,
             pop3_exclusive: exclusive,
             expire_days: Some(30),
+            sieve: Default::default(),
             insecure_auth: false,
             idle_seconds_max: 600,
             login_seconds_max: 60,

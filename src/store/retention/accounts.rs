@@ -151,6 +151,8 @@ impl Store {
                      (SELECT digest FROM deliveries WHERE account_id = $1 LIMIT $2)",
                 "DELETE FROM subscriptions WHERE account_id = $1 AND name_key IN
                      (SELECT name_key FROM subscriptions WHERE account_id = $1 LIMIT $2)",
+                "DELETE FROM sieve_scripts WHERE account_id = $1 AND name IN
+                     (SELECT name FROM sieve_scripts WHERE account_id = $1 LIMIT $2)",
             ] {
                 if tx.execute(sql, &piece)? > 0 {
                     return Ok(true);

@@ -51,4 +51,11 @@ fn check_finds_what_belongs_to_nothing() {
         "DELETE FROM subscriptions WHERE account_id = 88",
         "a subscription belongs to account 88, which is not there",
     );
+    finds(
+        &store,
+        "INSERT INTO sieve_scripts (account_id, name, script_id, is_active, stored_at, size, script)
+         VALUES (88, 'a', 1, 0, 0, 0, '')",
+        "DELETE FROM sieve_scripts WHERE account_id = 88",
+        "a script belongs to account 88, which is not there",
+    );
 }

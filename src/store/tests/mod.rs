@@ -20,6 +20,7 @@ mod opening;
 pub(crate) mod postgres;
 mod retention;
 mod rivals;
+mod scripts;
 mod secured;
 mod snapshots;
 mod uploads;

@@ -7,6 +7,7 @@
 mod delivery;
 mod mailboxes;
 mod messages;
+mod scripts;
 mod search;
 
 use std::collections::BTreeSet;
@@ -43,6 +44,7 @@ struct Account {
     password: Secret,
     mailboxes: Vec<Mailbox>,
     subscriptions: Vec<MailboxName>,
+    scripts: Vec<scripts::Kept>,
     /// Bytes of deliveries that a retry could repeat (pitfall 6).
     delivered: Vec<Vec<u8>>,
 }
@@ -135,6 +137,7 @@ impl Model {
                 password: Secret::new(password),
                 mailboxes: Vec::new(),
                 subscriptions: Vec::new(),
+                scripts: Vec::new(),
                 delivered: Vec::new(),
             });
             let account = AccountId(model.accounts.len() as i64);
@@ -241,6 +244,14 @@ impl Model {
             Job::Deliver { envelope, recipients, body } => {
                 Ok(self.deliver(&envelope, &recipients, body))
             }
+            Job::ListScripts { .. }
+            | Job::GetScript { .. }
+            | Job::PutScript { .. }
+            | Job::CheckScript { .. }
+            | Job::HaveSpace { .. }
+            | Job::ActivateScript { .. }
+            | Job::DeleteScript { .. }
+            | Job::RenameScript { .. } => self.run_about_scripts(job),
             Job::Addresses { account } => {
                 Ok(Reply::Addresses(self.account(account).addresses.clone()))
             }
