@@ -56,8 +56,7 @@ mod tests {
 
     #[test]
     fn every_mistake_has_its_line() {
-        let Reply::ScriptWrong { mistakes } = check(b"kep;\r\nstop\r\n", Capabilities::ALL)
-        else {
+        let Reply::ScriptWrong { mistakes } = check(b"kep;\r\nstop\r\n", Capabilities::ALL) else {
             panic!("it compiled")
         };
         let lines: Vec<&str> = mistakes.split("\r\n").collect();

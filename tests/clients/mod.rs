@@ -6,6 +6,7 @@ mod downloads;
 mod mutt;
 mod pop3;
 mod scripts;
+mod sieve;
 mod sync;
 
 use std::collections::BTreeMap;

@@ -21,6 +21,12 @@ fn script(interpreter: &Path, place: &Place, name: &str, ports: [u16; 2], env: &
     assert!(ended.text().trim_end().ends_with("done"), "{}", ended.text());
 }
 
+/// True if Python can import a library.
+fn has(python: &Path, library: &str) -> bool {
+    let import = format!("import {library}");
+    python.is_file() && program::run(python, Path::new("."), &["-c", &import]).is_success
+}
+
 /// IMAP's and LMTP's.
 fn ports(place: &Place) -> [u16; 2] {
     [place.server.imap().port(), place.server.lmtp().port()]
@@ -40,6 +46,18 @@ fn python_imaplib() {
     let Some(python) = program::find("python3") else { return };
     let place = Place::new(3);
     script(&python, &place, "imaplib_session.py", ports(&place), &[]);
+    place.stop();
+}
+
+#[test]
+fn python_managesieve() {
+    let python = program::libraries().join("venv/bin/python");
+    if !has(&python, "sievelib") {
+        return program::skipped("sievelib");
+    }
+    let place = Place::new(0);
+    let port = place.server.managesieve().port();
+    script(&python, &place, "managesieve_session.py", [port, port], &[]);
     place.stop();
 }
 

@@ -1,6 +1,6 @@
 //! ManageSieve (RFC 5804): framing, commands, script names, and the words of responses.
 //!
-//! No session speaks it yet. The rule: a literal is measured against its limit before a byte of it
+//! The rule: a literal is measured against its limit before a byte of it
 //! is waited for (pitfall 126), a name that is not one is refused before anything looks it up
 //! (pitfall 127), and whatever a text holds, it is written so that a client reads it back as it
 //! was (pitfall 125).

@@ -28,6 +28,7 @@ impl Dialogue {
             pop3_exclusive: false,
             expire_days: None,
             sieve,
+            changes_come_late: false,
             insecure_auth: false,
             idle_seconds_max: 1_800,
             login_seconds_max: 60,
