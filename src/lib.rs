@@ -11,6 +11,7 @@ pub mod s3;
 // 3
 pub mod config;
 pub mod job;
+pub mod sieve;
 // 4
 pub mod session;
 pub mod store;

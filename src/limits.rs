@@ -195,3 +195,42 @@ pub const RESERVED_SECONDS: u64 = 3_600;
 /// Bytes of one part of a large object; S3 takes 10,000 of them, each of 5 MiB or more. An object of
 /// up to two is put whole.
 pub const S3_PART_BYTES: usize = 8 * 1024 * 1024;
+
+// A run of a Sieve script; what is configured may be less.
+
+/// Actions of one run, of which each does something to the mail store or sends mail.
+pub const SIEVE_ACTIONS_MAX: usize = 32;
+/// Addresses that one run sends a message on to.
+pub const SIEVE_REDIRECTS_MAX: usize = 4;
+/// Scripts that one run includes.
+pub const SIEVE_INCLUDES_MAX: usize = 64;
+/// Scripts that include each other; RFC 6609 §3.1 asks for 3.
+pub const SIEVE_INCLUDE_DEPTH_MAX: usize = 10;
+/// Global variables of one run.
+pub const SIEVE_GLOBALS_MAX: usize = 1_024;
+/// Bytes of one string; RFC 5229 §6 asks for 4,000 characters.
+pub const SIEVE_STRING_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of all variables of one run.
+pub const SIEVE_VARIABLES_BYTES_MAX: usize = 1024 * 1024;
+/// Commands and tests of one run: in loops they count each time.
+pub const SIEVE_INSTRUCTIONS_MAX: u64 = 1_000_000;
+/// Bytes that one run looks at in comparing: some tenths of a second of work.
+pub const SIEVE_MATCH_STEPS_MAX: u64 = 400_000_000;
+/// Changes that one run makes to a message.
+pub const SIEVE_EDITS_MAX: usize = 256;
+/// Bytes that one run adds to a message.
+pub const SIEVE_ADDED_BYTES_MAX: usize = 1024 * 1024;
+/// Lines of trace that are kept of one run.
+pub const SIEVE_TRACE_LINES_MAX: usize = 2_000;
+/// Bytes of one compiled regular expression, and of what its matching keeps.
+pub const SIEVE_REGEX_BYTES_MAX: usize = 1024 * 1024;
+/// Seconds for which `duplicate` remembers an id unless it is told otherwise (RFC 7352 §3.3).
+pub const SIEVE_DUPLICATE_SECONDS: u64 = 7 * 86_400;
+/// Seconds for which it may be told to.
+pub const SIEVE_DUPLICATE_SECONDS_MAX: u64 = 30 * 86_400;
+/// Seconds between two answers of `vacation` unless it is told otherwise (RFC 5230 §4.1).
+pub const SIEVE_VACATION_SECONDS: u64 = 7 * 86_400;
+/// Seconds between them at most.
+pub const SIEVE_VACATION_SECONDS_MAX: u64 = 90 * 86_400;
+/// Bytes of the References that an answer takes over.
+pub const SIEVE_REFERENCES_BYTES_MAX: usize = 4 * 1024;

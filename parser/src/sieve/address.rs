@@ -3,13 +3,13 @@
 
 /// `sieve-address = addr-spec / phrase "<" addr-spec ">"` — RFC 5228 §2.4.2.3. No routes, no
 /// groups, no comments.
-pub(super) fn sieve_address(text: &str) -> bool {
+pub fn sieve_address(text: &str) -> bool {
     let mut rest = Rest(text.trim_matches(WSP));
     rest.mailbox() && rest.0.is_empty()
 }
 
 /// `mailbox-list = mailbox *("," mailbox)` — RFC 5322 §3.4.
-pub(super) fn mailbox_list(text: &str) -> bool {
+pub fn mailbox_list(text: &str) -> bool {
     let mut rest = Rest(text.trim_matches(WSP));
     while rest.mailbox() {
         if rest.0.is_empty() {

@@ -132,7 +132,7 @@ fn fields(text: &str, mark: char, want: &[(usize, u32, u32)]) -> bool {
 
 /// Fields that hold addresses: RFC 5228 §5.1 lists some; the rest are of RFC 5322 §3.6 and its
 /// relatives.
-pub(super) fn holds_addresses(field: &str) -> bool {
+pub fn holds_addresses(field: &str) -> bool {
     let known = [
         "from",
         "to",

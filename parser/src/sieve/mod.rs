@@ -47,8 +47,10 @@ mod text;
 pub mod tree;
 mod variables;
 
+pub use address::{mailbox_list, sieve_address};
 pub use capability::{Capabilities, Capability};
 pub use error::{Error, Position};
+pub use form::holds_addresses;
 pub use tree::Script;
 use variables::VARIABLES_MAX;
 

@@ -148,7 +148,8 @@ impl Checker {
 
     /// `vacation` — RFC 5230 §4, RFC 6131 §2.
     fn vacation(&mut self, call: &Call<'_, '_>) -> Vacation {
-        let days = call.tag_number("days").map(|days| days.saturating_mul(SECONDS_PER_DAY));
+        // RFC 5230 §4.1: at least one day.
+        let days = call.tag_number("days").map(|days| days.max(1).saturating_mul(SECONDS_PER_DAY));
         let seconds = call.tag_number("seconds");
         if seconds.is_some_and(|seconds| seconds > VACATION_SECONDS_MAX) {
             self.error(call.tag_at("seconds"), "expected at most 2^31 seconds");

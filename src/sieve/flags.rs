@@ -1,0 +1,66 @@
+//! Flags as scripts have them: words with spaces between (RFC 5232 §2).
+
+use parser::sieve::tree::FlagChange;
+
+/// The flags of some strings, each once, in the order they came; what is no flag is left out.
+pub(super) fn words<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut flags: Vec<String> = Vec::new();
+    for flag in texts.flat_map(|text| text.split([' ', '\t', '\r', '\n'])) {
+        let known = flags.iter().any(|known| known.eq_ignore_ascii_case(flag));
+        if !known && is_flag(flag) && flags.len() < FLAGS_MAX {
+            flags.push(flag.to_owned());
+        }
+    }
+    flags
+}
+
+/// Flags in one set: more than any mailbox can keep.
+const FLAGS_MAX: usize = 128;
+
+/// A keyword, or a system flag but `\Recent` (RFC 5232 §2).
+fn is_flag(flag: &str) -> bool {
+    match flag.strip_prefix('\\') {
+        Some(name) => ["answered", "flagged", "deleted", "seen", "draft"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known)),
+        None => {
+            let atom = |byte: u8| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte);
+            !flag.is_empty() && flag.bytes().all(atom)
+        }
+    }
+}
+
+/// The set behind `setflag`, `addflag` or `removeflag` (RFC 5232 §3).
+pub(super) fn change(set: &str, change: FlagChange, flags: &[String]) -> String {
+    let known = words(std::iter::once(set));
+    let is_named = |flag: &String| flags.iter().any(|named| named.eq_ignore_ascii_case(flag));
+    let set: Vec<String> = match change {
+        FlagChange::Set => flags.to_vec(),
+        FlagChange::Add => words(known.iter().chain(flags).map(String::as_str)),
+        FlagChange::Remove => known.into_iter().filter(|flag| !is_named(flag)).collect(),
+    };
+    set.join(" ")
+}
+
+/// INBOX is one name in any case (RFC 9051 §5.1).
+pub(super) fn is_inbox(name: &str) -> bool {
+    name.eq_ignore_ascii_case("INBOX")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // RFC 5232 §2 and §3
+    fn sets() {
+        let check = |set: &str, how, flags: &str, want: &str| {
+            assert_eq!(change(set, how, &words([flags].into_iter())), want);
+        };
+        check("", FlagChange::Add, "\\Deleted \\Answered", "\\Deleted \\Answered");
+        check("\\Deleted", FlagChange::Add, "\\deleted a", "\\Deleted a");
+        check("a b A", FlagChange::Remove, "A", "b");
+        check("a b", FlagChange::Set, "c  c", "c");
+        check("a", FlagChange::Remove, "x", "a");
+        check("", FlagChange::Set, "\\Recent \\Nonsense a(b \u{e4} ok", "ok");
+    }
+}

@@ -1,0 +1,1 @@
+//! Scripts and messages from a seed.
