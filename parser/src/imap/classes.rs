@@ -84,34 +84,6 @@ pub(super) fn is<const CLASS: u8>(byte: u8) -> bool {
     CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & CLASS != 0)
 }
 
-/// The upper case of each [`WORD`] byte, 0 for the others: one lookup for a keyword's byte, not two.
-static KEYWORD: [u8; 256] = keyword();
-
-#[expect(
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    reason = "run by the compiler"
-)]
-const fn keyword() -> [u8; 256] {
-    let mut upper = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        if holds(WORD, at as u8) {
-            upper[at] = (at as u8).to_ascii_uppercase();
-        }
-        at += 1;
-    }
-    upper
-}
-
-/// A byte of a keyword in upper case; `None` for a byte that no keyword has.
-#[inline]
-pub(super) fn keyword_char(byte: u8) -> Option<u8> {
-    KEYWORD.get(usize::from(byte)).copied().filter(|&upper| upper != 0)
-}
-
 /// How many bytes at the front are of a class.
 ///
 /// Four at a time: for names of a dozen bytes it is 3.8 instructions a byte instead of six.
@@ -206,9 +178,5 @@ mod tests {
         let word = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
         let others: Vec<u8> = (0..=255).filter(|byte| !word(byte)).collect();
         check::<WORD>(0, 0xff, &others);
-        for byte in 0..=255 {
-            let want = word(&byte).then_some(byte.to_ascii_uppercase());
-            assert_eq!(keyword_char(byte), want);
-        }
     }
 }

@@ -4,7 +4,7 @@
 use super::command::{Command, Hidden, Numbers, Str, Tagged};
 use super::lists::{Item, Least, List, parenthesized, spaced};
 use super::mailbox::{create, list, lone_mailbox, lsub, rename, select, status};
-use super::strings::{astring, atom, end, is_atom_char, nstring, short_word, some, sp, tag};
+use super::strings::{astring, atom, end, is_atom_char, nstring, some, sp, tag, word};
 use super::{acl, append, fetch, filter, metadata, notify, other, quota, search, store};
 use crate::cursor::{Cursor, Error};
 use core::fmt;
@@ -90,7 +90,7 @@ pub fn idle_done(line: &[u8]) -> bool {
 /// The command word and what follows it; [`UNKNOWN`] if nobody knows the word.
 fn body<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Command<'a>, Error> {
     let before = *cursor;
-    let name = short_word(cursor);
+    let name = word(cursor);
     // The words that go with UID (RFC 9051 §9 `uid`).
     match name.as_bytes() {
         b"FETCH" => fetch::fetch(cursor, numbers),

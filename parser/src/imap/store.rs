@@ -2,9 +2,10 @@
 
 use super::command::{Command, Numbers, Set, StoreOperation, Str};
 use super::flag::flags;
+use super::names::{Seen, ends, name};
 use super::number::mod_sequence_valzer;
 use super::sequence::set;
-use super::strings::{mailbox, sp, word};
+use super::strings::{mailbox, sp};
 use crate::cursor::{Cursor, Error};
 
 /// `store = "STORE" SP sequence-set [store-modifiers] SP store-att-flags` — RFC 4466 §6,
@@ -24,11 +25,11 @@ pub(super) fn store<'a>(cursor: &mut Cursor<'a>, numbers: Numbers) -> Result<Com
     if operation != StoreOperation::Replace {
         cursor.take(1, "store-att-flags")?;
     }
-    let silent = match word(cursor).as_bytes() {
-        b"FLAGS" => false,
-        b"FLAGS.SILENT" => true,
-        _ => return Err(before.error("store-att-flags")),
-    };
+    let is_flags = name!("FLAGS").take(cursor, Seen::First);
+    let silent = is_flags && name!(".SILENT").take(cursor, Seen::First);
+    if !is_flags || !ends(cursor) {
+        return Err(before.error("store-att-flags"));
+    }
     sp(cursor)?;
     let flags = flags(cursor)?;
     Ok(Command::Store { numbers, set, unchanged_since, operation, silent, flags })

@@ -2,7 +2,7 @@
 //!
 //! Every function takes what it names and stops behind it; whoever called says what may follow.
 
-use super::classes::{ASTRING, ATOM, LIST, QUOTED, TAG, WORD, is, keyword_char, take};
+use super::classes::{ASTRING, ATOM, LIST, QUOTED, TAG, WORD, is, take};
 use super::command::Str;
 use super::lists::Item;
 use super::number::number64;
@@ -24,6 +24,9 @@ pub(super) fn is_astring_char(byte: u8) -> bool {
 pub const TAG_BYTES_MAX: usize = 256;
 
 /// `tag = 1*<any ASTRING-CHAR except "+">` — RFC 9051 §9, of [`TAG_BYTES_MAX`] at most.
+///
+/// Inlined into [`command()`](super::command()) at any rate: told through memory, it takes 4 ns longer.
+#[inline(always)]
 pub(super) fn tag<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Error> {
     let before = *cursor;
     match text(some_of::<TAG>(cursor, "tag")?) {
@@ -120,37 +123,48 @@ impl Word {
 }
 
 /// Letters, digits, dots and hyphens: what the keywords of all IMAP grammars are made of.
+///
+/// Nearly all have eight at most and are made in a register: bytes that are stored one by one and then
+/// loaded together, to be compared, have to be waited for, and NOOP was read in 33 ns instead of 27.
 #[inline(always)]
 pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
-    // All at once where so many bytes are left: the items of a FETCH are read with a fifth fewer
-    // instructions. What is behind the keyword is never looked at.
-    if let Some(ahead) = cursor.rest().first_chunk::<WORD_BYTES_MAX>() {
-        let mut upper = *ahead; // no `map`, which is made a call
-        upper.iter_mut().for_each(|byte| *byte &= !((*byte & 0x40) >> 1));
-        let len = take::<WORD>(cursor).len();
-        return Word { upper, len: if len > WORD_BYTES_MAX { 0 } else { len } };
+    let ahead = cursor.rest();
+    let len = take::<WORD>(cursor).len();
+    if len > 8 {
+        return long_word(ahead, len);
     }
-    short_word(cursor)
+    let bytes = ahead.first_chunk::<8>().map_or_else(
+        || ahead.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u64::from(byte)),
+        |eight| u64::from_le_bytes(*eight),
+    );
+    let kept = u64::MAX
+        .checked_shl(u32::try_from(len).unwrap_or(8).wrapping_mul(8))
+        .map_or(u64::MAX, |behind| !behind);
+    let [a, b, c, d, e, f, g, h] = (upper_case(bytes) & kept).to_le_bytes();
+    Word { upper: [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], len }
 }
 
-/// The same, where keywords of three to seven letters are the rule, as the names of commands and
-/// search keys are: for them a loop is quicker by a tenth.
-#[inline(always)]
-pub(super) fn short_word(cursor: &mut Cursor<'_>) -> Word {
-    // Inlined, so that the bytes stay where they were stored one by one: a copy of them, loaded as
-    // one, has to wait for them, which was a tenth of the time of a command.
+/// A letter loses the bit that makes it small; digits, dots and hyphens have none of 0x40.
+#[inline]
+const fn upper_case(bytes: u64) -> u64 {
+    bytes & !((bytes & 0x4040_4040_4040_4040) >> 1)
+}
+
+/// One of more than eight bytes.
+fn long_word(ahead: &[u8], len: usize) -> Word {
     let mut upper = [0; WORD_BYTES_MAX];
-    let mut len = 0usize;
-    for (to, from) in upper.iter_mut().zip(cursor.rest()) {
-        let Some(byte) = keyword_char(*from) else { break };
-        *to = byte;
-        len = len.wrapping_add(1); // at most WORD_BYTES_MAX
+    match ahead.first_chunk::<WORD_BYTES_MAX>() {
+        Some(bytes) => {
+            upper = *bytes; // no `map`, which is made a call
+            upper.iter_mut().for_each(|byte| *byte &= !((*byte & 0x40) >> 1));
+        }
+        None => {
+            for (to, from) in upper.iter_mut().zip(ahead) {
+                *to = from.to_ascii_uppercase();
+            }
+        }
     }
-    cursor.take_at_most(len);
-    if len == WORD_BYTES_MAX && !take::<WORD>(cursor).is_empty() {
-        len = 0;
-    }
-    Word { upper, len }
+    Word { upper, len: if len > WORD_BYTES_MAX { 0 } else { len } }
 }
 
 /// `astring = 1*ASTRING-CHAR / string` — RFC 9051 §9.
@@ -359,11 +373,8 @@ mod tests {
         fn check(input: &str, want: &str) {
             for behind in ["", " and more than there is of any word"] {
                 let whole = format!("{input}{behind}");
-                let (mut one, mut two) =
-                    (Cursor::new(whole.as_bytes()), Cursor::new(whole.as_bytes()));
-                assert_eq!(word(&mut one).as_bytes(), want.as_bytes());
-                assert_eq!(short_word(&mut two).as_bytes(), want.as_bytes());
-                assert_eq!(one.offset(), two.offset());
+                let mut cursor = Cursor::new(whole.as_bytes());
+                assert_eq!(word(&mut cursor).as_bytes(), want.as_bytes());
             }
         }
         check("body.Peek[", "BODY.PEEK");

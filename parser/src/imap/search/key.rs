@@ -11,7 +11,7 @@ use crate::imap::flag::flag_keyword;
 use crate::imap::lists::{Item, List, spaced};
 use crate::imap::number::{mod_sequence_valzer, number64, nz_number};
 use crate::imap::sequence::set;
-use crate::imap::strings::{astring, is_atom_char, quoted, short_word, some_text, sp, word};
+use crate::imap::strings::{astring, is_atom_char, quoted, some_text, sp, word};
 
 /// Levels of parentheses, NOT and OR in one search program.
 pub const SEARCH_DEPTH_MAX: usize = 100;
@@ -72,7 +72,7 @@ fn key<'a>(cursor: &mut Cursor<'a>) -> Result<SearchKey<'a>, Error> {
         _ => {}
     }
     let before = *cursor;
-    Ok(match short_word(cursor).as_bytes() {
+    Ok(match word(cursor).as_bytes() {
         b"ALL" => SearchKey::All,
         b"ANSWERED" => SearchKey::Has(Flag::Answered),
         b"DELETED" => SearchKey::Has(Flag::Deleted),
