@@ -40,6 +40,11 @@ const RULES: &[Rule] = &[
               WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = s.account_id)",
     },
     Rule {
+        words: "outgoing mail belongs to account {}, which is not there",
+        sql: "SELECT o.account_id FROM outbox o
+              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = o.account_id)",
+    },
+    Rule {
         words: "account {} gives out script {} next and has a script {}",
         sql: "SELECT a.account_id, a.next_script_id, MAX(s.script_id) FROM accounts a
               JOIN sieve_scripts s ON s.account_id = a.account_id

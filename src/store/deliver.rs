@@ -18,8 +18,8 @@ use crate::error::Refusal;
 use crate::job::{FlagSet, MailboxKey};
 use crate::limits;
 use crate::model::{
-    AccountId, BlobId, EmailId, MailboxId, MailboxName, ModSeq, ThreadId, Timestamp, Uid,
-    UidValidity,
+    AccountId, BlobId, EmailId, KeywordMask, MailboxId, MailboxName, ModSeq, ThreadId, Timestamp,
+    Uid, UidValidity,
 };
 
 /// A message to be stored.
@@ -163,7 +163,7 @@ impl Store {
                 false => mailboxes::find(tx, account, &ready.message.mailbox.key())?
                     .ok_or(Refusal::NoSuchMailbox)?,
             };
-            insert(tx, MailboxKey { account, mailbox }, &ready)
+            insert(tx, MailboxKey { account, mailbox }, &ready, &ready.message.flags)
         });
         self.settle(InFlight { pending, placed, staged })
     }
@@ -200,14 +200,15 @@ impl Store {
             {
                 return Ok(Delivered::Repeated { first, now: tx.now() });
             }
-            let inserted = insert(tx, MailboxKey { account, mailbox }, &ready);
+            let key = MailboxKey { account, mailbox };
+            let inserted = insert(tx, key, &ready, &ready.message.flags);
             inserted.map(Delivered::Stored).map_err(|error| missing(error, mailbox))
         });
         InFlight { pending, placed, staged }
     }
 
     /// All that can be done before the transaction. A body too large for the database goes to disk.
-    fn prepare(&self, mut message: NewMessage) -> Result<Ready, Failure> {
+    pub(super) fn prepare(&self, mut message: NewMessage) -> Result<Ready, Failure> {
         let mut header = None;
         let mut state = bodies::STORED;
         if let NewBody::Bytes(bytes) = &message.body {
@@ -256,7 +257,7 @@ impl Store {
     }
 
     /// A body may have been staged: somebody is to move it.
-    fn ring_for_uploads(&self) {
+    pub(super) fn ring_for_uploads(&self) {
         if let Some(objects) = &self.0.objects {
             objects.ring();
         }
@@ -353,11 +354,11 @@ impl Ready {
         }
     }
 
-    fn is_staged(&self) -> bool {
+    pub(super) fn is_staged(&self) -> bool {
         matches!(self.message.body, NewBody::Bytes(_)) && self.state == bodies::STAGED
     }
 
-    fn placed(&self) -> Option<(AccountId, PlacedBody)> {
+    pub(super) fn placed(&self) -> Option<(AccountId, PlacedBody)> {
         match &self.message.body {
             NewBody::Bytes(_) => None,
             NewBody::Placed(placed) => Some((self.message.account, placed.clone())),
@@ -376,7 +377,7 @@ fn missing(error: Error, mailbox: MailboxId) -> Error {
 }
 
 /// The mailbox a delivery goes to. A tombstone is never used again (pitfall 25).
-fn target(
+pub(super) fn target(
     tx: &mut Tx<'_>,
     account: AccountId,
     name: &MailboxName,
@@ -396,18 +397,61 @@ fn target(
 }
 
 /// Writes every row of a new message. Lock order: the mailbox first (invariant 6).
-fn insert(tx: &mut Tx<'_>, mailbox: MailboxKey, ready: &Ready) -> Result<Appended, Error> {
-    let message = &ready.message;
-    let now = tx.now();
-    let size = i64::from(ready.size);
-    let mut difference = Difference::default();
-    difference.add(message.flags.flags, size);
-    let arrival = row::arrive(tx, mailbox, difference, now.0)?.ok_or(Refusal::NoSuchMailbox)?;
-    let mask = keywords::mask_of(tx, mailbox, &message.flags.keywords)?;
-    let thread = threads::of_message(tx, mailbox.account, ready.blob, &message.facts.message_ids)?;
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    ready: &Ready,
+    flags: &FlagSet,
+) -> Result<Appended, Error> {
+    let arrival = arrive(tx, mailbox, ready, flags)?;
+    let mask = keywords::mask_of(tx, mailbox, &flags.keywords)?;
+    let ids = &ready.message.facts.message_ids;
+    let thread = threads::of_message(tx, mailbox.account, ready.blob, ids)?;
     insert_blob(tx, ready)?;
     insert_map(tx, ready, thread)?;
-    let date = message.internal_date.unwrap_or(now);
+    let appended = insert_message(tx, mailbox, ready, (flags, mask), (arrival, thread))?;
+    crash_point!("deliver: rows written, not committed");
+    Ok(appended)
+}
+
+/// One more copy of a message that [`insert`] has written in this transaction: it shares the body.
+pub(super) fn place_again(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    ready: &Ready,
+    flags: &FlagSet,
+    thread: ThreadId,
+) -> Result<Appended, Error> {
+    let arrival = arrive(tx, mailbox, ready, flags)?;
+    let mask = keywords::mask_of(tx, mailbox, &flags.keywords)?;
+    tx.execute(
+        "UPDATE blobs SET refs = refs + 1 WHERE account_id = $1 AND blob_id = $2",
+        &[Value::Int(mailbox.account.0), Value::Int(ready.blob.0)],
+    )?;
+    insert_message(tx, mailbox, ready, (flags, mask), (arrival, thread)).map_err(Error::from)
+}
+
+fn arrive(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    ready: &Ready,
+    flags: &FlagSet,
+) -> Result<row::Arrival, Error> {
+    let now = tx.now().0;
+    let mut difference = Difference::default();
+    difference.add(flags.flags, i64::from(ready.size));
+    Ok(row::arrive(tx, mailbox, difference, now)?.ok_or(Refusal::NoSuchMailbox)?)
+}
+
+fn insert_message(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    ready: &Ready,
+    (flags, mask): (&FlagSet, KeywordMask),
+    (arrival, thread): (row::Arrival, ThreadId),
+) -> Result<Appended, Failure> {
+    let now = tx.now();
+    let date = ready.message.internal_date.unwrap_or(now);
     tx.execute(
         "INSERT INTO messages (account_id, mailbox_id, uid, mod_seq, flags, keywords, size,
                 internal_date, blob_id, created_mod_seq, save_date, arrived_at)
@@ -417,16 +461,15 @@ fn insert(tx: &mut Tx<'_>, mailbox: MailboxKey, ready: &Ready) -> Result<Appende
             Value::Int(mailbox.mailbox.0),
             Value::Int(arrival.first_uid),
             Value::Int(arrival.mod_seq.0),
-            Value::Int(i64::from(message.flags.flags.0)),
+            Value::Int(i64::from(flags.flags.0)),
             Value::Int(mask.0.cast_signed()),
-            Value::Int(size),
+            Value::Int(i64::from(ready.size)),
             Value::Int(date.0),
             Value::Int(ready.blob.0),
             Value::Int(now.0),
         ],
     )?;
     let uid = u32::try_from(arrival.first_uid).map_err(|_| tx.corrupt("a UID out of range"))?;
-    crash_point!("deliver: rows written, not committed");
     Ok(Appended {
         mailbox,
         uid_validity: arrival.uid_validity,

@@ -18,6 +18,8 @@
 //! | scripts | [`Store::scripts`], [`Store::script`], [`Store::active_script`], [`Store::put_script`], [`Store::has_space`], [`Store::activate_script`], [`Store::delete_script`], [`Store::rename_script`] |
 //! | snapshots | [`Store::open_mailbox`], [`Store::load_snapshot`], [`Store::refresh_snapshot`] |
 //! | messages in | [`Store::place_body`], [`Store::deliver`], [`Store::append`] |
+//! | sorted by a script | [`Store::deliver_sorted`], [`Store::remembers`], [`Store::forget_memories`], [`Store::script_runs`] |
+//! | mail that leaves | [`Store::due_outgoing`], [`Store::next_outgoing`], [`Store::list_outgoing`], [`Store::outgoing_message`], [`Store::remove_outgoing`], [`Store::postpone_outgoing`], [`Store::retry_outgoing`] |
 //! | messages out | [`Store::fetch`], [`Store::fetch_near`], [`Store::read_body`] |
 //! | changes | [`Store::store_flags`], [`Store::expunge`], [`Store::copy`], [`Store::move_messages`] |
 //! | what was deleted | [`Store::deleted_from`], [`Store::deleted_messages`], [`Store::restore`], [`Store::purge`], [`Store::delete_account`], [`Store::deleted_accounts`], [`Store::restore_account`] |
@@ -44,6 +46,7 @@ mod locks;
 mod mailboxes;
 mod migrations;
 mod notices;
+mod outbox;
 mod place;
 mod rename;
 mod repeats;
@@ -54,6 +57,7 @@ mod scan;
 mod scripts;
 mod selection;
 mod snapshot;
+mod sorted;
 mod subscriptions;
 mod threads;
 mod whole;
@@ -71,6 +75,7 @@ pub use failure::{DatabaseError, Error, Failure};
 pub use fetch::Batch;
 pub use flags::{FlagChange, FlagsStored};
 pub use notices::Line;
+pub use outbox::{NewOutgoing, Outgoing, OutgoingId, OutgoingKind, OutgoingOptions};
 pub use place::{Database, Place, PostgresSettings, PostgresTls};
 pub use repeats::DeliveryDigest;
 pub use restore::{DeletedFrom, DeletedMessage, Restored};
@@ -78,6 +83,10 @@ pub use retention::{AccountRestored, Cleaned, DeletedAccount, Due, DuePage, Rete
 pub use scan::Scan;
 pub use scripts::ActiveScript;
 pub use snapshot::{Opened, Refreshed};
+pub use sorted::{
+    KeptRun, MemoryDigest, Remembered, RunReport, Sorted, SortedCopy, SortedDelivery,
+    SortedOutgoing,
+};
 pub use threads::message_id_hash;
 
 use std::fs::File;

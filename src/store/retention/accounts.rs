@@ -153,6 +153,12 @@ impl Store {
                      (SELECT name_key FROM subscriptions WHERE account_id = $1 LIMIT $2)",
                 "DELETE FROM sieve_scripts WHERE account_id = $1 AND name IN
                      (SELECT name FROM sieve_scripts WHERE account_id = $1 LIMIT $2)",
+                "DELETE FROM outbox WHERE account_id = $1 AND outbox_id IN
+                     (SELECT outbox_id FROM outbox WHERE account_id = $1 LIMIT $2)",
+                "DELETE FROM script_memory WHERE account_id = $1 AND digest IN
+                     (SELECT digest FROM script_memory WHERE account_id = $1 LIMIT $2)",
+                "DELETE FROM script_runs WHERE account_id = $1 AND run_id IN
+                     (SELECT run_id FROM script_runs WHERE account_id = $1 LIMIT $2)",
             ] {
                 if tx.execute(sql, &piece)? > 0 {
                     return Ok(true);

@@ -23,6 +23,7 @@ mod rivals;
 mod scripts;
 mod secured;
 mod snapshots;
+mod sorted;
 mod uploads;
 mod writer;
 

@@ -1,0 +1,306 @@
+//! What leaves the server: rows written with the delivery that they come from, and kept until another
+//! server has taken the mail, or somebody has looked at why none would (design: "What leaves the
+//! server").
+//!
+//! One node sends at a time, by a lease, so a row needs no owner. A row is deleted after the other
+//! server's `250`: whoever is killed in between sends twice, and nobody loses a message.
+
+use super::engine::{Row, Tx, Value, Weight};
+use super::{Failure, Store};
+use crate::model::{AccountId, Timestamp};
+
+/// Why a message leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutgoingKind {
+    /// RFC 5228 §4.2
+    Redirect = 1,
+    /// RFC 5230
+    Vacation = 2,
+    /// RFC 5429
+    Reject = 3,
+    /// RFC 5436
+    Notify = 4,
+}
+
+impl OutgoingKind {
+    fn of(column: i64) -> Option<Self> {
+        let all = [Self::Redirect, Self::Vacation, Self::Reject, Self::Notify];
+        all.into_iter().find(|kind| *kind as i64 == column)
+    }
+}
+
+/// A message that is to leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOutgoing {
+    /// Why.
+    pub kind: OutgoingKind,
+    /// MAIL FROM without its brackets; "" for the null sender.
+    pub sender: String,
+    /// RCPT TO without brackets, at least one.
+    pub recipients: Vec<String>,
+    /// What redirect asked of the next server; see [`OutgoingOptions`].
+    pub options: OutgoingOptions,
+    /// Every byte of it.
+    pub message: Vec<u8>,
+}
+
+/// Parameters of MAIL and RCPT, if the next server knows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutgoingOptions {
+    /// `NOTIFY` (RFC 3461 §4.1), as it is sent: `NEVER`, or a list.
+    pub notify: Option<String>,
+    /// `RET` (RFC 3461 §4.3): `FULL` or `HDRS`.
+    pub ret: Option<String>,
+    /// `BY` (RFC 2852 §4): the moment, and `N` or `R`, perhaps with `T`.
+    pub by: Option<(Timestamp, String)>,
+}
+
+impl OutgoingOptions {
+    fn column(&self) -> String {
+        let by = self.by.as_ref().map(|(at, mode)| format!("{} {mode}", at.0));
+        let parts = [("notify", &self.notify), ("ret", &self.ret), ("by", &by)];
+        let lines = parts
+            .iter()
+            .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}")));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn of(column: &str) -> Self {
+        let mut options = Self::default();
+        for (name, value) in column.lines().filter_map(|line| line.split_once(' ')) {
+            match name {
+                "notify" => options.notify = Some(value.to_owned()),
+                "ret" => options.ret = Some(value.to_owned()),
+                "by" => {
+                    let (at, mode) = value.split_once(' ').unwrap_or((value, "N"));
+                    options.by = at.parse().ok().map(|at| (Timestamp(at), mode.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        options
+    }
+}
+
+/// Which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OutgoingId {
+    /// Whose script sent it.
+    pub account: AccountId,
+    /// Its number, which nothing else has.
+    pub number: i64,
+}
+
+/// A message that waits, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Which.
+    pub id: OutgoingId,
+    /// Why.
+    pub kind: OutgoingKind,
+    /// MAIL FROM; "" for the null sender.
+    pub sender: String,
+    /// RCPT TO.
+    pub recipients: Vec<String>,
+    /// Parameters.
+    pub options: OutgoingOptions,
+    /// When its delivery was committed.
+    pub queued_at: Timestamp,
+    /// When it is tried next.
+    pub due_at: Timestamp,
+    /// Times it was tried.
+    pub attempts: u32,
+    /// Nobody tries it any more.
+    pub is_dead: bool,
+    /// What was said the last time; "" before.
+    pub last_error: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What [`outgoing_at`] reads.
+macro_rules! select_outgoing {
+    ($rest:literal) => {
+        concat!(
+            "SELECT account_id, outbox_id, kind, sender, recipients, options, queued_at, due_at,
+                    attempts, is_dead, last_error, size
+             FROM outbox ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// What is due now, the longest waiting first, `limit` at most.
+    pub fn due_outgoing(&self, limit: u32) -> Result<Vec<Outgoing>, Failure> {
+        self.0.engine.glance("reading the outbox", |tx| {
+            let values = [Value::Int(tx.now().0), Value::Int(i64::from(limit))];
+            outgoing(
+                tx,
+                select_outgoing!("WHERE is_dead = 0 AND due_at <= $1 ORDER BY due_at LIMIT $2"),
+                &values,
+            )
+        })
+    }
+
+    /// When the next one is due, if any waits.
+    pub fn next_outgoing(&self) -> Result<Option<Timestamp>, Failure> {
+        self.0.engine.glance("reading the outbox", |tx| {
+            tx.query_one(
+                "SELECT due_at FROM outbox WHERE is_dead = 0 ORDER BY due_at LIMIT 1",
+                &[],
+                |row| row.int(0).map(Timestamp),
+            )
+        })
+    }
+
+    /// Everything that waits or is dead, the oldest first: of one account or of all, after `after`,
+    /// `limit` at most.
+    pub fn list_outgoing(
+        &self,
+        account: Option<AccountId>,
+        after: Option<OutgoingId>,
+        limit: u32,
+    ) -> Result<Vec<Outgoing>, Failure> {
+        let after = after.map_or((0, 0), |id| (id.account.0, id.number));
+        self.0.engine.glance("listing the outbox", |tx| {
+            let (from, to) = match account {
+                Some(account) => (account.0, account.0),
+                None => (0, i64::MAX),
+            };
+            let values = [
+                Value::Int(from),
+                Value::Int(to),
+                Value::Int(after.0),
+                Value::Int(after.1),
+                Value::Int(i64::from(limit)),
+            ];
+            outgoing(
+                tx,
+                select_outgoing!(
+                    "WHERE account_id >= $1 AND account_id <= $2
+                       AND (account_id, outbox_id) > ($3, $4)
+                     ORDER BY account_id, outbox_id LIMIT $5"
+                ),
+                &values,
+            )
+        })
+    }
+
+    /// The bytes of one; `None` if it is gone.
+    pub fn outgoing_message(&self, id: OutgoingId) -> Result<Option<Vec<u8>>, Failure> {
+        self.0.engine.glance("reading a message that leaves", |tx| {
+            tx.query_one(
+                "SELECT message FROM outbox WHERE account_id = $1 AND outbox_id = $2",
+                &key(id),
+                |row| row.bytes(0).map(<[u8]>::to_vec),
+            )
+        })
+    }
+
+    /// One that another server has taken, or that nobody wants any more. False if it was gone.
+    pub fn remove_outgoing(&self, id: OutgoingId) -> Result<bool, Failure> {
+        self.0.engine.write("removing a message that left", Weight::Bytes(64), move |tx| {
+            let gone = tx
+                .execute("DELETE FROM outbox WHERE account_id = $1 AND outbox_id = $2", &key(id))?;
+            Ok(gone == 1)
+        })
+    }
+
+    /// One that could not be sent: it is tried again in `microseconds`, or never with `None`.
+    pub fn postpone_outgoing(
+        &self,
+        id: OutgoingId,
+        microseconds: Option<i64>,
+        error: &str,
+    ) -> Result<(), Failure> {
+        let error = error.to_owned();
+        self.0.engine.write("postponing a message that leaves", Weight::Bytes(256), move |tx| {
+            let [account, number] = key(id);
+            let due = tx.now().0.saturating_add(microseconds.unwrap_or(0));
+            tx.execute(
+                "UPDATE outbox SET attempts = attempts + 1, due_at = $3, is_dead = $4,
+                        last_error = $5
+                 WHERE account_id = $1 AND outbox_id = $2",
+                &[
+                    account,
+                    number,
+                    Value::Int(due),
+                    Value::Int(i64::from(microseconds.is_none())),
+                    Value::Text(&error),
+                ],
+            )
+            .map(drop)
+        })
+    }
+
+    /// One that shall be tried now, dead or not, with all its attempts before it. False if it is gone.
+    pub fn retry_outgoing(&self, id: OutgoingId) -> Result<bool, Failure> {
+        self.0.engine.write("retrying a message that leaves", Weight::Bytes(64), move |tx| {
+            let [account, number] = key(id);
+            let found = tx.execute(
+                "UPDATE outbox SET attempts = 0, due_at = $3, is_dead = 0
+                 WHERE account_id = $1 AND outbox_id = $2",
+                &[account, number, Value::Int(tx.now().0)],
+            )?;
+            Ok(found == 1)
+        })
+    }
+}
+
+/// Writes a message that leaves, in the transaction that it comes from.
+pub(super) fn queue(tx: &mut Tx<'_>, id: OutgoingId, new: &NewOutgoing) -> Result<(), Failure> {
+    let [account, number] = key(id);
+    let now = Value::Int(tx.now().0);
+    tx.execute(
+        "INSERT INTO outbox (account_id, outbox_id, kind, sender, recipients, options, queued_at,
+                due_at, attempts, is_dead, last_error, size, message)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0, 0, '', $8, $9)",
+        &[
+            account,
+            number,
+            Value::Int(new.kind as i64),
+            Value::Text(&new.sender),
+            Value::Text(&new.recipients.join("\n")),
+            Value::Text(&new.options.column()),
+            now,
+            Value::Int(i64::try_from(new.message.len()).unwrap_or(i64::MAX)),
+            Value::Bytes(&new.message),
+        ],
+    )
+    .map(drop)
+}
+
+const fn key(id: OutgoingId) -> [Value<'static>; 2] {
+    [Value::Int(id.account.0), Value::Int(id.number)]
+}
+
+fn outgoing(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    values: &[Value<'_>],
+) -> Result<Vec<Outgoing>, Failure> {
+    let mut all = Vec::new();
+    tx.query(sql, values, |row| {
+        all.push(outgoing_at(row)?);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+fn outgoing_at(row: &Row<'_>) -> Result<Outgoing, Failure> {
+    let kind = OutgoingKind::of(row.int(2)?);
+    Ok(Outgoing {
+        id: OutgoingId { account: AccountId(row.int(0)?), number: row.int(1)? },
+        kind: kind.ok_or_else(|| row.corrupt("an unknown kind of outgoing mail"))?,
+        sender: row.text(3)?.to_owned(),
+        recipients: row.text(4)?.lines().map(str::to_owned).collect(),
+        options: OutgoingOptions::of(row.text(5)?),
+        queued_at: Timestamp(row.int(6)?),
+        due_at: Timestamp(row.int(7)?),
+        attempts: row.uint(8)?,
+        is_dead: row.int(9)? == 1,
+        last_error: row.text(10)?.to_owned(),
+        bytes: u64::try_from(row.int(11)?).unwrap_or(0),
+    })
+}

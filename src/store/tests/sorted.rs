@@ -1,0 +1,183 @@
+use super::engine::Weight;
+use super::*;
+use crate::limits;
+use crate::model::Timestamp;
+
+impl Fixture {
+    fn body(&self, text: &str) -> (NewBody, Facts) {
+        (NewBody::Bytes(text.as_bytes().to_vec()), Facts::default())
+    }
+
+    fn nothing(&self) -> SortedDelivery {
+        SortedDelivery {
+            account: self.account,
+            bodies: Vec::new(),
+            copies: Vec::new(),
+            outgoing: Vec::new(),
+            remembered: Vec::new(),
+            digest: None,
+            report: None,
+        }
+    }
+
+    /// All that is remembered was to be so until a moment ago.
+    fn age_memories(&self) {
+        let aged = self.0.engine.write::<_, Failure>("aging", Weight::Bytes(0), |tx| {
+            tx.execute("UPDATE script_memory SET expires_at = expires_at - 3600000001", &[])
+        });
+        aged.unwrap();
+    }
+
+    fn memories(&self) -> i64 {
+        let counted: Result<_, Failure> = self.0.engine.glance("counting", |tx| {
+            tx.query_one("SELECT COUNT(*) FROM script_memory", &[], |row| row.int(0))
+        });
+        counted.unwrap().unwrap()
+    }
+
+    fn waiting(&self) -> Vec<Outgoing> {
+        self.list_outgoing(Some(self.account), None, 100).unwrap()
+    }
+}
+
+fn copy(body: usize, mailbox: &str, if_missing: IfMissing) -> SortedCopy {
+    let flags = FlagSet { flags: Flags::FLAGGED, keywords: vec![Keyword::new("$Sorted").unwrap()] };
+    SortedCopy { body, mailbox: name(mailbox), if_missing, flags, with: None }
+}
+
+fn leaving(recipient: &str) -> SortedOutgoing {
+    let new = NewOutgoing {
+        kind: OutgoingKind::Redirect,
+        sender: "a@example.org".into(),
+        recipients: vec![recipient.into(), "second@example.net".into()],
+        options: OutgoingOptions {
+            notify: Some("SUCCESS,FAILURE".into()),
+            ret: None,
+            by: Some((Timestamp(77), "RT".into())),
+        },
+        message: b"Subject: on its way\r\n\r\n".to_vec(),
+    };
+    SortedOutgoing { new, unless: None }
+}
+
+#[track_caller]
+fn done(sorted: Result<Sorted, Error>) -> (Vec<Option<Appended>>, Vec<bool>) {
+    match sorted.unwrap() {
+        Sorted::Done { copies, queued } => (copies, queued),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test] // pitfall 25
+fn copies_share_their_body_and_a_missing_mailbox_is_made_or_inbox() {
+    let store = fixture();
+    let bodies = vec![store.body("as it came"), store.body("edited")];
+    let copies = vec![
+        copy(0, "INBOX", IfMissing::Inbox),
+        copy(0, "new/below", IfMissing::Create),
+        copy(1, "Junk", IfMissing::Inbox),
+        copy(0, "not there", IfMissing::Inbox), // which is INBOX again
+        copy(1, "not there", IfMissing::Inbox),
+    ];
+    let sorted = SortedDelivery { bodies, copies, ..store.nothing() };
+    let (stored, queued) = done(store.deliver_sorted(sorted));
+    assert!(queued.is_empty());
+    let placed: Vec<bool> = stored.iter().map(Option::is_some).collect();
+    assert_eq!(placed, [true, true, true, false, true]);
+    assert_eq!(stored[0].unwrap().email_id, stored[1].unwrap().email_id);
+    assert_ne!(stored[0].unwrap().email_id, stored[2].unwrap().email_id);
+    assert_eq!(store.info("INBOX").messages, 2);
+    assert_eq!(store.info("new/below").messages, 1);
+    let key = store.info("new/below").key;
+    let snapshot = store.load_snapshot(key).unwrap();
+    let message = snapshot.iter().next().unwrap();
+    assert!(message.flags.contains(Flags::FLAGGED) && message.keywords.0 == 1);
+}
+
+#[test]
+fn what_leaves_is_written_with_it_and_kept_until_it_is_gone() {
+    let store = fixture();
+    let outgoing = vec![leaving("one@example.net"), leaving("two@example.net")];
+    let (copies, queued) =
+        done(store.deliver_sorted(SortedDelivery { outgoing, ..store.nothing() }));
+    assert_eq!((copies.len(), queued), (0, vec![true, true]));
+    let due = store.due_outgoing(10).unwrap();
+    assert_eq!(due.len(), 2);
+    let first = &due[0];
+    assert_eq!(first.recipients, ["one@example.net", "second@example.net"]);
+    assert_eq!(first.options, leaving("x").new.options);
+    assert_eq!((first.kind, first.attempts, first.is_dead), (OutgoingKind::Redirect, 0, false));
+    assert_eq!(store.outgoing_message(first.id).unwrap(), Some(leaving("x").new.message));
+    store.postpone_outgoing(first.id, Some(60_000_000), "450 later").unwrap();
+    assert_eq!(store.due_outgoing(10).unwrap().len(), 1);
+    store.postpone_outgoing(due[1].id, None, "550 never").unwrap();
+    assert_eq!(store.due_outgoing(10).unwrap(), []);
+    let waiting = store.waiting();
+    assert_eq!((waiting[0].attempts, &*waiting[0].last_error), (1, "450 later"));
+    assert!(waiting[1].is_dead && !waiting[0].is_dead);
+    assert_eq!(store.next_outgoing().unwrap(), Some(waiting[0].due_at), "the dead are not due");
+    assert_eq!(store.list_outgoing(None, Some(waiting[0].id), 9).unwrap(), waiting[1..]);
+    assert!(store.retry_outgoing(due[1].id).unwrap());
+    assert_eq!(store.due_outgoing(10).unwrap().len(), 1);
+    assert!(store.remove_outgoing(first.id).unwrap() && !store.remove_outgoing(first.id).unwrap());
+    assert_eq!(store.outgoing_message(first.id).unwrap(), None);
+}
+
+#[test] // RFC 5230 §4.2, RFC 8580
+fn an_answer_is_sent_once_in_its_time_and_its_copy_with_it() {
+    let store = fixture();
+    let what = MemoryDigest::of_answer("away", "A@example.org");
+    assert_eq!(what, MemoryDigest::of_answer("away", "a@EXAMPLE.org"));
+    assert_ne!(what, MemoryDigest::of_answer("awaya", "@example.org"));
+    let answer = |seconds| {
+        let unless = Some(Remembered { what, seconds });
+        let outgoing = vec![SortedOutgoing { unless, ..leaving("a@example.org") }];
+        let mut sent = copy(1, "Sent", IfMissing::Inbox);
+        sent.with = Some(0);
+        let copies = vec![copy(0, "INBOX", IfMissing::Inbox), sent];
+        let bodies = vec![store.body("mail"), store.body("answer")];
+        let sorted = SortedDelivery { bodies, copies, outgoing, ..store.nothing() };
+        done(store.deliver_sorted(sorted)).1
+    };
+    assert_eq!(answer(3_600), [true]);
+    assert_eq!(answer(3_600), [false]);
+    assert_eq!((store.info("INBOX").messages, store.info("Sent").messages), (2, 1));
+    assert!(store.remembers(store.account, what).unwrap());
+    assert!(!store.forget_memories().unwrap());
+    store.age_memories();
+    assert!(!store.remembers(store.account, what).unwrap());
+    assert_eq!(answer(0), [true]);
+    assert!(!store.forget_memories().unwrap());
+    assert_eq!(store.memories(), 0, "0 seconds are over at once");
+}
+
+#[test] // RFC 7352 §3, pitfall 6
+fn what_a_script_has_seen_is_remembered_with_the_delivery() {
+    let store = fixture();
+    let what = MemoryDigest::of_duplicate("", "<id@example.org>");
+    let seen = || SortedDelivery {
+        remembered: vec![Remembered { what, seconds: 60 }],
+        digest: Some(DeliveryDigest::new("a@example.org", "b@example.org", b"the same")),
+        ..store.nothing()
+    };
+    assert!(!store.remembers(store.account, what).unwrap());
+    done(store.deliver_sorted(seen()));
+    assert!(store.remembers(store.account, what).unwrap());
+    assert!(matches!(store.deliver_sorted(seen()).unwrap(), Sorted::Repeated { .. }));
+    let again = SortedDelivery { digest: None, ..seen() };
+    done(store.deliver_sorted(again)); // its time begins anew
+}
+
+#[test]
+fn the_last_runs_are_kept() {
+    let store = fixture();
+    let run = |n: i64| {
+        let report = Some(RunReport { failed: n % 2 == 0, text: format!("run {n}") });
+        done(store.deliver_sorted(SortedDelivery { report, ..store.nothing() }));
+    };
+    (1..=limits::SCRIPT_RUNS_KEPT + 5).for_each(run);
+    let runs = store.script_runs(store.account).unwrap();
+    assert_eq!(runs.len(), usize::try_from(limits::SCRIPT_RUNS_KEPT).unwrap());
+    assert_eq!(runs[0].report.text, format!("run {}", limits::SCRIPT_RUNS_KEPT + 5));
+    assert_eq!(runs.last().unwrap().report, RunReport { failed: true, text: "run 6".into() });
+}
