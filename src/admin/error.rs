@@ -77,6 +77,22 @@ pub enum AdminError {
     },
     /// `check` found something.
     Differences(usize),
+    /// A file cannot be read.
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A Sieve script is wrong; each mistake has been shown.
+    Mistakes {
+        /// Which.
+        file: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// A Sieve script ended with an error, which has been shown.
+    ScriptFailed,
     /// Reading or writing here.
     Io(io::Error),
 }
@@ -140,6 +156,10 @@ impl fmt::Display for AdminError {
             Self::Undelivered { failed, of } => write!(f, "{failed} of {of} were not delivered"),
             Self::Differences(1) => f.write_str("1 difference"),
             Self::Differences(count) => write!(f, "{count} differences"),
+            Self::File { file, source } => write!(f, "{}: {source}", file.display()),
+            Self::Mistakes { file, count: 1 } => write!(f, "{}: 1 mistake", file.display()),
+            Self::Mistakes { file, count } => write!(f, "{}: {count} mistakes", file.display()),
+            Self::ScriptFailed => f.write_str("the script ended with an error"),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -151,7 +171,7 @@ impl std::error::Error for AdminError {
             Self::Config(source) => Some(source),
             Self::Open { source, .. } | Self::Store(source) => Some(source),
             Self::Password(source) => Some(source),
-            Self::Io(source) => Some(source),
+            Self::File { source, .. } | Self::Io(source) => Some(source),
             _ => None,
         }
     }

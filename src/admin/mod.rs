@@ -11,6 +11,7 @@ mod deliver;
 mod error;
 mod options;
 mod password;
+mod sieve;
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -32,6 +33,8 @@ pub struct Streams<'a> {
     pub err: &'a mut dyn Write,
     /// Whether somebody watches `err`.
     pub watched: bool,
+    /// Whether `out` is a terminal, which may be shown colours.
+    pub coloured: bool,
     /// Asks for a password without showing it; `None` where nobody can be asked.
     pub ask: Option<fn(&str) -> io::Result<String>>,
 }
@@ -145,6 +148,14 @@ const COMMANDS: &[Command] = &[
         more: deliver::MORE,
         choices: deliver::CHOICES,
         run: deliver::run,
+    },
+    Command {
+        name: "sieve",
+        usage: "check FILE | test FILE MESSAGE [--trace] [--envelope-from ADDRESS]",
+        what: "check a Sieve script, or see what it does to a message",
+        more: sieve::MORE,
+        choices: sieve::CHOICES,
+        run: sieve::run,
     },
     Command {
         name: "check",

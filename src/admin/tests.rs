@@ -50,6 +50,7 @@ impl Place {
             out: &mut out,
             err: &mut err,
             watched: false,
+            coloured: false,
             ask,
         };
         let done = run(&args, &mut streams);
@@ -454,4 +455,68 @@ fn accounts_are_deleted_and_restored() {
              sora-admin list-accounts --deleted shows all that can be restored"),
     );
     place.check("check", Ok("All is well: 1 message in 1 account.\n"));
+}
+
+#[test]
+fn sieve_check_shows_mistakes() {
+    let place = Place::new();
+    let right = place.file("right.sieve", "require \"fileinto\";\nfileinto \"a\";\nstop;\nkeep;\n");
+    let said = place.run(&format!("sieve check {right}")).unwrap();
+    assert!(
+        said.starts_with("line 4, column 1: \"keep\" is never reached\n4 | keep;\n  | ^\n"),
+        "{said}"
+    );
+    assert!(said.ends_with("DIR/right.sieve is right, and requires fileinto\n"), "{said}");
+    let wrong = place.file("wrong.sieve", "if tru { kep; }\n");
+    let said = place.run(&format!("sieve check {wrong}")).unwrap_err();
+    assert!(said.contains("1 | if tru { kep; }\n  |    ^\n"), "{said}");
+    assert!(said.ends_with("DIR/wrong.sieve: 2 mistakes"), "{said}");
+    assert!(place.run("sieve check DIR/none").unwrap_err().contains("No such file"));
+    assert!(place.run("sieve chek x").unwrap_err().contains("neither check nor test"));
+}
+
+#[test]
+fn sieve_test_shows_what_becomes_of_a_message() {
+    let place = Place::new();
+    place.file("inner.sieve", "require \"imap4flags\"; addflag \"\\\\Seen\";");
+    let script = place.file(
+        "a.sieve",
+        "require [\"include\", \"fileinto\", \"imap4flags\", \"mailbox\", \"envelope\", \"editheader\"];\n\
+         include \"inner\";\n\
+         if envelope \"from\" \"tim@example.org\" { addheader \"X-A\" \"b\"; }\n\
+         if allof (header :contains \"subject\" \"list\", mailboxexists \"Lists\") {\n\
+           fileinto \"Lists\";\n\
+         }\n\
+         if header \"subject\" \"bad\" { redirect \"a@b\"; error \"x\"; }",
+    );
+    let script_with_error =
+        place.file("e.sieve", "require \"ihave\";\nif true { error \"oh no\"; }");
+    let message = place.file("m.eml", "Subject: A list\r\n\r\nx\r\n");
+    let said = place.run(&format!("sieve test {script} {message}"));
+    assert!(said.unwrap_err().contains("needs the extension \"ihave\""));
+    let text = std::fs::read_to_string(&script).unwrap().replace(" error \"x\";", "");
+    std::fs::write(&script, text).unwrap();
+    let said = place.run(&format!("sieve test {script} {message}")).unwrap();
+    assert_eq!(said, "file it into \"Lists\", marked \\Seen\n");
+    let said = place.run(&format!("sieve test {script} {message} --mailbox Other")).unwrap();
+    assert_eq!(said, "keep it, marked \\Seen (nothing said otherwise)\n");
+    let line =
+        format!("sieve test {script} {message} --trace --edited --envelope-from tim@example.org");
+    let said = place.run(&line).unwrap();
+    for want in [
+        "   2     include \"inner\"\n",
+        "inner:   1     flags are now \"\\Seen\"\n",
+        "   4 yes header: \"A list\" matches \"list\"\n",
+        "   4 yes mailboxexists\n",
+        "   5     fileinto \"Lists\" with \\Seen\n",
+        "   7 no  header\n",
+        "  | X-A: b\n  | Subject: A list\n",
+    ] {
+        assert!(said.contains(want), "{want:?} in {said}");
+    }
+    let said = place.run(&format!("sieve test {script_with_error} {message}")).unwrap_err();
+    assert!(
+        said.starts_with("keep it (nothing said otherwise)\nline 2, column 11: oh no\n2 | if true"),
+        "{said}"
+    );
 }

@@ -21,12 +21,14 @@ fn main() -> ExitCode {
     };
     let (mut input, mut out, mut err) = (io::stdin(), io::stdout(), io::stderr());
     let watched = err.is_terminal();
+    let coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let asks = input.is_terminal() && watched;
     let mut streams = Streams {
         input: &mut input,
         out: &mut out,
         err: &mut err,
         watched,
+        coloured,
         ask: asks.then_some(|prompt| rpassword::prompt_password(prompt)),
     };
     let started = logging::start(&LogOutput::Stderr, log::LevelFilter::Warn);

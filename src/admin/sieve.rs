@@ -1,0 +1,319 @@
+//! `sieve`: scripts checked and tried out without a server, a store or a delivery.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use parser::message::MessageMap;
+
+use super::options::{Choice, Options};
+use super::{AdminError, Streams};
+use crate::model::{ScriptName, Timestamp};
+use crate::sieve::{
+    Action, Answer, Envelope, Error, Facts, Filing, Line, LineKind, Location, Mail, OFFERED,
+    Outcome, Question, RedirectTo, Script, Step, compile, run as begin,
+};
+
+pub(super) const CHOICES: &[Choice] = &[
+    Choice { name: "trace", value: "", what: "show each test and command, with what matched" },
+    Choice { name: "envelope-from", value: "ADDRESS", what: "the sender; none: the null sender" },
+    Choice { name: "envelope-to", value: "ADDRESS", what: "the recipient, whose script it is" },
+    Choice { name: "address", value: "ADDRESS", what: "another of the recipient's; repeatable" },
+    Choice {
+        name: "mailbox",
+        value: "NAME",
+        what: "a mailbox that is there; repeatable (none given: all that are asked for)",
+    },
+    Choice { name: "edited", value: "", what: "show the message where the script has changed it" },
+];
+
+pub(super) const MORE: &str = "\
+sieve check FILE      is it right? Every mistake with its line, and what to write instead
+sieve test FILE MESSAGE
+                      what would become of this message? Nothing is stored or sent.
+
+- is standard input. Scripts that FILE includes are looked for beside it, as NAME.sieve or NAME;
+global ones in the folder global there. No id was seen before, no list has anybody, no mailbox has
+annotations or a special use.
+
+  sora-admin sieve check mine.sieve
+  sora-admin sieve test mine.sieve mail.eml --trace --envelope-to tim+lists@example.com
+";
+
+pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    match options.words() {
+        ["check", file] => check(file, streams),
+        ["test", file, message] => test(file, message, options, streams),
+        ["check", ..] => Err(options.wrong("check wants one FILE")),
+        ["test", ..] => Err(options.wrong("test wants FILE and MESSAGE")),
+        [] => Err(options.wrong("check or test is missing")),
+        [other, ..] => Err(options.wrong(&format!("{other:?} is neither check nor test"))),
+    }
+}
+
+fn read(file: &str, streams: &mut Streams<'_>) -> Result<Vec<u8>, AdminError> {
+    if file != "-" {
+        return fs::read(file).map_err(|source| AdminError::File { file: file.into(), source });
+    }
+    let mut bytes = Vec::new();
+    streams.input.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn check(file: &str, streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    let text = read(file, streams)?;
+    let script = compiled(file, &text, streams)?;
+    warn(&script, &text, streams)?;
+    let needs: Vec<&str> = script.required.iter().map(|capability| capability.name()).collect();
+    match needs.as_slice() {
+        [] => writeln!(streams.out, "{file} is right, and requires nothing")?,
+        needs => writeln!(streams.out, "{file} is right, and requires {}", needs.join(", "))?,
+    }
+    Ok(())
+}
+
+fn compiled(file: &str, text: &[u8], streams: &mut Streams<'_>) -> Result<Script, AdminError> {
+    compile(text, OFFERED).or_else(|mistakes| {
+        for mistake in &mistakes {
+            show(mistake, text, Colour::Red, streams)?;
+        }
+        Err(AdminError::Mistakes { file: file.into(), count: mistakes.len() })
+    })
+}
+
+fn warn(script: &Script, text: &[u8], streams: &mut Streams<'_>) -> Result<(), AdminError> {
+    script.warnings.iter().try_for_each(|warning| show(warning, text, Colour::Yellow, streams))
+}
+
+/// A mistake with the line it is on.
+fn show(
+    mistake: &Error,
+    text: &[u8],
+    colour: Colour,
+    streams: &mut Streams<'_>,
+) -> Result<(), AdminError> {
+    let shown = mistake.shown_in(text).to_string();
+    let (first, rest) = shown.split_once('\n').unwrap_or((&shown, ""));
+    writeln!(streams.out, "{}\n{rest}\n", colour.on(first, streams.coloured))?;
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Colour {
+    Red,
+    Green,
+    Yellow,
+    Grey,
+}
+
+impl Colour {
+    fn on(self, text: &str, coloured: bool) -> String {
+        let code = match self {
+            _ if !coloured => return text.to_owned(),
+            Self::Red => 31,
+            Self::Green => 32,
+            Self::Yellow => 33,
+            Self::Grey => 90,
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+fn test(
+    file: &str,
+    message: &str,
+    options: &Options<'_>,
+    streams: &mut Streams<'_>,
+) -> Result<(), AdminError> {
+    let text = read(file, streams)?;
+    let message = read(message, streams)?;
+    let script = compiled(file, &text, streams)?;
+    warn(&script, &text, streams)?;
+    let to = options.value("envelope-to").unwrap_or("user@example.com");
+    let path = |text: &'_ str| text.trim_matches(['<', '>']).to_owned();
+    let from = options.value("envelope-from").map(path).unwrap_or_default();
+    let envelope = Envelope { from: from.into(), to: path(to).into(), ..Envelope::default() };
+    let addresses: Vec<&str> = options.values("address").collect();
+    let addresses = if addresses.is_empty() { vec![&*envelope.to] } else { addresses };
+    let facts = Facts {
+        now: now(),
+        addresses: &addresses,
+        traced: options.has("trace"),
+        ..Facts::default()
+    };
+    let map = MessageMap::parse(&message);
+    let mail = Mail { bytes: &message, map: &map, envelope: &envelope };
+    let world = World {
+        folder: Path::new(file).parent().unwrap_or(Path::new("")).to_owned(),
+        mailboxes: options.values("mailbox").map(str::to_owned).collect(),
+    };
+    let mut step = begin(script.shared(), mail, &facts);
+    let outcome = loop {
+        step = match step {
+            Step::Done(outcome) => break outcome,
+            Step::Ask(asking) => {
+                let answer = world.answer(asking.question());
+                if facts.traced {
+                    let asked = format!("      asks: {}", asked(asking.question(), &answer));
+                    writeln!(streams.out, "{}", Colour::Grey.on(&asked, streams.coloured))?;
+                }
+                asking.answer(answer)
+            }
+        };
+    };
+    tell(&outcome, &text, &message, options.has("edited"), streams)
+}
+
+/// This moment; a test of a script is the one place where nobody hands it in.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command runs at a time, and is no part of a server"
+)]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// What a script may ask for where there is no store.
+struct World {
+    folder: PathBuf,
+    mailboxes: Vec<String>,
+}
+
+impl World {
+    fn answer(&self, question: &Question) -> Answer {
+        match question {
+            Question::MailboxExists { mailbox } => {
+                let there = self.mailboxes.is_empty() || self.mailboxes.contains(mailbox);
+                Answer::Bool(there || mailbox.eq_ignore_ascii_case("INBOX"))
+            }
+            Question::Script { location, name } => Answer::Script(self.script(*location, name)),
+            Question::ListExists { .. }
+            | Question::Duplicate { .. }
+            | Question::SpecialUseExists { .. } => Answer::Bool(false),
+            _ => Answer::Text(None),
+        }
+    }
+
+    fn script(&self, location: Location, name: &str) -> Result<Option<Arc<Script>>, String> {
+        let folder = match location {
+            Location::Personal => self.folder.clone(),
+            Location::Global => self.folder.join("global"),
+        };
+        let safe = ScriptName::new(name).is_some() && !name.contains(['/', '\\']);
+        let files = [format!("{name}.sieve"), name.to_owned()];
+        let found = files.iter().filter(|_| safe).find_map(|file| fs::read(folder.join(file)).ok());
+        let Some(text) = found else { return Ok(None) };
+        match compile(&text, OFFERED) {
+            Ok(script) => Ok(Some(script.shared())),
+            Err(mistakes) => Err(mistakes.first().map_or(String::new(), ToString::to_string)),
+        }
+    }
+}
+
+fn asked(question: &Question, answer: &Answer) -> String {
+    let answer = match answer {
+        Answer::Bool(true) => "yes".to_owned(),
+        Answer::Bool(false) => "no".to_owned(),
+        Answer::Text(text) => text.clone().unwrap_or("none".to_owned()),
+        Answer::Script(Ok(Some(_))) => "found".to_owned(),
+        Answer::Script(Ok(None)) => "none".to_owned(),
+        Answer::Script(Err(why)) | Answer::Impossible(why) => why.clone(),
+    };
+    format!("{question:?}: {answer}")
+}
+
+fn tell(
+    outcome: &Outcome,
+    text: &[u8],
+    message: &[u8],
+    edited: bool,
+    streams: &mut Streams<'_>,
+) -> Result<(), AdminError> {
+    let coloured = streams.coloured;
+    for line in &outcome.trace {
+        writeln!(streams.out, "{}", traced(line, coloured))?;
+    }
+    if !outcome.trace.is_empty() {
+        writeln!(streams.out)?;
+    }
+    for done in &outcome.actions {
+        let (what, version) = action(&done.action);
+        writeln!(streams.out, "{}", Colour::Green.on(&what, coloured))?;
+        if let Some(bytes) = version.filter(|_| edited).map(|version| version.bytes(message)) {
+            let shown = String::from_utf8_lossy(bytes);
+            shown.lines().try_for_each(|line| writeln!(streams.out, "  | {line}"))?;
+        }
+    }
+    if outcome.actions.is_empty() {
+        writeln!(streams.out, "{}", Colour::Yellow.on("throw the message away", coloured))?;
+    }
+    for tracked in &outcome.duplicates {
+        let (id, seconds) = (&tracked.id, tracked.seconds);
+        writeln!(streams.out, "remember {id:?} for {seconds} s as seen")?;
+    }
+    let Some(error) = &outcome.error else { return Ok(()) };
+    let mistake = Error { at: error.at, message: error.message.clone().into(), hint: None };
+    match &error.script {
+        None => show(&mistake, text, Colour::Red, streams)?,
+        Some(_) => writeln!(streams.out, "{}", Colour::Red.on(&error.to_string(), coloured))?,
+    }
+    Err(AdminError::ScriptFailed)
+}
+
+/// `  12 header: "x" matches "y": true`
+fn traced(line: &Line, coloured: bool) -> String {
+    let script = line.script.as_ref().map_or(String::new(), |name| format!("{name}:"));
+    let place = format!("{script}{:>4}", line.at.line);
+    let text = match line.kind {
+        LineKind::Test(true) => format!("{} {}", Colour::Green.on("yes", coloured), line.text),
+        LineKind::Test(false) => format!("{}  {}", Colour::Red.on("no", coloured), line.text),
+        LineKind::Command => format!("    {}", line.text),
+        LineKind::Debug => format!("    says {}", Colour::Yellow.on(&line.text, coloured)),
+    };
+    format!("{} {text}", Colour::Grey.on(&place, coloured))
+}
+
+/// What would be done, in a sentence; and of which bytes.
+fn action(action: &Action) -> (String, Option<&crate::sieve::Version>) {
+    let filed = |filing: &Filing| {
+        let made = if filing.create { ", made if it is not there" } else { "" };
+        format!("{:?}{made}{}", filing.mailbox, flagged(&filing.flags))
+    };
+    let copy = |fcc: &Option<Filing>| {
+        fcc.as_ref().map_or(String::new(), |fcc| format!("; file a copy into {}", filed(fcc)))
+    };
+    match action {
+        Action::Keep { implicit, flags, version } => {
+            let why = if *implicit { " (nothing said otherwise)" } else { "" };
+            (format!("keep it{}{why}", flagged(flags)), Some(version))
+        }
+        Action::FileInto { filing, version } => {
+            (format!("file it into {}", filed(filing)), Some(version))
+        }
+        Action::Redirect(redirect) => {
+            let to = match &redirect.to {
+                RedirectTo::Address(address) => address.clone(),
+                RedirectTo::List(list) => format!("all of {list}"),
+            };
+            (format!("send it on to {to}"), Some(&redirect.version))
+        }
+        Action::Reject { reason, .. } => (format!("refuse it: {}", reason.trim_end()), None),
+        Action::Vacation(answer) => {
+            let (to, days) = (&answer.to, answer.seconds as f64 / 86_400.0);
+            let text = answer.reason.trim_end();
+            let subject = &answer.subject;
+            let copy = copy(&answer.fcc);
+            (format!("answer {to} once in {days} days, {subject:?}: {text}{copy}"), None)
+        }
+        Action::Notify(notify) => {
+            let (to, subject) = (notify.recipients.join(", "), &notify.subject);
+            (format!("notify {to}: {subject:?}{}", copy(&notify.fcc)), None)
+        }
+    }
+}
+
+fn flagged(flags: &[String]) -> String {
+    if flags.is_empty() { String::new() } else { format!(", marked {}", flags.join(" ")) }
+}
