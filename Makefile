@@ -6,7 +6,7 @@ CARGO   ?= cargo
 # Cargo's own variable, if it is set, says where things are built.
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: all build sora sora-admin run test test-production test-postgres lint fmt bench bench-parts fuzz soak install clean
+.PHONY: all build sora sora-admin run test test-production test-pooled test-postgres lint fmt bench bench-parts fuzz soak install clean
 
 all: build
 
@@ -27,6 +27,7 @@ run: build
 test: lint
 	$(CARGO) test --workspace --features crash_points --locked
 	$(MAKE) test-production
+	$(MAKE) test-pooled
 
 # What touches a store, once more on the production home: PostgreSQL, and a bucket below the boundary
 # of the program. Without a server for the bucket, on PostgreSQL alone.
@@ -38,6 +39,13 @@ test-production:
 			store:: work::nodes:: nodes::told:: contract:: transcripts:: simulation:: roundtrip:: crash:: daemon:: \
 			clients:: objects::; \
 	else echo "skipped: no postgres"; fi
+
+# The store once more, behind PgBouncer in transaction mode.
+test-pooled:
+	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then echo "skipped: no postgres"; \
+	elif ! PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then echo "skipped: no pgbouncer"; \
+	else SORA_TEST_DATABASE=postgres SORA_TEST_POOLED=1 \
+		$(CARGO) test --lib --features crash_points --locked -- store:: work::nodes::; fi
 
 test-postgres:
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \

@@ -30,8 +30,9 @@ impl Folder {
     fn flags(&self) -> Vec<String> {
         let Some((database, bucket)) = &self.1 else { return Vec::new() };
         let weed = weed().expect("SORA_TEST_HOME=production needs SeaweedFS").address;
+        let host = database.host();
         let flags = [
-            ("dbhost", database.host()),
+            ("dbhost", host.as_str()),
             ("dbuser", "sora"),
             ("dbname", &database.name),
             ("s3endpoint", &format!("http://{weed}")),

@@ -78,6 +78,16 @@ fn two_nodes_behind_a_balancer_are_one_server() {
     home.admin("node2", &["check", "--deep"]).expect("nothing is wrong");
 }
 
+#[test]
+fn pgbouncer_may_be_in_between() {
+    let soon = ["--set", "database.poll_interval=\"200ms\""];
+    let Some(home) = Production::start(&[&["--pgbouncer"][..], &soon].concat()) else { return };
+    staged_mail_is_served_by_both(&home);
+    idle_hears_of_the_other_node(&home);
+    order_is_the_same_for_all(&home);
+    home.admin("node1", &["check", "--deep"]).expect("nothing is wrong");
+}
+
 /// S3 stands still: what a node took, the other has from the database.
 fn staged_mail_is_served_by_both(home: &Production) {
     home.signal("weed", Signal::STOP);

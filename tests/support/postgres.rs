@@ -3,9 +3,10 @@
 //! a database of its own.
 //!
 //! `SORA_TEST_DATABASE=postgres` makes the tests that open a store use it, and so does
-//! `SORA_TEST_HOME=production`, which puts their bodies in a bucket, too.
+//! `SORA_TEST_HOME=production`, which puts their bodies in a bucket, too. With `SORA_TEST_POOLED=1` there is
+//! PgBouncer in transaction mode between them and it, if it is installed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,11 +19,18 @@ pub(crate) fn is_wanted() -> bool {
     is("SORA_TEST_DATABASE", "postgres") || is("SORA_TEST_HOME", "production")
 }
 
+/// True if tests shall use it as behind PgBouncer.
+pub(crate) fn is_pooled() -> bool {
+    std::env::var_os("SORA_TEST_POOLED").is_some()
+}
+
 /// A server.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     folder: PathBuf,
     port: u16,
+    /// PgBouncer is in front of it.
+    has_bouncer: bool,
     /// Stops the server when its input ends: with us.
     _keeper: Child,
 }
@@ -44,12 +52,22 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("initdb").exists())
 }
 
+fn bouncer() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    let found = folders.map(|folder| folder.join("pgbouncer")).find(|file| file.is_file());
+    if is_pooled() && found.is_none() {
+        let _nobody_reads = writeln!(std::io::stderr(), "skipped: no pgbouncer");
+    }
+    found.filter(|_| is_pooled())
+}
+
 /// The server of this process.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
         let programs = programs().expect("SORA_TEST_DATABASE=postgres needs PostgreSQL installed");
-        Cluster::start(&programs, 5432, "")
+        Cluster::start(&programs, 5432, "", bouncer().as_deref())
     })
 }
 
@@ -59,7 +77,7 @@ pub(crate) fn listening_cluster() -> (&'static Cluster, u16) {
     let programs = programs().expect("SORA_TEST_DATABASE=postgres needs PostgreSQL installed");
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr());
     let port = free.expect("a free port").port();
-    let cluster = Cluster::start(&programs, port, "-c listen_addresses=127.0.0.1");
+    let cluster = Cluster::start(&programs, port, "-c listen_addresses=127.0.0.1", None);
     (Box::leak(Box::new(cluster)), port)
 }
 
@@ -67,10 +85,10 @@ pub(crate) fn listening_cluster() -> (&'static Cluster, u16) {
 #[allow(dead_code, reason = "benchmarks want it")]
 pub(crate) fn durable_cluster() -> Option<&'static Cluster> {
     let settings = "-c fsync=on -c full_page_writes=on -c shared_buffers=512MB -c max_wal_size=4GB";
-    Some(Box::leak(Box::new(Cluster::start(&programs()?, 5432, settings))))
+    Some(Box::leak(Box::new(Cluster::start(&programs()?, 5432, settings, None))))
 }
 
-/// `$1` the programs, `$2` the folder, `$3` the port, `$4` more settings.
+/// `$1` the programs, `$2` the folder, `$3` the port, `$4` more settings, `$5` PgBouncer, if it is wanted.
 const KEEP: &str = r#"
 set -e
 trap '' INT
@@ -78,15 +96,26 @@ trap '' INT
 options="-k '$2' -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB"
 options="$options -c fsync=off -c full_page_writes=off -c port=$3 $4"
 "$1/pg_ctl" -D "$2/data" -l "$2/log" -o "$options" -w -t 60 start >/dev/null
+if [ -n "$5" ]; then
+    mkdir "$2/bouncer"
+    echo '"sora" ""' >"$2/bouncer/users"
+    printf '%s\n' '[databases]' "* = host=$2 port=$3" '[pgbouncer]' "unix_socket_dir = $2/bouncer" \
+        "listen_port = $3" 'listen_addr =' 'auth_type = trust' "auth_file = $2/bouncer/users" \
+        'pool_mode = transaction' 'max_client_conn = 1000' 'max_db_connections = 6' >"$2/bouncer/ini"
+    "$5" -q "$2/bouncer/ini" >"$2/bouncer/log" 2>&1 &
+    bouncer=$!
+    while [ ! -S "$2/bouncer/.s.PGSQL.$3" ]; do sleep 0.02; done
+fi
 echo ready
 read -r _ || true
+[ -z "$5" ] || kill -9 "$bouncer"
 "$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null
 rm -rf "$2"
 "#;
 
 impl Cluster {
     /// Starts one with further settings.
-    fn start(programs: &Path, port: u16, settings: &str) -> Self {
+    fn start(programs: &Path, port: u16, settings: &str, bouncer: Option<&Path>) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let (process, number) = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("sora-postgres-{process}-{number}"));
@@ -102,14 +131,14 @@ impl Cluster {
             }
         };
         command.args(["-c", KEEP, "keep"]).args([programs, &folder]);
-        command.args([&port.to_string(), settings]);
+        command.args([&port.to_string(), settings]).arg(bouncer.unwrap_or(Path::new("")));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/");
         let mut keeper = command.spawn().expect("a shell");
         let mut said = String::new();
         let stdout = keeper.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut said).expect("it speaks");
         assert_eq!(said, "ready\n", "PostgreSQL does not start: see {}", folder.display());
-        Self { folder, port, _keeper: keeper }
+        Self { folder, port, has_bouncer: bouncer.is_some(), _keeper: keeper }
     }
 
     /// Makes a database.
@@ -145,16 +174,17 @@ impl Cluster {
 }
 
 impl TestDatabase {
-    /// Where its server is.
-    pub(crate) fn host(&self) -> &'static str {
-        self.cluster.host()
+    /// Where its server is, for a store.
+    pub(crate) fn host(&self) -> String {
+        let between = if self.cluster.has_bouncer { "/bouncer" } else { "" };
+        format!("{}{between}", self.cluster.host())
     }
 
     /// Of a configuration that uses it.
     #[allow(dead_code, reason = "the store's own tests have no file")]
     pub(crate) fn section(&self) -> String {
         let (host, name) = (self.host(), &self.name);
-        let pooled = std::env::var_os("SORA_TEST_POOLED").is_some();
+        let pooled = is_pooled();
         let listen = if pooled { "poll" } else { "listen" };
         format!(
             "[database]\nengine = 'postgres'\nhost = '{host}'\nuser = 'sora'\nname = '{name}'\n\
@@ -162,7 +192,7 @@ impl TestDatabase {
         )
     }
 
-    /// A connection of the test's own.
+    /// A connection of the test's own, past PgBouncer.
     #[allow(dead_code, reason = "not all that share this file use it")]
     pub(crate) fn connect(&self) -> postgres::Client {
         self.cluster.connect(&self.name)

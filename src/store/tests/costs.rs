@@ -7,7 +7,7 @@ use crate::job::{StoreMode, Transfer};
 /// round trips with BEGIN and COMMIT.
 #[track_caller]
 fn check(store: &Fixture, mut run: impl FnMut(&Fixture), want: (u64, u64)) {
-    if !postgres::is_wanted() || std::env::var_os("SORA_TEST_POOLED").is_some() {
+    if !postgres::is_wanted() || postgres::is_pooled() {
         return;
     }
     run(store);

@@ -62,7 +62,7 @@ impl TemporaryDir {
         match &self.1 {
             None => embedded,
             Some(database) => {
-                let database = Database::Postgres(settings(database.host(), &database.name));
+                let database = Database::Postgres(settings(&database.host(), &database.name));
                 Place { database, ..embedded }
             }
         }
@@ -135,7 +135,7 @@ fn settings(host: &str, name: &str) -> PostgresSettings {
         name: name.to_owned(),
         tls: None,
         connections: 8,
-        is_pooled: std::env::var_os("SORA_TEST_POOLED").is_some(),
+        is_pooled: postgres::is_pooled(),
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(20),

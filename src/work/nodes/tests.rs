@@ -8,7 +8,7 @@ use super::*;
 use crate::job::FlagSet;
 use crate::model::{AccountId, Address, MailboxName};
 use crate::store::tests::TemporaryDir;
-use crate::store::tests::postgres::{TestDatabase, is_wanted};
+use crate::store::tests::postgres::{TestDatabase, is_pooled, is_wanted};
 use crate::store::{Facts, NewAccount, NewBody, NewMessage, Opening, Place};
 use crate::work::{Letters, Mailbag};
 
@@ -32,8 +32,13 @@ struct Node {
     _dir: TemporaryDir,
 }
 
-/// `None` if this run has no PostgreSQL.
+/// `None` if this run has no PostgreSQL, or PgBouncer in front of it, behind which nobody is heard.
 fn cluster() -> Option<Cluster> {
+    if is_pooled() { None } else { any_cluster() }
+}
+
+/// `None` if this run has no PostgreSQL.
+fn any_cluster() -> Option<Cluster> {
     if !is_wanted() {
         return None;
     }
@@ -79,6 +84,14 @@ impl Cluster {
     }
 
     fn node(&self, hearing: Hearing, beat: Duration) -> Node {
+        let poll_interval = match hearing {
+            Hearing::Listen => HOUR, // what is found is found by what is heard
+            Hearing::Poll => SOON,
+        };
+        self.node_with(NodeSettings { hearing, poll_interval, beat })
+    }
+
+    fn node_with(&self, settings: NodeSettings) -> Node {
         let dir = TemporaryDir::embedded();
         let place = Place { data_dir: dir.path().to_owned(), ..self.dir.place() };
         let store = Store::open_at(&place, Opening::Daemon).unwrap();
@@ -87,11 +100,6 @@ impl Cluster {
         let poll = Poll::new().unwrap();
         let bag = Mailbag::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
         changes.watch(self.inbox, &bag);
-        let poll_interval = match hearing {
-            Hearing::Listen => HOUR, // what is found is found by what is heard
-            Hearing::Poll => Duration::from_millis(100),
-        };
-        let settings = NodeSettings { hearing, poll_interval, beat };
         let nodes = Nodes::start(&store, outbox, &changes, settings).unwrap();
         Node { changes, store, bag, poll, nodes, _dir: dir }
     }
@@ -130,6 +138,7 @@ impl Node {
 
 /// No beat, silence or deafness comes in between.
 const HOUR: Duration = Duration::from_secs(3_600);
+const SOON: Duration = Duration::from_millis(100);
 
 #[test]
 fn what_one_node_says_the_others_hear() {
@@ -201,7 +210,7 @@ fn a_connection_that_is_cut_is_made_again() {
 
 #[test]
 fn who_cannot_be_told_looks() {
-    let Some(cluster) = cluster() else { return };
+    let Some(cluster) = any_cluster() else { return };
     let mut node = cluster.node(Hearing::Poll, HOUR);
     for _ in 0..3 {
         let untold = cluster.append();
@@ -209,6 +218,18 @@ fn who_cannot_be_told_looks() {
     }
     let gone = cluster.store.delete_account(cluster.account).unwrap();
     node.wait_for(*gone.iter().find(|change| change.mailbox == cluster.inbox).unwrap());
+}
+
+/// As through PgBouncer in transaction mode, though nobody set it.
+#[test]
+fn who_listens_and_hears_nothing_looks() {
+    let Some(cluster) = any_cluster().filter(|_| is_pooled()) else { return };
+    let (hearing, beat) = (Hearing::Listen, Duration::from_millis(300));
+    let mut node = cluster.node_with(NodeSettings { hearing, poll_interval: SOON, beat });
+    for _ in 0..10 {
+        let untold = cluster.append();
+        node.wait_for(untold);
+    }
 }
 
 #[test]
@@ -233,7 +254,7 @@ fn the_last_words_are_said() {
     drop(node.nodes);
     let mut said = Vec::new();
     while !said.last().is_some_and(|last: &String| last.ends_with(" bye")) {
-        said.extend(line.next(PATIENCE).unwrap());
+        said.push(line.next(PATIENCE).unwrap().expect("a goodbye"));
     }
     let word = format!(" {}.1.9", cluster.account.0);
     assert!(said.iter().any(|notice| notice.ends_with(&word)), "{said:?}");
