@@ -90,6 +90,7 @@ impl Bench {
                 lock_timeout: Duration::from_secs(60),
                 patience: Duration::ZERO,
                 log_statements: false,
+                one_account_statements: false,
             });
         }
         let store = Store::open_at(&place, Opening::Daemon).unwrap();

@@ -167,6 +167,14 @@ expected to last from one transaction to the next. It goes with listen = \"poll\
     ),
     key(
         "database",
+        "one_account_statements",
+        "",
+        "true if the database is one that shards by account: deliveries that wait at the same moment are
+stored by one statement only if they are to the same account.",
+        |c| &mut c.database.one_account_statements,
+    ),
+    key(
+        "database",
         "listen",
         "",
         "How this node hears what other nodes changed, so that its IDLE clients do: \"listen\", by LISTEN

@@ -77,6 +77,8 @@ pub struct Database {
     pub connections: u32,
     /// PgBouncer in transaction mode is in between.
     pub pgbouncer: bool,
+    /// No statement stores messages of two accounts.
+    pub one_account_statements: bool,
     /// How this node hears of what others changed.
     pub listen: Hearing,
     /// Between two looks, where it cannot.
@@ -104,6 +106,7 @@ impl Default for Database {
             tls_ca_file: None,
             connections: 20,
             pgbouncer: false,
+            one_account_statements: false,
             listen: Hearing::Listen,
             poll_interval: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(5),

@@ -3,11 +3,9 @@
 //! A statement of 64 deliveries costs three times one of a single delivery, not 64 times. A few
 //! couriers, each with the accounts that fall to it, take what waits and never wait for company. They
 //! never wait for locks either: the statement passes over mailboxes that somebody has locked
-//! (`SKIP LOCKED`). What it passed over, and every member of a batch that failed, goes back to the
-//! thread that brought it, which delivers it alone, by the statements of every other delivery.
-//!
-//! The statement locks each mailbox first and gives out UIDs and mod-sequences from the row it locked,
-//! so that their order is the commit order here, too (invariant 6).
+//! (`SKIP LOCKED`). What it passed over goes back to the thread that brought it, which waits for the
+//! mailbox, with all others that do (`patient`). Every member of a batch that failed, and what is
+//! missing or was there before, is delivered alone, by the statements of every other delivery.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -15,48 +13,57 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::deliver::{Appended, Ready};
-use super::engine::{Answer, Awaited, Engine, Row, Single, Tx, Value, answer};
-use super::{Failure, row};
+use super::Failure;
+use super::deliver::Appended;
+use super::engine::{Answer, Awaited, Engine, Single, answer};
+use super::parcels::{Parcel, deliver};
+use super::patient::{Joined, Patient};
+use super::ready::Before;
 use crate::crash_point;
-use crate::job::MailboxKey;
 use crate::limits;
-use crate::model::{AccountId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
 
-/// A delivery that can share a statement.
-pub(super) struct Parcel {
-    pub(super) ready: Ready,
-    pub(super) digest: Option<[u8; 16]>,
-}
-
-/// What became of it.
+/// What became of a delivery.
 pub(super) enum Outcome {
     /// It is committed.
     Stored(Appended),
-    /// It has not happened: it is to be delivered alone.
-    Alone(Box<Parcel>),
-    /// Nobody knows whether it happened (pitfall 10).
-    Unknown(Failure),
+    /// It has not happened: somebody has locked its mailbox.
+    PassedOver(Box<Parcel>),
+    /// It is to be delivered alone. It has not happened, or nobody knows (pitfall 10).
+    Alone(Box<Parcel>, Before),
+    /// It has not happened, and would not now.
+    Failed(Failure),
 }
 
-type Waiting = (Box<Parcel>, Answer<Outcome>);
+/// A delivery on its way, and whoever waits for it.
+pub(super) type Waiting = (Box<Parcel>, Answer<Outcome>);
 
 /// The threads that deliver.
 #[derive(Debug)]
 pub(super) struct Couriers {
     queues: Vec<Sender<Waiting>>,
     threads: Vec<JoinHandle<()>>,
+    patient: Patient,
+}
+
+/// Whether deliveries to several accounts may share a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// They may.
+    Accounts,
+    /// Only those to one: its rows may be on a server of their own.
+    OneAccount,
 }
 
 impl Couriers {
     /// Starts them.
-    pub(super) fn start(engine: &Arc<Engine>) -> Result<Self, Failure> {
-        let mut couriers = Self { queues: Vec::new(), threads: Vec::new() };
+    pub(super) fn start(engine: &Arc<Engine>, sharing: Sharing) -> Result<Self, Failure> {
+        let (queues, threads, patient) = (Vec::new(), Vec::new(), Patient::default());
+        let mut couriers = Self { queues, threads, patient };
         for _ in 0..limits::COURIERS {
             let (sender, queue) = bounded(limits::WRITES_WAITING_MAX);
             let engine = Arc::clone(engine);
             let thread = std::thread::Builder::new().name("sora-courier".to_owned());
-            let thread = thread.spawn(move || serve(&engine, &queue));
+            let thread = thread.spawn(move || serve(&engine, &queue, sharing));
             let failed = |source| Failure::file("starting a courier", source);
             couriers.threads.push(thread.map_err(failed)?);
             couriers.queues.push(sender);
@@ -64,16 +71,53 @@ impl Couriers {
         Ok(couriers)
     }
 
+    /// Sends one on its way, by a statement that it shares with others. `Failed` if it cannot be
+    /// delivered, `Alone` if it must be delivered alone.
+    pub(super) fn bring(&self, parcel: Parcel) -> Awaited<Outcome> {
+        let parcel = Box::new(parcel);
+        // Whoever waits for the mailbox has been there for longer.
+        match self.patient.join_others(parcel) {
+            Joined::Others(awaited) => awaited,
+            Joined::First(parcel) => self.submit(parcel),
+        }
+    }
+
+    /// Hears what became of one; if its mailbox was locked, waits until it is not.
+    pub(super) fn settle(
+        &self,
+        engine: &Engine,
+        awaited: Awaited<Outcome>,
+    ) -> Result<Outcome, Failure> {
+        match awaited.wait().ok_or(Failure::Closed)? {
+            Outcome::PassedOver(parcel) => {
+                self.patient.deliver(engine, parcel).wait().ok_or(Failure::Closed)
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
     /// Queues one; waits if too many do.
-    pub(super) fn submit(&self, parcel: Parcel) -> Awaited<Outcome> {
+    fn submit(&self, parcel: Box<Parcel>) -> Awaited<Outcome> {
         let (told, awaited) = answer();
         // All mail of an account goes one way, so that couriers are not in each other's.
         let account = usize::try_from(parcel.ready.message.account.0).unwrap_or(0);
         let way = account.checked_rem(self.queues.len()).unwrap_or(0);
         if let Some(queue) = self.queues.get(way) {
-            let _closed = queue.send((Box::new(parcel), told)); // then nobody answers, and it shows
+            let _closed = queue.send((parcel, told)); // then nobody answers, and it shows
         }
         awaited
+    }
+
+    /// How many wait for a courier.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.queues.iter().map(Sender::len).sum()
+    }
+
+    /// How many wait for mailboxes.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.patient.waiting()
     }
 }
 
@@ -87,17 +131,13 @@ impl Drop for Couriers {
     }
 }
 
-fn serve(engine: &Engine, queue: &Receiver<Waiting>) {
+fn serve(engine: &Engine, queue: &Receiver<Waiting>, sharing: Sharing) {
     let mut later = VecDeque::new();
     while let Some(first) = later.pop_front().or_else(|| queue.recv().ok()) {
-        let mut batch = Batch::of(first);
+        let mut batch = Batch::of(first, sharing);
         let held = std::mem::take(&mut later);
         for next in held.into_iter().chain(queue.try_iter()) {
-            if batch.is_full() || batch.clashes(&next.0) {
-                later.push_back(next);
-            } else {
-                batch.add(next);
-            }
+            later.extend(batch.offer(next));
             // Enough is at hand for the next one, too.
             if batch.is_full() || later.len() >= limits::DELIVERIES_IN_BATCH_MAX {
                 break;
@@ -108,9 +148,11 @@ fn serve(engine: &Engine, queue: &Receiver<Waiting>) {
 }
 
 /// Deliveries that share a statement.
-struct Batch {
-    members: Vec<Waiting>,
+pub(super) struct Batch {
+    pub(super) members: Vec<Waiting>,
     bytes: usize,
+    /// If all must be of one.
+    account: Option<i64>,
     /// By account: a message's thread must not depend on another of its own batch, and of two with
     /// one digest only the first is stored.
     message_ids: HashSet<(i64, i64)>,
@@ -118,10 +160,12 @@ struct Batch {
 }
 
 impl Batch {
-    fn of(first: Waiting) -> Self {
+    pub(super) fn of(first: Waiting, sharing: Sharing) -> Self {
+        let account = first.0.ready.message.account.0;
         let mut batch = Self {
             members: Vec::new(),
             bytes: 0,
+            account: (sharing == Sharing::OneAccount).then_some(account),
             message_ids: HashSet::new(),
             digests: HashSet::new(),
         };
@@ -134,9 +178,21 @@ impl Batch {
             || self.bytes >= limits::WRITE_GROUP_BYTES_MAX
     }
 
+    /// Takes one more, or gives it back for a later one.
+    pub(super) fn offer(&mut self, next: Waiting) -> Option<Waiting> {
+        if self.is_full() || self.clashes(&next.0) {
+            return Some(next);
+        }
+        self.add(next);
+        None
+    }
+
     fn clashes(&self, parcel: &Parcel) -> bool {
         let account = parcel.ready.message.account.0;
         let ids = &parcel.ready.message.facts.message_ids;
+        if self.account.is_some_and(|only| only != account) {
+            return true;
+        }
         ids.iter().any(|id| self.message_ids.contains(&(account, *id)))
             || parcel.digest.is_some_and(|digest| self.digests.contains(&(account, digest)))
     }
@@ -151,187 +207,43 @@ impl Batch {
     }
 
     fn run(self, engine: &Engine) {
-        let parcels: Vec<&Parcel> = self.members.iter().map(|(parcel, _)| &**parcel).collect();
+        let parcels = self.parcels();
         let ran = engine.write_single("delivering", |tx| deliver(tx, &parcels));
-        drop(parcels);
         crash_point!("batch: committed, not answered");
-        let members = self.members.into_iter();
         match ran {
-            Single::Done(mut stored) => members.zip(&mut stored).for_each(|(member, stored)| {
-                let (parcel, told) = member;
-                told.send(stored.take().map_or(Outcome::Alone(parcel), Outcome::Stored));
-            }),
+            Single::Done(stored) => {
+                // Where one was stored, no other was passed over for a lock.
+                let places = parcels.iter().zip(&stored).filter(|(_, stored)| stored.is_some());
+                let free: HashSet<_> = places.map(|(parcel, _)| parcel.place()).collect();
+                self.tell(stored, |parcel| match free.contains(&parcel.place()) {
+                    true => Outcome::Alone(parcel, Before::No),
+                    false => Outcome::PassedOver(parcel),
+                });
+            }
             Single::Undone(failure) => {
-                log::warn!("{failure}; {} deliveries each alone", members.len());
-                members.for_each(|(parcel, told)| told.send(Outcome::Alone(parcel)));
+                log::warn!("{failure}; {} deliveries each alone", self.members.len());
+                self.tell(Vec::new(), |parcel| Outcome::Alone(parcel, Before::No));
             }
             Single::Unknown(failure) => {
-                let said = failure.to_string();
-                members.for_each(|(_, told)| told.send(Outcome::Unknown(lost(&said))));
+                log::warn!("{failure}; {} deliveries are looked for", self.members.len());
+                self.tell(Vec::new(), |parcel| Outcome::Alone(parcel, Before::Perhaps));
             }
         }
     }
-}
 
-fn lost(said: &str) -> Failure {
-    Failure::file("delivering", std::io::Error::other(said.to_owned()))
-}
+    pub(super) fn parcels(&self) -> Vec<&Parcel> {
+        self.members.iter().map(|(parcel, _)| &**parcel).collect()
+    }
 
-/// Everything a delivery writes, for as many as there are. Rows come back for those that were stored.
-///
-/// One statement has one moment: what it reads of `message_ids` was there before, and of what it
-/// inserts only RETURNING tells. Rows are inserted in the order of their keys, lest two statements
-/// wait for each other.
-const DELIVER: &str = "
-WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],
-                         $6::bigint[], $7::bytea[], $8::bigint[], $9::bytea[], $16::bigint[])
-         WITH ORDINALITY
-         AS a(account_id, name_key, flags, size, internal_date, blob_id, hash, header_bytes,
-              digest, state, at)
-), locked AS MATERIALIZED (
-    SELECT m.account_id, m.mailbox_id, m.name_key FROM mailboxes m
-    WHERE (m.account_id, m.name_key) IN (SELECT a.account_id, a.name_key FROM asked a)
-      AND m.uid_next <= $15
-    ORDER BY m.account_id, m.mailbox_id FOR UPDATE SKIP LOCKED
-), remembered AS (
-    INSERT INTO deliveries (account_id, digest, delivered_at)
-    SELECT a.account_id, a.digest, $14
-    FROM asked a JOIN locked l ON l.account_id = a.account_id AND l.name_key = a.name_key
-    WHERE a.digest IS NOT NULL ORDER BY a.account_id, a.digest
-    ON CONFLICT (account_id, digest) DO NOTHING
-    RETURNING account_id, digest
-), kept AS MATERIALIZED (
-    SELECT a.*, l.mailbox_id,
-           row_number() OVER (PARTITION BY l.account_id, l.mailbox_id ORDER BY a.at) AS place
-    FROM asked a JOIN locked l ON l.account_id = a.account_id AND l.name_key = a.name_key
-    WHERE a.digest IS NULL
-       OR EXISTS (SELECT 1 FROM remembered r
-                  WHERE r.account_id = a.account_id AND r.digest = a.digest)
-), arrived AS (
-    UPDATE mailboxes m
-    SET uid_next = m.uid_next + c.messages, highest_mod_seq = m.highest_mod_seq + c.messages,
-        messages = m.messages + c.messages, unseen = m.unseen + c.unseen,
-        deleted = m.deleted + c.deleted, bytes = m.bytes + c.bytes,
-        oldest_arrived = CASE WHEN m.messages > 0 AND m.oldest_arrived < $14
-                              THEN m.oldest_arrived ELSE $14 END
-    FROM (SELECT k.account_id, k.mailbox_id, COUNT(*) AS messages,
-                 SUM(1 - (k.flags & 1))::bigint AS unseen,
-                 SUM((k.flags & 8) / 8)::bigint AS deleted, SUM(k.size)::bigint AS bytes
-          FROM kept k GROUP BY k.account_id, k.mailbox_id) c
-    WHERE m.account_id = c.account_id AND m.mailbox_id = c.mailbox_id
-    RETURNING m.account_id, m.mailbox_id, m.uid_validity, m.uid_next - c.messages AS first_uid,
-              m.highest_mod_seq - c.messages AS mod_seq
-), named AS MATERIALIZED (
-    SELECT k.at, k.account_id, k.blob_id, i.hash, i.place, t.thread_id
-    FROM unnest($12::bigint[], $13::bigint[]) WITH ORDINALITY AS i(at, hash, place)
-    JOIN kept k ON k.at = i.at
-    LEFT JOIN message_ids t ON t.account_id = k.account_id AND t.hash = i.hash
-), threads AS MATERIALIZED (
-    SELECT k.at, COALESCE((SELECT n.thread_id FROM named n
-                           WHERE n.at = k.at AND n.thread_id IS NOT NULL
-                           ORDER BY n.place LIMIT 1), k.blob_id) AS thread_id
-    FROM kept k
-), learnt AS (
-    INSERT INTO message_ids (account_id, hash, thread_id)
-    SELECT n.account_id, n.hash, t.thread_id
-    FROM named n JOIN threads t ON t.at = n.at
-    WHERE n.thread_id IS NULL ORDER BY n.account_id, n.hash
-    ON CONFLICT (account_id, hash) DO NOTHING
-), blob AS (
-    INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
-    SELECT k.account_id, k.blob_id, k.size, k.state, 1, k.hash FROM kept k
-), body AS (
-    INSERT INTO bodies (account_id, blob_id, bytes)
-    SELECT k.account_id, k.blob_id, b.bytes
-    FROM unnest($10::bytea[]) WITH ORDINALITY AS b(bytes, at) JOIN kept k ON k.at = b.at
-), map AS (
-    INSERT INTO blob_map (account_id, blob_id, thread_id, header_bytes, envelope, map, header)
-    SELECT k.account_id, k.blob_id, t.thread_id, k.header_bytes, e.envelope, e.map, e.header
-    FROM unnest($11::bytea[], $17::bytea[], $18::bytea[])
-         WITH ORDINALITY AS e(envelope, map, header, at)
-    JOIN kept k ON k.at = e.at JOIN threads t ON t.at = e.at
-), message AS (
-    INSERT INTO messages (account_id, mailbox_id, uid, mod_seq, flags, keywords, size,
-            internal_date, blob_id, created_mod_seq, save_date, arrived_at)
-    SELECT k.account_id, k.mailbox_id, r.first_uid + k.place - 1, r.mod_seq + k.place, k.flags, 0,
-           k.size, k.internal_date, k.blob_id, r.mod_seq + k.place, $14, $14
-    FROM kept k JOIN arrived r ON r.account_id = k.account_id AND r.mailbox_id = k.mailbox_id
-)
-SELECT k.at, k.mailbox_id, r.uid_validity, r.first_uid + k.place - 1, r.mod_seq + k.place,
-       t.thread_id
-FROM kept k JOIN arrived r ON r.account_id = k.account_id AND r.mailbox_id = k.mailbox_id
-JOIN threads t ON t.at = k.at";
-
-/// Runs the statement: for each parcel where it went, or `None` if it is to be delivered alone.
-fn deliver(tx: &mut Tx<'_>, parcels: &[&Parcel]) -> Result<Vec<Option<Appended>>, Failure> {
-    let now = tx.now();
-    let each = |number: fn(&Parcel) -> i64| parcels.iter().map(|p| number(p)).collect::<Vec<_>>();
-    let accounts = each(|parcel| parcel.ready.message.account.0);
-    let keys: Vec<String> = parcels.iter().map(|p| p.ready.message.mailbox.key()).collect();
-    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let flags = each(|parcel| parcel.ready.message.flags.flags.0.into());
-    let sizes = each(|parcel| parcel.ready.size.into());
-    let dates: Vec<i64> =
-        parcels.iter().map(|p| p.ready.message.internal_date.unwrap_or(now).0).collect();
-    let blobs = each(|parcel| parcel.ready.blob.0);
-    let header_bytes =
-        each(|parcel| parcel.ready.message.facts.header_bytes.try_into().unwrap_or(i64::MAX));
-    let hashes: Vec<_> = parcels.iter().map(|p| Some(&p.ready.hash[..])).collect();
-    let digests: Vec<_> = parcels.iter().map(|p| p.digest.as_ref().map(|d| &d[..])).collect();
-    let bodies: Vec<_> = parcels.iter().map(|p| p.ready.bytes_in_database()).collect();
-    let envelopes: Vec<_> =
-        parcels.iter().map(|p| Some(&p.ready.message.facts.envelope[..])).collect();
-    let maps: Vec<_> = parcels.iter().map(|p| Some(&p.ready.message.facts.map[..])).collect();
-    let headers: Vec<_> = parcels.iter().map(|p| p.ready.header.as_deref()).collect();
-    let states = each(|parcel| parcel.ready.state);
-    let ids = || {
-        let ids = |parcel: &&Parcel| parcel.ready.message.facts.message_ids.clone();
-        (1..).zip(parcels).flat_map(move |(at, p)| ids(p).into_iter().map(move |id| (at, id)))
-    };
-    let id_places: Vec<i64> = ids().map(|(at, _)| at).collect();
-    let id_hashes: Vec<i64> = ids().map(|(_, id)| id).collect();
-    // Room for all of them in any one mailbox.
-    let uid_next_max = row::UID_NEXT_MAX - i64::try_from(parcels.len()).unwrap_or(i64::MAX);
-    let values = [
-        Value::Ids(&accounts),
-        Value::Texts(&keys),
-        Value::Ids(&flags),
-        Value::Ids(&sizes),
-        Value::Ids(&dates),
-        Value::Ids(&blobs),
-        Value::Blobs(&hashes),
-        Value::Ids(&header_bytes),
-        Value::Blobs(&digests),
-        Value::Blobs(&bodies),
-        Value::Blobs(&envelopes),
-        Value::Ids(&id_places),
-        Value::Ids(&id_hashes),
-        Value::Int(now.0),
-        Value::Int(uid_next_max),
-        Value::Ids(&states),
-        Value::Blobs(&maps),
-        Value::Blobs(&headers),
-    ];
-    let mut stored = vec![None; parcels.len()];
-    tx.query(DELIVER, &values, |row| {
-        let at = row.uint::<usize>(0)?.wrapping_sub(1);
-        let (Some(parcel), Some(slot)) = (parcels.get(at), stored.get_mut(at)) else {
-            return Err(row.corrupt("a delivery nobody asked for"));
-        };
-        *slot = Some(appended(row, parcel.ready.message.account, parcel)?);
-        Ok(())
-    })?;
-    Ok(stored)
-}
-
-fn appended(row: &Row<'_>, account: AccountId, parcel: &Parcel) -> Result<Appended, Failure> {
-    Ok(Appended {
-        mailbox: MailboxKey { account, mailbox: MailboxId(row.int(1)?) },
-        uid_validity: UidValidity(row.uint(2)?),
-        uid: Uid(row.uint(3)?),
-        mod_seq: ModSeq(row.int(4)?),
-        email_id: EmailId(parcel.ready.blob.0),
-        thread_id: ThreadId(row.int(5)?),
-    })
+    /// Tells each where it went, or if it went nowhere, what `otherwise` says.
+    pub(super) fn tell(
+        self,
+        stored: Vec<Option<Appended>>,
+        otherwise: impl Fn(Box<Parcel>) -> Outcome,
+    ) {
+        let stored = stored.into_iter().chain(std::iter::repeat(None));
+        for ((parcel, told), stored) in self.members.into_iter().zip(stored) {
+            told.send(stored.map_or_else(|| otherwise(parcel), Outcome::Stored));
+        }
+    }
 }

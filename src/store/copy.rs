@@ -263,7 +263,8 @@ pub(super) fn map_masks(
     Ok(ForeignMasks(if same { Vec::new() } else { mapped }))
 }
 
-/// One more reference to each body, for each row that came; a body may have come twice.
+/// One more reference to each body, for each row that came; a body may have come twice. Where there
+/// are rivals, bodies are locked in the order of their identifiers first (invariant 6).
 fn add_references(
     tx: &mut Tx<'_>,
     to: MailboxKey,
@@ -272,9 +273,14 @@ fn add_references(
 ) -> Result<(), Failure> {
     tx.execute(
         "UPDATE blobs SET refs = blobs.refs + came.copies
-         FROM (SELECT blob_id, COUNT(*) AS copies FROM messages
-               WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4
-               GROUP BY blob_id) AS came
+         FROM (
+             {postgres} SELECT b.blob_id, c.copies FROM blobs b JOIN (
+             SELECT blob_id, COUNT(*) AS copies FROM messages
+             WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4
+             GROUP BY blob_id
+             {postgres} ) c ON b.blob_id = c.blob_id WHERE b.account_id = $1
+             {postgres} ORDER BY b.blob_id FOR UPDATE OF b
+         ) AS came
          WHERE blobs.account_id = $1 AND blobs.blob_id = came.blob_id",
         &[
             Value::Int(to.account.0),

@@ -6,20 +6,18 @@
 use sha2::{Digest, Sha256};
 
 use super::accounts::lock_account;
-use super::batches::{Outcome, Parcel};
-use super::blobs::Form;
-use super::engine::{Awaited, Pending, Tx, Value, Weight};
+use super::batches::Outcome;
+use super::engine::{Awaited, Pending, Tx};
 use super::mailboxes::{self, INBOX};
+use super::parcels::Parcel;
+use super::ready::{Before, Ready, header_in, insert};
 use super::repeats::{DeliveryDigest, delivered_before};
-use super::row::Difference;
-use super::{Error, Failure, PlacedBody, Store, bodies, keywords, row, threads};
-use crate::crash_point;
+use super::{Error, Failure, PlacedBody, Store, bodies, row};
 use crate::error::Refusal;
 use crate::job::{FlagSet, MailboxKey};
 use crate::limits;
 use crate::model::{
-    AccountId, BlobId, EmailId, KeywordMask, MailboxId, MailboxName, ModSeq, ThreadId, Timestamp,
-    Uid, UidValidity,
+    AccountId, EmailId, MailboxId, MailboxName, ModSeq, ThreadId, Timestamp, Uid, UidValidity,
 };
 
 /// A message to be stored.
@@ -128,33 +126,30 @@ impl Store {
             Submitted::Alone(in_flight) => return self.settle(in_flight),
             Submitted::InBatch(awaited, if_missing) => (awaited, if_missing),
         };
-        match awaited.wait().ok_or(Failure::Closed)? {
-            Outcome::Stored(appended) => {
-                self.ring_for_uploads();
-                Ok(Delivered::Stored(appended))
-            }
-            Outcome::Unknown(failure) => Err(failure.into()),
-            Outcome::Alone(parcel) => {
+        match self.shared(awaited)? {
+            Shared::Stored(appended) => Ok(Delivered::Stored(appended)),
+            Shared::Alone(parcel, before) => {
                 let Parcel { ready, digest } = *parcel;
-                self.settle(self.deliver_alone(ready, if_missing, digest.map(DeliveryDigest)))
+                let digest = digest.map(DeliveryDigest);
+                self.settle(self.deliver_alone(ready, if_missing, digest, before))
             }
         }
     }
 
     /// Stores a message in the mailbox it names (RFC 9051 §6.3.12).
     pub fn append(&self, message: NewMessage) -> Result<Appended, Error> {
-        let mut ready = self.prepare(message)?;
-        if let Some(couriers) = self.0.couriers.as_ref().filter(|_| ready.can_share()) {
-            let awaited = couriers.submit(Parcel { ready, digest: None });
-            match awaited.wait().ok_or(Failure::Closed)? {
-                Outcome::Stored(appended) => {
-                    self.ring_for_uploads();
-                    return Ok(appended);
-                }
-                Outcome::Unknown(failure) => return Err(failure.into()),
-                Outcome::Alone(parcel) => ready = parcel.ready,
-            }
+        let ready = self.prepare(message)?;
+        let Some(couriers) = self.0.couriers.as_ref().filter(|_| ready.can_share()) else {
+            return self.append_alone(ready, Before::No);
+        };
+        match self.shared(couriers.bring(Parcel { ready, digest: None }))? {
+            Shared::Stored(appended) => Ok(appended),
+            Shared::Alone(parcel, before) => self.append_alone(parcel.ready, before),
         }
+    }
+
+    /// By a transaction of its own.
+    pub(super) fn append_alone(&self, ready: Ready, before: Before) -> Result<Appended, Error> {
         let (weight, placed, staged) = (ready.weight(), ready.placed(), ready.is_staged());
         let pending = self.0.engine.submit("appending", weight, move |tx| {
             let account = ready.message.account;
@@ -163,9 +158,27 @@ impl Store {
                 false => mailboxes::find(tx, account, &ready.message.mailbox.key())?
                     .ok_or(Refusal::NoSuchMailbox)?,
             };
-            insert(tx, MailboxKey { account, mailbox }, &ready, &ready.message.flags)
+            let mailbox = MailboxKey { account, mailbox };
+            match before.find(tx, mailbox, &ready)? {
+                Some(stored) => Ok(stored),
+                None => insert(tx, mailbox, &ready, &ready.message.flags),
+            }
         });
         self.settle(InFlight { pending, placed, staged })
+    }
+
+    /// Hears what became of one that shares a statement.
+    fn shared(&self, awaited: Awaited<Outcome>) -> Result<Shared, Failure> {
+        let Some(couriers) = &self.0.couriers else { return Err(Failure::Closed) };
+        match couriers.settle(&self.0.engine, awaited)? {
+            Outcome::Stored(appended) => {
+                self.ring_for_uploads();
+                Ok(Shared::Stored(appended))
+            }
+            Outcome::PassedOver(parcel) => Ok(Shared::Alone(parcel, Before::No)),
+            Outcome::Alone(parcel, before) => Ok(Shared::Alone(parcel, before)),
+            Outcome::Failed(failure) => Err(failure),
+        }
     }
 
     fn submit_delivery(&self, delivery: Delivery) -> Result<Submitted, Error> {
@@ -174,9 +187,9 @@ impl Store {
         Ok(match &self.0.couriers {
             Some(couriers) if ready.can_share() => {
                 let digest = digest.map(|digest| digest.0);
-                Submitted::InBatch(couriers.submit(Parcel { ready, digest }), if_missing)
+                Submitted::InBatch(couriers.bring(Parcel { ready, digest }), if_missing)
             }
-            _ => Submitted::Alone(self.deliver_alone(ready, if_missing, digest)),
+            _ => Submitted::Alone(self.deliver_alone(ready, if_missing, digest, Before::No)),
         })
     }
 
@@ -185,22 +198,25 @@ impl Store {
         ready: Ready,
         if_missing: IfMissing,
         digest: Option<DeliveryDigest>,
+        before: Before,
     ) -> InFlight<Delivered> {
         let (weight, placed, staged) = (ready.weight(), ready.placed(), ready.is_staged());
         let pending = self.0.engine.submit("delivering", weight, move |tx| {
             let account = ready.message.account;
             let mailbox = target(tx, account, &ready.message.mailbox, if_missing)?;
+            let key = MailboxKey { account, mailbox };
             if tx.has_rivals() {
                 // What the memory of deliveries is asked under, lest two wait for each other.
-                row::lock(tx, MailboxKey { account, mailbox })
-                    .map_err(|error| missing(error, mailbox))?;
+                row::lock(tx, key).map_err(|error| missing(error, mailbox))?;
+            }
+            if let Some(stored) = before.find(tx, key, &ready)? {
+                return Ok(Delivered::Stored(stored));
             }
             if let Some(digest) = digest
                 && let Some(first) = delivered_before(tx, account, digest)?
             {
                 return Ok(Delivered::Repeated { first, now: tx.now() });
             }
-            let key = MailboxKey { account, mailbox };
             let inserted = insert(tx, key, &ready, &ready.message.flags);
             inserted.map(Delivered::Stored).map_err(|error| missing(error, mailbox))
         });
@@ -284,6 +300,12 @@ impl Store {
     }
 }
 
+/// What became of one that was to share a statement.
+enum Shared {
+    Stored(Appended),
+    Alone(Box<Parcel>, Before),
+}
+
 /// A delivery that waits for its commit.
 enum Submitted {
     Alone(InFlight<Delivered>),
@@ -311,58 +333,6 @@ impl Settled for Delivered {
 impl Settled for Appended {
     fn uses_body(&self) -> bool {
         true
-    }
-}
-
-/// A message and what the rows need besides.
-pub(super) struct Ready {
-    pub(super) message: NewMessage,
-    pub(super) blob: BlobId,
-    pub(super) size: u32,
-    pub(super) hash: [u8; 32],
-    pub(super) header: Option<Vec<u8>>,
-    /// Of a body that goes into the database.
-    pub(super) state: i64,
-}
-
-/// The header block of a body whose bytes will not be at hand; `None` if it is too large to keep.
-fn header_in(bytes: &[u8], facts: &Facts) -> Option<Vec<u8>> {
-    if facts.header_bytes > limits::HEADER_KEPT_BYTES_MAX {
-        return None;
-    }
-    bytes.get(..usize::try_from(facts.header_bytes).ok()?).map(<[u8]>::to_vec)
-}
-
-impl Ready {
-    /// True if one statement for many can store it: most mail is small and has no keywords.
-    fn can_share(&self) -> bool {
-        self.message.flags.keywords.is_empty() && self.bytes_in_database().is_some()
-    }
-
-    /// The body, if it goes into the database.
-    pub(super) fn bytes_in_database(&self) -> Option<&[u8]> {
-        match &self.message.body {
-            NewBody::Bytes(bytes) => Some(bytes),
-            NewBody::Placed(_) => None,
-        }
-    }
-
-    fn weight(&self) -> Weight {
-        match &self.message.body {
-            NewBody::Bytes(bytes) => Weight::Bytes(bytes.len()),
-            NewBody::Placed(_) => Weight::Bytes(1_024),
-        }
-    }
-
-    pub(super) fn is_staged(&self) -> bool {
-        matches!(self.message.body, NewBody::Bytes(_)) && self.state == bodies::STAGED
-    }
-
-    pub(super) fn placed(&self) -> Option<(AccountId, PlacedBody)> {
-        match &self.message.body {
-            NewBody::Bytes(_) => None,
-            NewBody::Placed(placed) => Some((self.message.account, placed.clone())),
-        }
     }
 }
 
@@ -394,152 +364,4 @@ pub(super) fn target(
             mailboxes::create(tx, account, name, None).map(|made| made.mailbox)
         }
     }
-}
-
-/// Writes every row of a new message. Lock order: the mailbox first (invariant 6).
-pub(super) fn insert(
-    tx: &mut Tx<'_>,
-    mailbox: MailboxKey,
-    ready: &Ready,
-    flags: &FlagSet,
-) -> Result<Appended, Error> {
-    let arrival = arrive(tx, mailbox, ready, flags)?;
-    let mask = keywords::mask_of(tx, mailbox, &flags.keywords)?;
-    let ids = &ready.message.facts.message_ids;
-    let thread = threads::of_message(tx, mailbox.account, ready.blob, ids)?;
-    insert_blob(tx, ready)?;
-    insert_map(tx, ready, thread)?;
-    let appended = insert_message(tx, mailbox, ready, (flags, mask), (arrival, thread))?;
-    crash_point!("deliver: rows written, not committed");
-    Ok(appended)
-}
-
-/// One more copy of a message that [`insert`] has written in this transaction: it shares the body.
-pub(super) fn place_again(
-    tx: &mut Tx<'_>,
-    mailbox: MailboxKey,
-    ready: &Ready,
-    flags: &FlagSet,
-    thread: ThreadId,
-) -> Result<Appended, Error> {
-    let arrival = arrive(tx, mailbox, ready, flags)?;
-    let mask = keywords::mask_of(tx, mailbox, &flags.keywords)?;
-    tx.execute(
-        "UPDATE blobs SET refs = refs + 1 WHERE account_id = $1 AND blob_id = $2",
-        &[Value::Int(mailbox.account.0), Value::Int(ready.blob.0)],
-    )?;
-    insert_message(tx, mailbox, ready, (flags, mask), (arrival, thread)).map_err(Error::from)
-}
-
-fn arrive(
-    tx: &mut Tx<'_>,
-    mailbox: MailboxKey,
-    ready: &Ready,
-    flags: &FlagSet,
-) -> Result<row::Arrival, Error> {
-    let now = tx.now().0;
-    let mut difference = Difference::default();
-    difference.add(flags.flags, i64::from(ready.size));
-    Ok(row::arrive(tx, mailbox, difference, now)?.ok_or(Refusal::NoSuchMailbox)?)
-}
-
-fn insert_message(
-    tx: &mut Tx<'_>,
-    mailbox: MailboxKey,
-    ready: &Ready,
-    (flags, mask): (&FlagSet, KeywordMask),
-    (arrival, thread): (row::Arrival, ThreadId),
-) -> Result<Appended, Failure> {
-    let now = tx.now();
-    let date = ready.message.internal_date.unwrap_or(now);
-    tx.execute(
-        "INSERT INTO messages (account_id, mailbox_id, uid, mod_seq, flags, keywords, size,
-                internal_date, blob_id, created_mod_seq, save_date, arrived_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, $10)",
-        &[
-            Value::Int(mailbox.account.0),
-            Value::Int(mailbox.mailbox.0),
-            Value::Int(arrival.first_uid),
-            Value::Int(arrival.mod_seq.0),
-            Value::Int(i64::from(flags.flags.0)),
-            Value::Int(mask.0.cast_signed()),
-            Value::Int(i64::from(ready.size)),
-            Value::Int(date.0),
-            Value::Int(ready.blob.0),
-            Value::Int(now.0),
-        ],
-    )?;
-    let uid = u32::try_from(arrival.first_uid).map_err(|_| tx.corrupt("a UID out of range"))?;
-    Ok(Appended {
-        mailbox,
-        uid_validity: arrival.uid_validity,
-        uid: Uid(uid),
-        mod_seq: arrival.mod_seq,
-        email_id: EmailId(ready.blob.0),
-        thread_id: thread,
-    })
-}
-
-/// The body and its row; a placed body's row is there already.
-fn insert_blob(tx: &mut Tx<'_>, ready: &Ready) -> Result<(), Failure> {
-    let account = Value::Int(ready.message.account.0);
-    let blob = Value::Int(ready.blob.0);
-    let size = Value::Int(i64::from(ready.size));
-    let hash = Value::Bytes(&ready.hash);
-    match &ready.message.body {
-        NewBody::Bytes(bytes) => {
-            tx.execute(
-                "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
-                 VALUES ($1, $2, $3, $4, 1, $5)",
-                &[account, blob, size, Value::Int(ready.state), hash],
-            )?;
-            tx.execute(
-                "INSERT INTO bodies (account_id, blob_id, bytes) VALUES ($1, $2, $3)",
-                &[account, blob, Value::Bytes(bytes)],
-            )?;
-        }
-        NewBody::Placed(placed) => {
-            let named = tx.execute(
-                "UPDATE blobs SET size = $3, state = $4, refs = 1, hash = $5, form = $6,
-                        object_bytes = $7
-                 WHERE account_id = $1 AND blob_id = $2 AND refs = 0 AND state = 1",
-                &[
-                    account,
-                    blob,
-                    size,
-                    Value::Int(bodies::STORED),
-                    hash,
-                    Value::Int(placed.form.column()),
-                    Value::Int(i64::try_from(placed.object_bytes).unwrap_or(i64::MAX)),
-                ],
-            )?;
-            if named != 1 {
-                return Err(tx.corrupt("a placed body has no row, or a message already"));
-            }
-            if placed.form != Form::NONE {
-                let sql = "DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2";
-                tx.execute(sql, &[account, blob])?;
-            }
-            crash_point!("deliver: placed body named, not committed");
-        }
-    }
-    Ok(())
-}
-
-fn insert_map(tx: &mut Tx<'_>, ready: &Ready, thread: ThreadId) -> Result<(), Failure> {
-    let facts = &ready.message.facts;
-    tx.execute(
-        "INSERT INTO blob_map (account_id, blob_id, thread_id, header_bytes, envelope, map, header)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        &[
-            Value::Int(ready.message.account.0),
-            Value::Int(ready.blob.0),
-            Value::Int(thread.0),
-            Value::Int(i64::try_from(facts.header_bytes).unwrap_or(i64::MAX)),
-            Value::Bytes(&facts.envelope),
-            Value::Bytes(&facts.map),
-            ready.header.as_deref().map_or(Value::Null, Value::Bytes),
-        ],
-    )
-    .map(drop)
 }

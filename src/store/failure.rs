@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::engine::is_postgres_bug;
+use super::engine::{is_postgres_bug, is_postgres_timeout};
 use crate::error::{Fault, Refusal};
 use crate::s3;
 
@@ -106,6 +106,17 @@ impl Failure {
             Self::Database { .. } | Self::File { .. } | Self::InUse { .. } | Self::Closed => {
                 Fault::Unavailable
             }
+        }
+    }
+
+    /// Time was over: who tries again at once waits as long again.
+    pub(super) fn is_timeout(&self) -> bool {
+        match self {
+            Self::Database { source: DatabaseError::Postgres(error), .. } => {
+                is_postgres_timeout(error)
+            }
+            Self::Database { source: DatabaseError::NoConnection(_), .. } => true,
+            _ => false,
         }
     }
 

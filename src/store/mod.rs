@@ -47,7 +47,10 @@ mod mailboxes;
 mod migrations;
 mod notices;
 mod outbox;
+mod parcels;
+mod patient;
 mod place;
+mod ready;
 mod rename;
 mod repeats;
 mod restore;
@@ -157,7 +160,10 @@ impl Store {
             Database::Postgres(settings) => Engine::postgres(settings)?,
         };
         let engine = Arc::new(engine);
-        let couriers = engine.is_shared().then(|| Couriers::start(&engine)).transpose()?;
+        let couriers = match &place.database {
+            Database::Embedded => None,
+            Database::Postgres(settings) => Some(Couriers::start(&engine, settings.sharing())?),
+        };
         let bodies = Bodies::open(&data_dir.join("bodies"))?;
         let store = Self(Arc::new(Inner {
             couriers,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::ObjectSettings;
+use super::batches::Sharing;
 use crate::model::Secret;
 
 /// Where a store is.
@@ -56,6 +57,14 @@ pub struct PostgresSettings {
     pub patience: Duration,
     /// Write each statement to the log, without its values.
     pub log_statements: bool,
+    /// Deliveries share a statement only with those to the same account.
+    pub one_account_statements: bool,
+}
+
+impl PostgresSettings {
+    pub(super) fn sharing(&self) -> Sharing {
+        if self.one_account_statements { Sharing::OneAccount } else { Sharing::Accounts }
+    }
 }
 
 /// TLS to PostgreSQL: always with a certificate that is checked.

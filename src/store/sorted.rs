@@ -3,10 +3,11 @@
 
 use sha2::{Digest, Sha256};
 
-use super::deliver::{Ready, insert, place_again, target};
+use super::deliver::target;
 use super::engine::{Tx, Value, Weight};
 use super::mailboxes::INBOX;
 use super::outbox::{self, NewOutgoing, OutgoingId};
+use super::ready::{Ready, insert, place_again};
 use super::repeats::{DeliveryDigest, delivered_before};
 use super::{Appended, Error, Facts, Failure, IfMissing, NewBody, NewMessage, Store, row};
 use crate::crash_point;

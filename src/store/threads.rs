@@ -1,6 +1,8 @@
 //! Threads: a message belongs where the first of its Message-IDs that is known belongs, for ever
 //! (RFC 8474 §5.2: a THREADID once told must not change).
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
 use super::Failure;
@@ -27,12 +29,18 @@ pub(super) fn of_message(
     let known = known(tx, account, message_ids)?;
     let find = |id: &i64| known.iter().find(|(hash, _)| hash == id).map(|(_, thread)| *thread);
     let thread = message_ids.iter().find_map(find).unwrap_or(ThreadId(blob.0));
-    for id in message_ids.iter().filter(|id| find(id).is_none()) {
-        tx.execute(
+    // In the order of the key, and each once.
+    let new: BTreeSet<i64> = message_ids.iter().copied().filter(|id| find(id).is_none()).collect();
+    let mut learnt = 0;
+    for id in &new {
+        learnt += tx.execute(
             "INSERT INTO message_ids (account_id, hash, thread_id) VALUES ($1, $2, $3)
              ON CONFLICT (account_id, hash) DO NOTHING",
             &[Value::Int(account.0), Value::Int(*id), Value::Int(thread.0)],
         )?;
+    }
+    if learnt != new.len() as u64 {
+        return Err(tx.again()); // somebody else has just said which thread it is
     }
     Ok(thread)
 }

@@ -132,6 +132,7 @@ fn postgres(from: &config::Database) -> PostgresSettings {
         lock_timeout: from.lock_timeout,
         patience: Duration::ZERO,
         log_statements: from.log_queries,
+        one_account_statements: from.one_account_statements,
     }
 }
 

@@ -17,7 +17,7 @@ use super::{Failure, PostgresSettings};
 use crate::model::Timestamp;
 
 pub(super) use answer::{Answer, Awaited, answer};
-pub(super) use postgres::{Line, is_bug as is_postgres_bug};
+pub(super) use postgres::{Line, is_bug as is_postgres_bug, is_timeout as is_postgres_timeout};
 pub(super) use schema::Schema;
 #[cfg(test)]
 pub(super) use sqlite::Db;
@@ -158,7 +158,6 @@ impl Engine {
     }
 
     /// As `write`, by a closure that borrows; only where it runs on this thread.
-    #[cfg(test)]
     pub(super) fn run_write<T, E: From<Failure>>(
         &self,
         doing: &'static str,
@@ -304,6 +303,15 @@ impl Tx<'_> {
     /// True if others may write at the same time, so that what is read first must be locked first.
     pub(super) fn has_rivals(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// What was read is no longer so: the failure that has the transaction run again, where it has
+    /// rivals.
+    pub(super) fn again(&mut self) -> Failure {
+        if let Self::Postgres(tx) = self {
+            tx.again();
+        }
+        self.corrupt("what was read changed again and again")
     }
 
     /// A rule was found broken.

@@ -24,6 +24,7 @@ mod scripts;
 mod secured;
 mod snapshots;
 mod sorted;
+mod together;
 mod uploads;
 mod writer;
 
@@ -141,6 +142,7 @@ fn settings(host: &str, name: &str) -> PostgresSettings {
         lock_timeout: Duration::from_secs(20),
         patience: Duration::ZERO,
         log_statements: false,
+        one_account_statements: false,
     }
 }
 

@@ -157,6 +157,11 @@ impl Db {
         Ok(heard.map(|notification| notification.payload().to_owned()))
     }
 
+    /// Ends the transaction as an error of the server would.
+    pub(super) fn set_trouble(&mut self, trouble: Trouble) {
+        self.trouble = Some(trouble);
+    }
+
     /// Runs what has no values or rows.
     pub(in crate::store) fn command(
         &mut self,

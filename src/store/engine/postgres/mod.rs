@@ -31,7 +31,7 @@ use trouble::Trouble;
 
 pub(in crate::store) use connection::Db;
 pub(in crate::store) use line::Line;
-pub(in crate::store) use trouble::is_bug;
+pub(in crate::store) use trouble::{is_bug, is_timeout};
 pub(in crate::store) use value::Row;
 
 /// The database of the production home.
@@ -172,7 +172,7 @@ impl Postgres {
         }
     }
 
-    /// See [`super::Engine::write_single`]. Nothing is run again here.
+    /// See [`super::Engine::write_single`]. Run again if others were in its way, and for nothing else.
     pub(super) fn write_single<T>(
         &self,
         doing: &'static str,
@@ -182,18 +182,23 @@ impl Postgres {
             let ran = self.write_once(doing, &mut run);
             return ran.map_or_else(|undone| undone.told(), Single::Done);
         }
-        let mut db = match self.take(doing) {
-            Ok(db) => db,
-            Err(failure) => return Single::Undone(failure),
-        };
-        db.begin_single();
-        match run(&mut super::Tx::Postgres(Tx { db: &mut db, doing })) {
-            Ok(value) => Single::Done(value),
+        let mut attempt = Attempt::first();
+        loop {
+            let mut db = match self.take(doing) {
+                Ok(db) => db,
+                Err(failure) => return Single::Undone(failure),
+            };
+            db.begin_single();
+            let failure = match run(&mut super::Tx::Postgres(Tx { db: &mut db, doing })) {
+                Ok(value) => return Single::Done(value),
+                Err(failure) => failure,
+            };
             // An error that the server tells has undone the statement.
-            Err(failure) => match db.trouble() {
-                Some(Trouble::Connection) => Single::Unknown(failure),
-                _ => Single::Undone(failure),
-            },
+            match db.trouble() {
+                Some(Trouble::Connection) => return Single::Unknown(failure),
+                Some(Trouble::Again) if attempt.again(db.trouble()).is_some() => {}
+                _ => return Single::Undone(failure),
+            }
         }
     }
 
@@ -333,6 +338,10 @@ impl<'c> Tx<'c> {
         each: impl FnMut(&super::Row<'_>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         self.db.query_while(self.doing, sql, values, each)
+    }
+
+    pub(super) fn again(&mut self) {
+        self.db.set_trouble(Trouble::Again);
     }
 
     pub(super) fn read_whole_tables(&mut self) -> Result<(), Failure> {

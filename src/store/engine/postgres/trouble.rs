@@ -27,7 +27,10 @@ impl Trouble {
             return if conversion { Self::Lasting } else { Self::Connection };
         };
         match *code {
-            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Self::Again,
+            // No statement of ours divides but to say that what it saw is no longer so.
+            SqlState::T_R_SERIALIZATION_FAILURE
+            | SqlState::T_R_DEADLOCK_DETECTED
+            | SqlState::DIVISION_BY_ZERO => Self::Again,
             // A standby took over and we still talk to the old primary, or to the new standby.
             SqlState::READ_ONLY_SQL_TRANSACTION
             | SqlState::ADMIN_SHUTDOWN
@@ -60,6 +63,12 @@ pub(super) fn failure(doing: &'static str, error: postgres::Error) -> Failure {
         }
         _ => Failure::Database { doing, source: DatabaseError::Postgres(error) },
     }
+}
+
+/// A lock was not to be had in time, or a statement took too long.
+pub(in crate::store) fn is_timeout(error: &postgres::Error) -> bool {
+    let code = error.code();
+    code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::QUERY_CANCELED)
 }
 
 /// Not a matter of load, of locks or of the network: the same statement would fail again.
