@@ -197,6 +197,8 @@ pub struct Recipient {
     pub given: String,
     /// What stood behind `+` (RFC 5233).
     pub detail: Option<String>,
+    /// The number of the account's active script, if it has one.
+    pub script: Option<i64>,
 }
 
 /// The envelope of a delivery (RFC 5321 §2.3.1) and what the Received line tells (§4.4).
@@ -628,8 +630,10 @@ pub enum Reply {
 }
 
 /// Why one recipient's copy was not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryProblem {
+    /// The recipient's script wants it refused, with these words: 5xx (RFC 5429 §2.1.1).
+    Rejected(String),
     /// Never will be: 5xx.
     Refused(Refusal),
     /// Perhaps later: 4xx.

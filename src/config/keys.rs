@@ -432,6 +432,50 @@ sora-admin. After it they are removed for good.",
 is over too: \"90d\" and a grace of \"7d\" keep nothing longer than 97 days. \"\" keeps all mail.",
         |c| &mut c.cleanup.max_age_restriction,
     ),
+    key(
+        "sieve",
+        "before",
+        "",
+        "A Sieve script that runs on everybody's mail, before their own. If it decides where a message
+goes, nothing else runs.",
+        |c| &mut c.sieve.before,
+    ),
+    key(
+        "sieve",
+        "after",
+        "",
+        "One that runs if neither it nor their own has decided. Spam into Junk, for example:
+require [\"fileinto\"]; if header :contains \"X-Spam-Flag\" \"YES\" { fileinto \"Junk\"; }",
+        |c| &mut c.sieve.after,
+    ),
+    key(
+        "sieve",
+        "global",
+        "",
+        "The folder where include :global finds scripts, as NAME.sieve.",
+        |c| &mut c.sieve.global,
+    ),
+    key(
+        "sieve",
+        "log",
+        "",
+        "Which runs sora-admin sieve log shows: \"off\", \"errors\", or \"all\", with what matched.",
+        |c| &mut c.sieve.log,
+    ),
+    key("sieve", "max_actions", "", "What one run may do. Beyond it the message is kept.", |c| {
+        &mut c.sieve.max_actions
+    }),
+    key("sieve", "max_redirects", "", "", |c| &mut c.sieve.max_redirects),
+    key("sieve", "max_includes", "", "", |c| &mut c.sieve.max_includes),
+    key("sieve", "max_include_depth", "", "", |c| &mut c.sieve.max_include_depth),
+    key("sieve", "max_string_size", "", "", |c| &mut c.sieve.max_string_size),
+    key("sieve", "max_variables_size", "", "", |c| &mut c.sieve.max_variables_size),
+    key("sieve", "max_instructions", "", "Commands and tests.", |c| {
+        &mut c.sieve.max_instructions
+    }),
+    key("sieve", "max_match_steps", "", "Bytes that are compared.", |c| {
+        &mut c.sieve.max_match_steps
+    }),
     key("servers", "debug", "debug", "Log what every connection does.", |c| &mut c.servers.debug),
     key(
         "servers",
@@ -659,7 +703,7 @@ mod tests {
             let mut config = Config::default();
             let before: Vec<String> = KEYS.iter().map(|key| key.show(&config)).collect();
             let value = (key.at)(&mut config);
-            let taken = [":9", "9mb", "9s", "9", "true", "/x", "10.0.0.0/8", "path", "s3"]
+            let taken = [":9", "9mb", "9s", "9", "true", "/x", "10.0.0.0/8", "path", "s3", "all"]
                 .iter()
                 .find(|text| {
                     value.set(super::super::values::Given::Flag(text)).is_some()

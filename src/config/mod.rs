@@ -23,7 +23,8 @@ pub use error::ConfigError;
 pub use flags::Start;
 pub use s3::S3;
 pub use values::{
-    Engine, Hearing, Hidden, Home, Listen, LogOutput, Size, Text, duration, shown_duration,
+    Engine, Hearing, Hidden, Home, Listen, LogOutput, SieveLog, Size, Text, duration,
+    shown_duration,
 };
 
 /// The whole configuration.
@@ -47,6 +48,8 @@ pub struct Config {
     pub uploader: Uploader,
     /// `[cleanup]`
     pub cleanup: Cleanup,
+    /// `[sieve]`
+    pub sieve: Sieve,
     /// `[servers]`
     pub servers: Servers,
     /// True without a configuration file: an empty store gets the account `me@localhost` and a
@@ -165,6 +168,35 @@ pub struct Cleanup {
     pub wake_interval: Duration,
     /// Messages that entered the store longer ago are expunged.
     pub max_age_restriction: Option<Duration>,
+}
+
+/// `[sieve]`: what scripts may do, and those of the site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sieve {
+    /// Runs before an account's own script.
+    pub before: Option<PathBuf>,
+    /// Runs after it.
+    pub after: Option<PathBuf>,
+    /// The folder of `include :global`.
+    pub global: Option<PathBuf>,
+    /// Which runs are kept for `sora-admin sieve log`.
+    pub log: SieveLog,
+    /// Actions of one run.
+    pub max_actions: u32,
+    /// Redirects of one run, and notifications.
+    pub max_redirects: u32,
+    /// Scripts included in one run.
+    pub max_includes: u32,
+    /// Scripts that include each other.
+    pub max_include_depth: u32,
+    /// One string, its variables put in.
+    pub max_string_size: Size,
+    /// All variables.
+    pub max_variables_size: Size,
+    /// Commands and tests of one run.
+    pub max_instructions: u32,
+    /// Bytes that one run may compare.
+    pub max_match_steps: u32,
 }
 
 /// `[servers]`: what all listeners share, and one section each.
@@ -323,6 +355,20 @@ impl Default for Config {
                 grace_period: Duration::from_secs(14 * 86_400),
                 wake_interval: Duration::from_secs(3_600),
                 max_age_restriction: None,
+            },
+            sieve: Sieve {
+                before: None,
+                after: None,
+                global: None,
+                log: SieveLog::Errors,
+                max_actions: 32,
+                max_redirects: 4,
+                max_includes: 64,
+                max_include_depth: 10,
+                max_string_size: Size::kibi(64),
+                max_variables_size: Size::mebi(1),
+                max_instructions: 1_000_000,
+                max_match_steps: 400_000_000,
             },
             servers: Servers::default(),
             first_account: false,

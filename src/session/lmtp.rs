@@ -332,7 +332,7 @@ impl Lmtp {
             }
             Err(problem) => {
                 for _ in &transaction.recipients {
-                    tell(out, Err(problem));
+                    tell(out, Err(problem.clone()));
                 }
                 self.unless_stopping(out)
             }
@@ -385,7 +385,7 @@ impl Lmtp {
             Reply::Failed(fault) => DeliveryProblem::Failed(fault),
             _ => DeliveryProblem::Failed(Fault::ServerBug),
         };
-        (0..owed).for_each(|_| tell(out, Err(problem)));
+        (0..owed).for_each(|_| tell(out, Err(problem.clone())));
     }
 
     fn unless_stopping(&self, out: &mut Output) -> Next {
@@ -394,7 +394,35 @@ impl Lmtp {
 }
 
 fn tell(out: &mut Output, result: Result<(), DeliveryProblem>) {
-    say(out, result.map_or_else(answer_to, |()| "250 2.0.0 Stored"));
+    match result {
+        Ok(()) => say(out, "250 2.0.0 Stored"),
+        Err(DeliveryProblem::Rejected(why)) => reject(&why, out),
+        Err(problem) => say(out, answer_to(&problem)),
+    }
+}
+
+/// RFC 5429 §2.1.1: a script's reason, in lines that a reply may have (RFC 5321 §4.5.3.1.5), in
+/// ASCII (RFC 6531 §3.7.4.2 has UTF-8 only where the peer asked for it).
+fn reject(why: &str, out: &mut Output) {
+    const LINES_MAX: usize = 20;
+    const COLUMNS_MAX: usize = 400;
+    let clean = |c: char| match c {
+        ' '..='~' => c,
+        '\t' => ' ',
+        _ => '?',
+    };
+    let lines =
+        why.lines().map(|line| line.chars().map(clean).take(COLUMNS_MAX).collect::<String>());
+    let mut lines: Vec<String> = lines.filter(|line| !line.trim().is_empty()).collect();
+    lines.truncate(LINES_MAX);
+    if lines.is_empty() {
+        lines.push("The recipient does not want this message".to_owned());
+    }
+    let last = lines.len() - 1;
+    for (nth, line) in lines.iter().enumerate() {
+        let dash = if nth < last { '-' } else { ' ' };
+        out.line(format_args!("550{dash}5.7.1 {line}"));
+    }
 }
 
 fn say(out: &mut Output, line: &str) {
@@ -407,8 +435,9 @@ fn answered(out: &mut Output, line: &str) -> Next {
 }
 
 /// The one table of LMTP's answers (RFC 5321 §4.2.3, RFC 3463).
-fn answer_to(problem: DeliveryProblem) -> &'static str {
+fn answer_to(problem: &DeliveryProblem) -> &'static str {
     match problem {
+        DeliveryProblem::Rejected(_) => "550 5.7.1 Rejected", // `tell` says why
         DeliveryProblem::Refused(Refusal::NoSuchRecipient) => "550 5.1.1 No such user here",
         DeliveryProblem::Refused(Refusal::TooBig) => "552 5.3.4 Message too large",
         DeliveryProblem::Refused(Refusal::MailLoop) => "550 5.4.6 Mail loop",

@@ -22,6 +22,8 @@ pub struct AccountFound {
     pub primary: Address,
     /// The hash that belongs to the address asked for.
     pub password_hash: String,
+    /// The number of the script that sorts the account's mail.
+    pub script: Option<i64>,
 }
 
 /// One account, for a list.
@@ -133,9 +135,10 @@ impl Store {
     pub fn account_by_address(&self, address: &Address) -> Result<Option<AccountFound>, Failure> {
         self.0.engine.glance("finding an account", |tx| {
             tx.query_one(
-                "SELECT c.account_id, p.address, c.password_hash
+                "SELECT c.account_id, p.address, c.password_hash, s.script_id
                  FROM credentials c
                  JOIN credentials p ON p.account_id = c.account_id AND p.is_primary = 1
+                 LEFT JOIN sieve_scripts s ON s.account_id = c.account_id AND s.is_active = 1
                  WHERE c.address = $1",
                 &[Value::Text(address.as_str())],
                 |row| {
@@ -143,6 +146,7 @@ impl Store {
                         account: AccountId(row.int(0)?),
                         primary: address_at(row, 1)?,
                         password_hash: row.text(2)?.to_owned(),
+                        script: row.int_or_null(3)?,
                     })
                 },
             )

@@ -11,15 +11,16 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::sorting::{Arriving, Plan, Sorter, Verdict};
 use super::trace::{Journey, Trace, Via};
 use super::{Changes, clock, facts};
 use crate::crash_point;
 use crate::error::{Fault, Refusal};
-use crate::job::{Change, DeliveryProblem, MailboxKey, Recipient};
+use crate::job::{Change, DeliveryProblem, FlagSet, MailboxKey, Recipient};
 use crate::limits::DELIVERY_BATCH_BYTES_MAX;
 use crate::model::{AccountId, MailboxName, Uid};
 use crate::store::{
-    self, Delivered, Delivery, DeliveryDigest, IfMissing, NewBody, NewMessage, Store,
+    self, Delivered, Delivery, DeliveryDigest, IfMissing, NewBody, NewMessage, Sorted, Store,
 };
 
 /// A message that was delivered and committed.
@@ -58,6 +59,7 @@ pub(super) struct Courier {
     pub(super) changes: Arc<Changes>,
     pub(super) hostname: String,
     pub(super) hook: Option<Arc<dyn DeliveryHook>>,
+    pub(super) sorter: Sorter,
 }
 
 /// One delivery's answer, recipient by recipient.
@@ -82,6 +84,7 @@ impl Courier {
         let trace = Trace { hostname: &self.hostname, queue_id: &queue_id, at: clock::today() };
         let mut round = Round {
             courier: self,
+            via,
             sender,
             queue_id: &queue_id,
             waiting: Vec::new(),
@@ -140,6 +143,7 @@ impl Courier {
 /// The copies of one message, committed in as few transactions as memory allows.
 struct Round<'a> {
     courier: &'a Courier,
+    via: Via<'a>,
     sender: &'a str,
     queue_id: &'a str,
     waiting: Vec<(Waiting<'a>, Delivery)>,
@@ -169,22 +173,86 @@ impl<'a> Round<'a> {
         body: Vec<u8>,
         digest: Option<DeliveryDigest>,
     ) {
+        let arriving = self.arriving(&body);
+        let verdict = match self.courier.sorter.sort(recipient, &arriving) {
+            Ok(verdict) => verdict,
+            Err(failure) => {
+                log::error!("deliver: {}: sorting: {failure}", self.queue_id);
+                return self.answer(nth, Err(DeliveryProblem::Failed(failure.fault())));
+            }
+        };
+        let place = match verdict {
+            Verdict::Inbox => (MailboxName::inbox(), IfMissing::Inbox, FlagSet::default()),
+            Verdict::Planned(plan) => match plan.ordinary() {
+                Ok(place) => place,
+                Err(plan) => return self.carry_out(nth, recipient, body, *plan, digest),
+            },
+            Verdict::Rejected(why) => {
+                let given = shown(&recipient.given);
+                log::info!("deliver: {} to <{given}>: rejected by a script", self.queue_id);
+                return self.answer(nth, Err(DeliveryProblem::Rejected(why)));
+            }
+        };
         if self.waiting_bytes.saturating_add(body.len()) > DELIVERY_BATCH_BYTES_MAX {
             self.commit();
         }
+        let (mailbox, if_missing, flags) = place;
         self.waiting_bytes = self.waiting_bytes.saturating_add(body.len());
         let waiting = Waiting { nth, recipient, bytes: body.len() as u64 };
         let message = NewMessage {
             account: recipient.account,
-            // Here the recipient's Sieve script will say where it goes, and with which flags.
-            mailbox: MailboxName::inbox(),
-            flags: crate::job::FlagSet::default(),
+            mailbox,
+            flags,
             internal_date: None,
             facts: facts::of(&body),
             body: NewBody::Bytes(body),
         };
-        let delivery = Delivery { message, if_missing: IfMissing::Inbox, digest };
+        let delivery = Delivery { message, if_missing, digest };
         self.waiting.push((waiting, delivery));
+    }
+
+    fn arriving<'b>(&self, bytes: &'b [u8]) -> Arriving<'b>
+    where
+        'a: 'b,
+    {
+        let (helo, peer) = match self.via {
+            Via::Lmtp(envelope) => (Some(envelope.helo.as_str()), envelope.peer),
+            Via::Local => (None, None),
+        };
+        Arriving { bytes, sender: self.sender, helo, peer }
+    }
+
+    /// What takes more than a row in a mailbox has a transaction of its own.
+    fn carry_out(
+        &mut self,
+        nth: usize,
+        recipient: &'a Recipient,
+        body: Vec<u8>,
+        plan: Plan,
+        digest: Option<DeliveryDigest>,
+    ) {
+        let bytes = body.len() as u64;
+        let sorted = plan.into_delivery(recipient.account, body, digest);
+        let result = self.courier.store.deliver_sorted(sorted);
+        crash_point!("deliver: sorted and committed, reply not sent");
+        let waiting = Waiting { nth, recipient, bytes };
+        let answer = match result {
+            Ok(Sorted::Done { copies, queued }) => {
+                let left = queued.iter().filter(|queued| **queued).count();
+                let (id, given) = (self.queue_id, shown(&recipient.given));
+                let placed = copies.iter().flatten().count();
+                log::info!("deliver: {id} to <{given}>: sorted: {placed} kept, {left} sent");
+                for stored in copies.into_iter().flatten() {
+                    let _ok = self.settle(&waiting, Ok(Delivered::Stored(stored)));
+                }
+                Ok(())
+            }
+            Ok(Sorted::Repeated { first, now }) => {
+                self.settle(&waiting, Ok(Delivered::Repeated { first, now }))
+            }
+            Err(error) => self.settle(&waiting, Err(error)),
+        };
+        self.answer(nth, answer);
     }
 
     fn commit(&mut self) {

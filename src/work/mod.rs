@@ -23,6 +23,7 @@ mod run;
 mod scripts;
 mod search;
 mod snapshots;
+mod sorting;
 mod spool;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ pub use mailbag::{Letters, Mailbag, ReplyTo};
 pub use nodes::{Hearing, NodeSettings};
 pub use notify::tell;
 pub use pool::{Done, Lane, Pool, Run};
+pub use sorting::{KeptRuns, SieveSettings};
 pub use uploader::UploadSettings;
 
 /// What work reads of the configuration.
@@ -72,6 +74,8 @@ pub struct Settings {
     pub uploads: UploadSettings,
     /// How nodes keep each other informed.
     pub nodes: NodeSettings,
+    /// How mail is sorted.
+    pub sieve: SieveSettings,
 }
 
 impl Settings {
@@ -102,7 +106,33 @@ impl Settings {
                 poll_interval: config.database.poll_interval,
                 beat: NodeSettings::BEAT,
             },
+            sieve: sieve_settings(&config.sieve),
         }
+    }
+}
+
+fn sieve_settings(from: &config::Sieve) -> SieveSettings {
+    let size = |size: config::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
+    SieveSettings {
+        before: from.before.clone(),
+        after: from.after.clone(),
+        global: from.global.clone(),
+        limits: crate::sieve::Limits {
+            actions_max: from.max_actions as usize,
+            redirects_max: from.max_redirects as usize,
+            includes_max: from.max_includes as usize,
+            include_depth_max: from.max_include_depth as usize,
+            string_bytes_max: size(from.max_string_size),
+            variables_bytes_max: size(from.max_variables_size),
+            instructions_max: from.max_instructions.into(),
+            match_steps_max: from.max_match_steps.into(),
+            ..Default::default()
+        },
+        kept: match from.log {
+            config::SieveLog::Off => KeptRuns::Off,
+            config::SieveLog::Errors => KeptRuns::Errors,
+            config::SieveLog::All => KeptRuns::All,
+        },
     }
 }
 
@@ -223,6 +253,11 @@ impl Work {
                 changes: Arc::clone(&changes),
                 hostname: settings.hostname.clone(),
                 hook: hooks.on_delivery,
+                sorter: sorting::Sorter::new(
+                    store.clone(),
+                    settings.sieve.clone(),
+                    settings.hostname.clone(),
+                ),
             },
         };
         let listener = notify::Listener::start(&settings.data_dir, Arc::clone(&changes));
@@ -336,13 +371,24 @@ pub fn deliver_now(
         changes: Arc::default(),
         hostname: settings.hostname.clone(),
         hook: None,
+        sorter: sorting::Sorter::new(
+            store.clone(),
+            settings.sieve.clone(),
+            settings.hostname.clone(),
+        ),
     };
-    let recipient = Recipient { account: found.account, given: to.to_owned(), detail: None };
+    let recipient = Recipient {
+        account: found.account,
+        given: to.to_owned(),
+        detail: address.split_detail().1.map(str::to_owned),
+        script: found.script,
+    };
     let (via, repeats) = (trace::Via::Local, deliver::Repeats::Keep);
     let (answers, changes) = courier.deliver(via, sender, &[recipient], message.to_vec(), repeats);
     tell(store, &settings.data_dir, &changes);
     match answers.first() {
         Some(Ok(())) => Ok(()),
+        Some(Err(DeliveryProblem::Rejected(why))) => Err(DeliverError::Rejected(why.clone())),
         Some(Err(DeliveryProblem::Refused(refusal))) => Err(DeliverError::Refused(*refusal)),
         Some(Err(DeliveryProblem::Failed(fault))) => Err(DeliverError::Failed(*fault)),
         None => Err(DeliverError::Failed(Fault::ServerBug)),
@@ -356,6 +402,8 @@ pub enum DeliverError {
     NoSuchAccount,
     /// The account could not be looked up.
     Store(Failure),
+    /// The account's script refuses it, with these words.
+    Rejected(String),
     /// It cannot be.
     Refused(Refusal),
     /// We could not; the log says why.
@@ -376,6 +424,7 @@ impl fmt::Display for DeliverError {
             Self::Refused(Refusal::MailLoop) => {
                 f.write_str("the message has been delivered there before (Delivered-To)")
             }
+            Self::Rejected(why) => write!(f, "rejected by the account's script: {why}"),
             Self::Refused(refusal) => write!(f, "refused: {refusal:?}"),
             Self::Failed(fault) => write!(f, "failed ({fault:?}): the log says why"),
         }

@@ -373,7 +373,8 @@ impl Runner {
             return Err(Refusal::NoSuchRecipient.into());
         };
         let detail = if has_detail { detail_of(&given).map(str::to_owned) } else { None };
-        Ok(Reply::RecipientFound(Recipient { account: found.account, given, detail }))
+        let (account, script) = (found.account, found.script);
+        Ok(Reply::RecipientFound(Recipient { account, given, detail, script }))
     }
 
     /// No account has a name that needs quotes, but what stands behind its name may.
@@ -382,7 +383,8 @@ impl Runner {
         let (address, detail) = Address::with_any_detail(&given).ok_or(refused)?;
         let found = self.store.account_by_address(&address)?.ok_or(refused)?;
         let detail = Some(detail.to_owned());
-        Ok(Reply::RecipientFound(Recipient { account: found.account, given, detail }))
+        let (account, script) = (found.account, found.script);
+        Ok(Reply::RecipientFound(Recipient { account, given, detail, script }))
     }
 
     fn deliver(&self, envelope: &Envelope, recipients: &[Recipient], body: Body) -> Reply {

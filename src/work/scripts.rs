@@ -1,11 +1,10 @@
 //! Scripts on their way in: compiled before they are stored, so that none is stored that cannot run.
 
-use parser::sieve::{self, Capabilities};
-
 use super::run::Answer;
 use crate::job::Reply;
 use crate::limits::SCRIPT_REPORT_BYTES_MAX;
 use crate::model::{AccountId, ScriptName};
+use crate::sieve::{self, Capabilities};
 use crate::store::Store;
 
 /// What is to be stored.

@@ -73,6 +73,7 @@ impl Room {
             connections_per_account_max: 3,
             retention: super::Retention { grace: HOUR, max_age: None },
             cleaned_every: HOUR,
+            sieve: super::SieveSettings::default(),
             uploads: Settings::of(&crate::config::Config::default()).uploads,
             nodes: Settings::of(&crate::config::Config::default()).nodes,
         };
@@ -87,6 +88,11 @@ impl Room {
         let (directory, chores) = (Arc::new(StoredAccounts(store.clone())), Arc::default());
         let stored = StoredPasswords::new(directory.clone(), Arc::clone(&chores)).unwrap();
         let keeper = Keeper::Stored(Box::new(stored));
+        let sorter = super::sorting::Sorter::new(
+            store.clone(),
+            settings.sieve.clone(),
+            settings.hostname.clone(),
+        );
         let runner = Runner {
             store: store.clone(),
             snapshots: Snapshots::new(store.clone()),
@@ -99,6 +105,7 @@ impl Room {
                 changes,
                 hostname: settings.hostname.clone(),
                 hook: Some(arrivals.clone()),
+                sorter,
             },
         };
         let bag = Mailbag::new(waker);

@@ -42,6 +42,11 @@ fn managesieve_over_the_real_server() {
 }
 
 #[test]
+fn sieve_in_deliveries_to_the_real_server() {
+    run_on_server("sieve");
+}
+
+#[test]
 fn imap_over_the_real_server() {
     run_on_server("imap");
 }

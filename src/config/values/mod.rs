@@ -319,6 +319,41 @@ impl Value for Engine {
     }
 }
 
+/// Which runs of scripts are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SieveLog {
+    /// None.
+    Off,
+    /// Those that failed.
+    Errors,
+    /// All.
+    All,
+}
+
+impl Value for SieveLog {
+    fn expected(&self) -> &'static str {
+        "\"off\", \"errors\" or \"all\""
+    }
+
+    fn set(&mut self, given: Given<'_>) -> Option<()> {
+        *self = match given.text()? {
+            "off" => Self::Off,
+            "errors" => Self::Errors,
+            "all" => Self::All,
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Off => "off",
+            Self::Errors => "errors",
+            Self::All => "all",
+        })
+    }
+}
+
 /// How a node hears of what other nodes changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hearing {

@@ -64,9 +64,12 @@ fn answer(job: Job) -> Reply {
         Job::FindRecipient { given } if given.starts_with("down@") => {
             Reply::Failed(Fault::Unavailable)
         }
-        Job::FindRecipient { given } => {
-            Reply::RecipientFound(Recipient { account: AccountId(1), given, detail: None })
-        }
+        Job::FindRecipient { given } => Reply::RecipientFound(Recipient {
+            account: AccountId(1),
+            given,
+            detail: None,
+            script: None,
+        }),
         Job::Spool { ticket, chunk } => {
             assert!(chunk.len() <= SPOOL_CHUNK_BYTES);
             let bytes = ticket.map_or(0, |ticket| ticket.bytes) + chunk.len() as u64;

@@ -1,0 +1,203 @@
+//! From what a script decided to what the store writes.
+
+use std::sync::Arc;
+
+use super::super::facts;
+use super::{Arriving, Sorter, Verdict, main_mailbox, said};
+use crate::job::{FlagSet, Recipient};
+use crate::model::{AccountId, Flags, Keyword, MailboxName};
+use crate::sieve::{Action, Filing, Outcome, Tracked, Version};
+use crate::store::{
+    DeliveryDigest, Failure, IfMissing, MemoryDigest, NewBody, Remembered, RunReport, SortedCopy,
+    SortedDelivery, SortedOutgoing,
+};
+
+/// What is to be written for one copy of a message.
+#[derive(Debug)]
+pub(in crate::work) struct Plan {
+    pub(in crate::work) copies: Vec<PlannedCopy>,
+    pub(in crate::work) outgoing: Vec<SortedOutgoing>,
+    pub(in crate::work) remembered: Vec<Remembered>,
+    pub(in crate::work) report: Option<RunReport>,
+}
+
+/// One copy in one mailbox.
+#[derive(Debug)]
+pub(in crate::work) struct PlannedCopy {
+    /// The message as it came, or as the script has changed it; or an answer's copy.
+    pub(in crate::work) version: Version,
+    pub(in crate::work) mailbox: MailboxName,
+    pub(in crate::work) if_missing: IfMissing,
+    pub(in crate::work) flags: FlagSet,
+    /// Only if this one of `outgoing` is sent (RFC 8580).
+    pub(in crate::work) with: Option<usize>,
+}
+
+impl Plan {
+    /// INBOX, and nothing else but a word about it.
+    pub(super) fn keep(report: Option<RunReport>) -> Self {
+        let copies = vec![PlannedCopy::inbox()];
+        Self { copies, outgoing: Vec::new(), remembered: Vec::new(), report }
+    }
+
+    /// Where the message goes, if an ordinary delivery does all that is planned.
+    pub(in crate::work) fn ordinary(
+        mut self: Box<Self>,
+    ) -> Result<(MailboxName, IfMissing, FlagSet), Box<Self>> {
+        let more = !self.outgoing.is_empty() || !self.remembered.is_empty();
+        let is_one = matches!(
+            self.copies.as_slice(),
+            [PlannedCopy { version: Version::AsReceived, with: None, .. }]
+        );
+        if more || self.report.is_some() || !is_one {
+            return Err(self);
+        }
+        match self.copies.pop() {
+            Some(copy) => Ok((copy.mailbox, copy.if_missing, copy.flags)),
+            None => Err(self),
+        }
+    }
+
+    /// All of it, for the store; `received` is the message as it came.
+    pub(in crate::work) fn into_delivery(
+        self,
+        account: AccountId,
+        received: Vec<u8>,
+        digest: Option<DeliveryDigest>,
+    ) -> SortedDelivery {
+        let mut versions: Vec<Version> = Vec::new();
+        let mut copies = Vec::with_capacity(self.copies.len());
+        for copy in self.copies {
+            let known = versions.iter().position(|version| *version == copy.version);
+            let body = known.unwrap_or_else(|| {
+                versions.push(copy.version.clone());
+                versions.len() - 1
+            });
+            let PlannedCopy { mailbox, if_missing, flags, with, .. } = copy;
+            copies.push(SortedCopy { body, mailbox, if_missing, flags, with });
+        }
+        let mut received = Some(received);
+        let bodies = versions.into_iter().map(|version| {
+            let bytes = match version {
+                Version::AsReceived => received.take().unwrap_or_default(), // there is one of it
+                Version::Edited(bytes) => Arc::unwrap_or_clone(bytes),
+            };
+            let facts = facts::of(&bytes);
+            (NewBody::Bytes(bytes), facts)
+        });
+        SortedDelivery {
+            account,
+            bodies: bodies.collect(),
+            copies,
+            outgoing: self.outgoing,
+            remembered: self.remembered,
+            digest,
+            report: self.report,
+        }
+    }
+
+    fn add(&mut self, copy: PlannedCopy) {
+        self.copies.push(copy);
+    }
+
+    /// Something could not be done: the message is kept, and it is told.
+    fn fall_back(&mut self, why: &str) {
+        let inbox = main_mailbox();
+        if !self.copies.iter().any(|copy| copy.mailbox == inbox) {
+            self.add(PlannedCopy::inbox());
+        }
+        let report =
+            self.report.get_or_insert_with(|| RunReport { failed: true, text: String::new() });
+        report.failed = true;
+        report.text.push_str(why);
+        report.text.push('\n');
+    }
+}
+
+impl PlannedCopy {
+    fn inbox() -> Self {
+        Self {
+            version: Version::AsReceived,
+            mailbox: main_mailbox(),
+            if_missing: IfMissing::Inbox,
+            flags: FlagSet::default(),
+            with: None,
+        }
+    }
+}
+
+/// Everything that `outcome` wants.
+pub(super) fn plan(
+    sorter: &Sorter,
+    recipient: &Recipient,
+    mail: &Arriving<'_>,
+    outcome: Outcome,
+    report: Option<RunReport>,
+) -> Result<Verdict, Failure> {
+    let mut plan =
+        Plan { copies: Vec::new(), outgoing: Vec::new(), remembered: Vec::new(), report };
+    if let Some(failed) = &outcome.error {
+        log::warn!("sieve: account {}: {}", recipient.account, said(failed).escape_debug());
+    }
+    for done in outcome.actions {
+        match done.action {
+            Action::Keep { flags, version, .. } => {
+                plan.add(PlannedCopy { version, flags: flag_set(&flags), ..PlannedCopy::inbox() });
+            }
+            Action::FileInto { filing, version } => match filed(&filing, version) {
+                Some(copy) => plan.add(copy),
+                None => plan.fall_back("fileinto: not a mailbox name: kept in INBOX"),
+            },
+            Action::Reject { reason, .. } => return Ok(Verdict::Rejected(reason)),
+            action @ (Action::Redirect(_) | Action::Vacation(_) | Action::Notify(_)) => {
+                send(sorter, recipient, mail, &action, &mut plan);
+            }
+        }
+    }
+    plan.remembered.extend(outcome.duplicates.iter().map(remembered));
+    Ok(Verdict::Planned(Box::new(plan)))
+}
+
+/// Mail that leaves.
+fn send(
+    _sorter: &Sorter,
+    _recipient: &Recipient,
+    _mail: &Arriving<'_>,
+    action: &Action,
+    plan: &mut Plan,
+) {
+    let what = match action {
+        Action::Redirect(_) => "redirect",
+        Action::Vacation(_) => "vacation",
+        _ => "notify",
+    };
+    plan.fall_back(&format!("{what}: this server sends no mail: the message is kept in INBOX"));
+}
+
+fn filed(filing: &Filing, version: Version) -> Option<PlannedCopy> {
+    Some(PlannedCopy {
+        version,
+        mailbox: MailboxName::new(&filing.mailbox).ok()?,
+        if_missing: if filing.create { IfMissing::Create } else { IfMissing::Inbox },
+        flags: flag_set(&filing.flags),
+        with: None,
+    })
+}
+
+/// RFC 5232 §5: what a mailbox cannot keep is left out.
+fn flag_set(names: &[String]) -> FlagSet {
+    let mut set = FlagSet::default();
+    for name in names {
+        let system = Flags::NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
+        match system {
+            Some((flag, _)) => set.flags.0 |= flag.0,
+            None => set.keywords.extend(Keyword::new(name)),
+        }
+    }
+    set
+}
+
+fn remembered(tracked: &Tracked) -> Remembered {
+    let what = MemoryDigest::of_duplicate(&tracked.handle, &tracked.id);
+    Remembered { what, seconds: tracked.seconds }
+}

@@ -1,0 +1,227 @@
+//! Sieve in a delivery: the account's script is run on its copy of the message, and what it decides is
+//! carried out in the delivery's own transaction.
+//!
+//! The rule: no script loses mail. Whatever goes wrong in one, the message goes to INBOX as it came,
+//! and the run is kept with its error for `sora-admin sieve log` (RFC 5228 §2.10.6).
+
+mod actions;
+mod answers;
+mod scripts;
+
+use std::path::PathBuf;
+
+use parser::message::MessageMap;
+
+pub(super) use self::actions::Plan;
+use self::answers::Oracle;
+use self::scripts::{Ready, Scripts};
+use super::clock;
+use crate::job::Recipient;
+use crate::model::MailboxName;
+use crate::sieve::{
+    self, Action, Capability, Envelope, Environment, Facts, Failed, Limits, Mail, Outcome, Step,
+};
+use crate::store::{Failure, RunReport, Store};
+
+/// `[sieve]`
+#[derive(Clone, Debug, Default)]
+pub struct SieveSettings {
+    /// A script that runs before the account's own.
+    pub before: Option<PathBuf>,
+    /// One that runs after it, if it has not decided where the message goes.
+    pub after: Option<PathBuf>,
+    /// Where `include :global` finds scripts, as `NAME.sieve`.
+    pub global: Option<PathBuf>,
+    /// How much one run may do.
+    pub limits: Limits,
+    /// Which runs are kept.
+    pub kept: KeptRuns,
+}
+
+/// Which runs `sora-admin sieve log` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeptRuns {
+    /// None.
+    Off,
+    /// Those that failed, or that said something by `debug_log`.
+    #[default]
+    Errors,
+    /// All, with what matched.
+    All,
+}
+
+/// Sorts mail.
+#[derive(Debug)]
+pub(super) struct Sorter {
+    store: Store,
+    settings: SieveSettings,
+    hostname: String,
+    scripts: Scripts,
+}
+
+/// What becomes of one copy.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It goes to INBOX, and nothing else happens.
+    Inbox,
+    /// As the plan says.
+    Planned(Box<Plan>),
+    /// It is refused, with these words (RFC 5429 §2.1.1).
+    Rejected(String),
+}
+
+/// A message before its delivery.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arriving<'a> {
+    /// With the trace lines in front.
+    pub(super) bytes: &'a [u8],
+    /// MAIL FROM, without brackets.
+    pub(super) sender: &'a str,
+    /// The peer, as it named itself and as it is.
+    pub(super) helo: Option<&'a str>,
+    pub(super) peer: Option<std::net::IpAddr>,
+}
+
+impl Sorter {
+    pub(super) fn new(store: Store, settings: SieveSettings, hostname: String) -> Self {
+        let scripts = Scripts::new(store.clone(), &settings);
+        Self { store, settings, hostname, scripts }
+    }
+
+    /// What becomes of `mail` for `recipient`. A failure is the store's: nothing was decided.
+    pub(super) fn sort(
+        &self,
+        recipient: &Recipient,
+        mail: &Arriving<'_>,
+    ) -> Result<Verdict, Failure> {
+        let scripts = self.scripts.of(recipient)?;
+        if scripts.is_empty() {
+            return Ok(Verdict::Inbox);
+        }
+        let map = MessageMap::parse(mail.bytes);
+        let mut whole = Outcome::default();
+        let mut named = String::new();
+        for Ready { name, script } in scripts {
+            let script = match script {
+                Ok(script) => script,
+                Err(mistakes) => {
+                    // It was checked when it came in; an update of ours may see it otherwise.
+                    return Ok(self.kept_for(&format!("{name} does not compile: {mistakes}")));
+                }
+            };
+            let outcome = self.run(recipient, mail, &map, &script)?;
+            named.clone_from(&name);
+            let goes_on = takes_over(&mut whole, outcome);
+            if !goes_on {
+                break;
+            }
+        }
+        let report = self.report(&named, &whole);
+        actions::plan(self, recipient, mail, whole, report)
+    }
+
+    fn run(
+        &self,
+        recipient: &Recipient,
+        mail: &Arriving<'_>,
+        map: &MessageMap,
+        script: &std::sync::Arc<sieve::Script>,
+    ) -> Result<Outcome, Failure> {
+        // The owner's addresses are a query, and few scripts look at them.
+        let asks = [Capability::Vacation, Capability::Enotify, Capability::RedirectDsn];
+        let mut addresses = vec![recipient.given.clone()];
+        if asks.iter().any(|capability| script.required.has(*capability)) {
+            let own = self.store.addresses(recipient.account)?;
+            addresses = own.iter().map(|address| address.as_str().to_owned()).collect();
+        }
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let envelope = Envelope {
+            from: mail.sender.into(),
+            to: recipient.given.as_str().into(),
+            ..Envelope::default()
+        };
+        let environment = Environment {
+            domain: self.hostname.split_once('.').map(|(_, domain)| domain),
+            host: Some(&self.hostname),
+            remote_host: mail.helo,
+            remote_ip: mail.peer,
+            user: addresses.first().copied(),
+            ..Environment::default()
+        };
+        let facts = Facts {
+            now: clock::today(),
+            addresses: &addresses,
+            environment,
+            limits: self.settings.limits,
+            traced: self.settings.kept == KeptRuns::All,
+            ..Facts::default()
+        };
+        let oracle = Oracle { store: &self.store, scripts: &self.scripts, recipient };
+        let mut step = sieve::run(
+            script.clone(),
+            Mail { bytes: mail.bytes, map, envelope: &envelope },
+            &facts,
+        );
+        loop {
+            step = match step {
+                Step::Done(outcome) => return Ok(outcome),
+                Step::Ask(asking) => {
+                    let answer = oracle.answer(asking.question())?;
+                    asking.answer(answer)
+                }
+            };
+        }
+    }
+
+    /// For a script that could not even be begun.
+    fn kept_for(&self, text: &str) -> Verdict {
+        let report = RunReport { failed: true, text: text.to_owned() };
+        let kept = self.settings.kept != KeptRuns::Off;
+        Verdict::Planned(Box::new(Plan::keep(kept.then_some(report))))
+    }
+
+    fn report(&self, name: &str, outcome: &Outcome) -> Option<RunReport> {
+        let failed = outcome.error.is_some();
+        let wanted = match self.settings.kept {
+            KeptRuns::Off => false,
+            KeptRuns::Errors => failed || !outcome.trace.is_empty(),
+            KeptRuns::All => true,
+        };
+        if !wanted {
+            return None;
+        }
+        let mut text = format!("script {name}\n");
+        for line in &outcome.trace {
+            text.push_str(&format!("{}: {}\n", line.at.line, line.text));
+        }
+        if let Some(error) = &outcome.error {
+            text.push_str(&format!("{error}\n"));
+        }
+        text.truncate(text.floor_char_boundary(crate::limits::SCRIPT_REPORT_BYTES_MAX));
+        Some(RunReport { failed, text: text.replace('\0', " ") })
+    }
+}
+
+/// Adds what one script decided to what those before it did. True if the next one is to run: the
+/// message would be kept, and only because nobody said otherwise.
+fn takes_over(whole: &mut Outcome, next: Outcome) -> bool {
+    let is_implicit =
+        |done: &sieve::Done| matches!(done.action, Action::Keep { implicit: true, .. });
+    whole.actions.retain(|done| !is_implicit(done));
+    let goes_on = next.error.is_none() && next.actions.iter().any(is_implicit);
+    whole.actions.extend(next.actions);
+    whole.duplicates.extend(next.duplicates);
+    whole.trace.extend(next.trace);
+    whole.error = next.error;
+    goes_on
+}
+
+/// The mailbox of `keep`.
+fn main_mailbox() -> MailboxName {
+    MailboxName::inbox()
+}
+
+/// What is said of a run that failed.
+fn said(failed: &Failed) -> String {
+    failed.to_string()
+}
