@@ -5,14 +5,14 @@ use super::deliver;
 
 /// A process that holds a lease.
 pub(super) struct Holder {
+    /// Where its number means something.
     host: String,
     pid: i32,
 }
 
 impl Holder {
     pub(super) fn ourselves() -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { host, pid: rustix::process::getpid().as_raw_nonzero().get() }
+        Self { host: host(), pid: rustix::process::getpid().as_raw_nonzero().get() }
     }
 
     /// A name that no other holder has.
@@ -33,6 +33,17 @@ impl Holder {
     }
 }
 
+/// The machine's name, and what tells it from others of that name and from its own containers: its
+/// boot and its space of process numbers, where the system says them.
+fn host() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let space: String = space.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    let boot: String = boot.chars().take(8).collect();
+    format!("{name}/{boot}-{space}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +57,9 @@ mod tests {
         let gone = |host: &str| Holder { host: host.to_owned(), pid: i32::MAX };
         assert!(gone(&ourselves.host).is_dead());
         assert!(!gone("elsewhere.example").is_dead());
+        let other_boot = ourselves.host.replace('/', "/x");
+        assert_ne!(other_boot, ourselves.host);
+        assert!(!gone(&other_boot).is_dead());
         assert!(Holder::of("").is_none());
     }
 }

@@ -120,16 +120,19 @@ impl Drop for Uploader {
     }
 }
 
-/// What processes had that died here is free at once: their time need not run out.
-fn take_over(store: &Store) {
+/// What processes had that died here is free at once: their time need not run out. True if there was
+/// something.
+fn take_over(store: &Store) -> bool {
     let free = || {
-        let holders = store.upload_holders()?;
-        let is_dead = |name: &&String| Holder::of(name).is_some_and(|holder| holder.is_dead());
-        holders.iter().filter(is_dead).try_for_each(|dead| store.free_uploads(dead))
+        let is_dead = |name: &String| Holder::of(name).is_some_and(|holder| holder.is_dead());
+        let dead: Vec<String> = store.upload_holders()?.into_iter().filter(is_dead).collect();
+        dead.iter().try_for_each(|dead| store.free_uploads(dead))?;
+        Ok::<_, Failure>(!dead.is_empty())
     };
-    if let Err(failure) = free() {
+    free().unwrap_or_else(|failure| {
         log::error!("uploader: {failure}");
-    }
+        false
+    })
 }
 
 /// What became of a body.
@@ -395,6 +398,9 @@ impl<'a> Round<'a> {
             Err(failure) => return log::error!("uploader: {failure}"),
         }
         let Backlog { bodies, bytes } = self.backlog;
+        if bodies > self.in_flight as u64 && take_over(self.store) {
+            self.take_at = now;
+        }
         if bodies == 0 {
             self.said = now;
         } else if now >= self.said + SAY {

@@ -2,5 +2,6 @@
 //!
 //! On PostgreSQL only, with `SORA_TEST_DATABASE=postgres`.
 
+mod leases;
 mod production;
 mod told;
