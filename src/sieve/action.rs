@@ -330,13 +330,13 @@ impl Ledger {
         })
     }
 
-    /// All of them, with the implicit keep if nothing has cancelled it.
-    pub(super) fn finish(mut self, keep: impl FnOnce() -> Action) -> Vec<Done> {
-        if self.implicit_keep {
-            let has = self.list.iter().any(|done| matches!(done.action, Action::Keep { .. }));
-            if !has {
-                self.list.push(Done { at: Position::START, action: keep() });
-            }
+    /// All of them, with the implicit keep if nothing has cancelled it: it adds nothing to a `:copy`
+    /// that is in the main mailbox already (RFC 5228 §2.10.3).
+    pub(super) fn finish(mut self, main: &str, keep: impl FnOnce() -> Action) -> Vec<Done> {
+        let is_kept =
+            self.list.iter().any(|done| is_same_mailbox(target(&done.action, main), main));
+        if self.implicit_keep && !is_kept {
+            self.list.push(Done { at: Position::START, action: keep() });
         }
         self.list
     }

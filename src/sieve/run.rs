@@ -429,8 +429,8 @@ impl<'m> Run<'m> {
 
     fn finish(self) -> Outcome {
         let Self { world, work } = self;
-        let World { ledger, mut message, flags, .. } = world;
-        let actions = ledger.finish(|| Action::Keep {
+        let World { ledger, mut message, flags, facts, .. } = world;
+        let actions = ledger.finish(facts.default_mailbox, || Action::Keep {
             implicit: true,
             flags: flags::words(std::iter::once(flags.as_str())),
             version: message.version(),

@@ -103,6 +103,13 @@ impl Player {
                     let verdict = self.now.verdict(&script);
                     self.out += &verdict;
                 }
+            } else if let Some(example) = line.strip_prefix("example ") {
+                self.say(line);
+                while lines.peek().is_some_and(|next| !next.is_empty()) {
+                    lines.next();
+                }
+                let verdict = self.now.example(example);
+                self.out += &verdict;
             } else if let Some(test) = line.strip_prefix("? ") {
                 let test = test.rsplit_once(" => ").map_or(test, |(test, _)| test);
                 let holds = self.now.holds(test);
@@ -163,6 +170,12 @@ impl Setup {
             "needs" => self.needs = rest.split(' ').map(str::to_owned).collect(),
             "with" => self.with.push(rest.to_owned()),
             "message" => self.message = bytes(body),
+            // Fields with bars between them, and a body behind two.
+            "mail" => {
+                let (fields, body) = rest.split_once(" || ").unwrap_or((rest, ""));
+                let fields = fields.replace(" | ", "\r\n");
+                self.message = bytes(&format!("{fields}\r\n\r\n{body}\r\n"));
+            }
             // Without the line ending of its last line.
             "cut" => self.message = bytes(body.strip_suffix("\r\n").unwrap_or(body)),
             "from" => self.from = rest.to_owned(),
@@ -305,6 +318,15 @@ impl Setup {
             writeln!(out, "error {script}{line}:{} {}", error.at.column, error.message).unwrap();
         }
         out
+    }
+
+    /// One of the RFCs' own scripts, by its file (`parser/tests/sieve/examples`).
+    fn example(&self, name: &str) -> String {
+        let path = format!("../../parser/tests/sieve/examples/{name}.sieve");
+        let text = std::fs::read_to_string(folder().join(path)).expect(name);
+        let needs = text.lines().find_map(|line| line.strip_prefix("# needs "));
+        let needs = needs.map_or(Vec::new(), |n| n.split(' ').map(str::to_owned).collect());
+        Self { needs, with: Vec::new(), ..self.clone() }.verdict(&text)
     }
 
     /// The outcome and the questions; or the mistakes.

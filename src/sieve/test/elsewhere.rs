@@ -42,10 +42,16 @@ impl World<'_> {
                 all(uris, |uri| Ok(notify::parse(&self.names().string(uri)).is_ok()))
             }
             Test::NotifyMethodCapability { method, capability, compare } => {
-                // RFC 5435 §5: what is not known fails, and is no error. RFC 5436 §2.2: nobody knows.
-                let known = notify::parse(&self.names().string(method)).is_ok()
-                    && self.names().text(capability).eq_ignore_ascii_case(b"online");
-                if known { self.one(compare, Some(b"maybe"), trial) } else { Ok(false) }
+                // RFC 5435 §5: what is not known fails, and is no error.
+                if notify::parse(&self.names().string(method)).is_err() {
+                    return Ok(false);
+                }
+                let value: &[u8] = match &*self.names().string(capability).to_ascii_lowercase() {
+                    "online" => b"maybe", // RFC 5436 §2.2: nobody knows
+                    "fcc" => b"yes",      // RFC 8580 §6.1
+                    _ => return Ok(false),
+                };
+                self.one(compare, Some(value), trial)
             }
             Test::ValidExtList(names) => all(names, |name| {
                 let Ok(list) = lists::name(&self.names().text(name)) else { return Ok(false) };
