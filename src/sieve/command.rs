@@ -28,7 +28,7 @@ impl World<'_> {
             Command::Keep { flags } => {
                 let flags = self.flags_of(flags.as_deref());
                 let told = self.told(|| with_flags("keep".into(), &flags));
-                let version = self.message.version();
+                let version = self.kept_version();
                 self.ledger.implicit_keep = false;
                 self.add(at, Action::Keep { implicit: false, flags, version })?;
                 Ok(told)
@@ -176,8 +176,11 @@ impl World<'_> {
         };
         // RFC 6009 §6.1 and §7.1: reports are for the script's owner; a null sender stays null.
         let reports = notify.is_some() || ret.is_some() || deliver_by.is_some();
-        let owner = self.facts.addresses.first().filter(|_| !self.envelope.from.is_empty());
-        let sender = owner.filter(|_| reports).map(|owner| (*owner).to_owned());
+        // RFC 6785 §3.4: what was delivered long ago has no sender any more.
+        let is_old = self.facts.environment.imap.is_some();
+        let owner = self.facts.addresses.first();
+        let owner = owner.filter(|_| is_old || (reports && !self.envelope.from.is_empty()));
+        let sender = owner.map(|owner| (*owner).to_owned());
         let told = self.told(|| match &to {
             RedirectTo::Address(address) => format!("redirect to {address}"),
             RedirectTo::List(list) => format!("redirect to all of {list}"),

@@ -144,7 +144,9 @@ impl Default for Environment<'_> {
     }
 }
 
-/// RFC 6785 §4.
+/// RFC 6785 §4. Where there is one, [`Facts::default_mailbox`] is the mailbox it happened in; messages
+/// there never change, so what is kept is the message as it was (§3.1), and there is nobody to
+/// answer or to refuse (§3.11).
 #[derive(Clone, Copy, Debug)]
 pub struct ImapEvent<'m> {
     /// `imap.cause`: `APPEND`, `COPY` or `FLAG`.
@@ -153,6 +155,8 @@ pub struct ImapEvent<'m> {
     pub mailbox: &'m str,
     /// `imap.changedflags`, in the order of the command.
     pub changed_flags: &'m [&'m str],
+    /// All flags that the message has now: where the internal variable of RFC 5232 begins.
+    pub flags: &'m [&'m str],
 }
 
 impl Environment<'_> {

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use parser::sieve::Position;
 use parser::sieve::tree::{Command, Location, VariableId};
+use parser::sieve::{Capability, Position};
 
 use super::action::{Action, Failed, Ledger, Line, LineKind, Outcome, Tracked, Version};
 use super::ask::{Answer, Question};
@@ -203,7 +203,7 @@ impl<'m> Run<'m> {
             message: Message::new(Cow::Borrowed(mail.bytes), Cow::Borrowed(mail.map)),
             frames: vec![frame],
             globals,
-            flags: String::new(),
+            flags: facts.environment.imap.map_or(String::new(), |event| event.flags.join(" ")),
             ledger: Ledger::new(),
             answered: false,
             edits: 0,
@@ -246,6 +246,14 @@ impl<'m> Run<'m> {
     /// Runs the script on top until it calls, ends, or halts.
     fn frame(&mut self, script: &Script) -> Result<Flow, (Position, Halt)> {
         let mut next = self.world.frames.last().map_or(0, |frame| frame.next);
+        if next == 0 && self.world.facts.environment.imap.is_some() {
+            // RFC 6785 §3.11: not even to be required.
+            let inapplicable = [Capability::Reject, Capability::Ereject, Capability::Vacation];
+            if let Some(name) = inapplicable.iter().find(|name| script.required.has(**name)) {
+                let why = format!("\"{name}\" is for mail that is delivered");
+                return Err((Position::START, Halt::Error(why)));
+            }
+        }
         while let Some(op) = script.ops.get(next) {
             self.work.asked = 0;
             let budget = self.work.budget.instruction();
@@ -429,11 +437,13 @@ impl<'m> Run<'m> {
 
     fn finish(self) -> Outcome {
         let Self { world, work } = self;
-        let World { ledger, mut message, flags, facts, .. } = world;
+        let mut world = world;
+        let version = world.kept_version();
+        let World { ledger, flags, facts, .. } = world;
         let actions = ledger.finish(facts.default_mailbox, || Action::Keep {
             implicit: true,
             flags: flags::words(std::iter::once(flags.as_str())),
-            version: message.version(),
+            version,
         });
         Outcome { actions, error: None, duplicates: work.tracked, trace: work.trace }
     }
@@ -476,6 +486,14 @@ impl<'m> World<'m> {
         let part = inner.next;
         *inner = Loop { current: Some(part), next: part + 1, ..*inner };
         Some(part)
+    }
+
+    /// What `keep` is about: in IMAP the message as it is (RFC 6785 §3.1).
+    pub(super) fn kept_version(&mut self) -> Version {
+        match self.facts.environment.imap {
+            Some(_) => Version::AsReceived,
+            None => self.message.version(),
+        }
     }
 
     /// What a variable of the script on top is called.

@@ -357,6 +357,7 @@ impl Setup {
             .filter_map(|(name, value)| Some((name.strip_prefix("config.")?, value.as_str())))
             .collect();
         let changed: Vec<&str> = env("changedflags").map_or(Vec::new(), |f| f.split(' ').collect());
+        let now_flags: Vec<&str> = env("flags").map_or(Vec::new(), |f| f.split(' ').collect());
         let verdict = |of: &'_ Option<(u8, String)>| of.as_ref().map(|(score, _)| *score);
         let text =
             |of: &Option<(u8, String)>| of.as_ref().map_or("", |(_, t)| t.as_str()).to_owned();
@@ -377,6 +378,7 @@ impl Setup {
                     cause,
                     mailbox: env("mailbox").unwrap_or("INBOX"),
                     changed_flags: &changed,
+                    flags: &now_flags,
                 }),
                 ..Environment::default()
             },
