@@ -24,6 +24,14 @@ pub(super) fn prepare(home: &Home, daemon: &Daemon) {
     for name in ["Work", "Copied", "Moved"] {
         imap.must(&format!("CREATE {name}")).expect("a mailbox");
     }
+    // A script that keeps everything, and remembers it: deliveries with a transaction of their own.
+    let script = "require \"duplicate\"; if duplicate :header \"X-Token\" { keep; }";
+    let mut sieve =
+        Connection::managesieve(daemon.managesieve, USERS[1], PASSWORD).expect("a login");
+    sieve
+        .must_sieve(&format!("PUTSCRIPT \"keep\" {{{}+}}\r\n{script}", script.len()))
+        .expect("a script");
+    sieve.must_sieve("SETACTIVE \"keep\"").expect("a script");
 }
 
 /// A load that runs.

@@ -66,6 +66,30 @@ impl Connection {
         Ok(connection)
     }
 
+    /// A ManageSieve connection, logged in.
+    pub(crate) fn managesieve(address: SocketAddr, user: &str, password: &str) -> io::Result<Self> {
+        let mut connection = Self::open(address, false)?;
+        while !connection.response()?.starts_with(b"OK") {}
+        let plain = super::base64::encode(format!("\0{user}\0{password}").as_bytes());
+        connection.must_sieve(&format!("AUTHENTICATE \"PLAIN\" \"{plain}\""))?;
+        Ok(connection)
+    }
+
+    /// A ManageSieve command that must be answered OK.
+    pub(crate) fn must_sieve(&mut self, text: &str) -> io::Result<()> {
+        self.send(format!("{text}\r\n").as_bytes())?;
+        loop {
+            let response = self.response()?;
+            if response.starts_with(b"OK") {
+                return Ok(());
+            }
+            if response.starts_with(b"NO") || response.starts_with(b"BYE") {
+                let said = String::from_utf8_lossy(&response).into_owned();
+                return Err(io::Error::other(format!("{text}: {said}")));
+            }
+        }
+    }
+
     /// TLS from here on.
     pub(crate) fn start_tls(&mut self) {
         let plain = self.plain.take().expect("TLS starts once");

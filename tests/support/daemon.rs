@@ -16,6 +16,8 @@ pub(crate) struct Daemon {
     pub(crate) imap: SocketAddr,
     /// LMTP.
     pub(crate) lmtp: SocketAddr,
+    /// ManageSieve.
+    pub(crate) managesieve: SocketAddr,
     log: mpsc::Receiver<String>,
 }
 
@@ -42,12 +44,14 @@ impl Daemon {
                 let _nobody_listens = sender.send(line);
             }
         });
-        let (mut imap, mut lmtp, mut said) = (None, None, String::new());
-        while imap.is_none() || lmtp.is_none() {
+        let (mut imap, mut lmtp, mut managesieve) = (None, None, None);
+        let mut said = String::new();
+        while imap.is_none() || lmtp.is_none() || managesieve.is_none() {
             match log.recv_timeout(PATIENCE) {
                 Ok(line) => {
                     imap = imap.or_else(|| address(&line, "imap at "));
                     lmtp = lmtp.or_else(|| address(&line, "lmtp at "));
+                    managesieve = managesieve.or_else(|| address(&line, "managesieve at "));
                     said = said + &line + "\n";
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
@@ -59,7 +63,8 @@ impl Daemon {
         }
         let imap = imap.expect("the loop ended");
         let lmtp = lmtp.expect("the loop ended");
-        Ok(Self { child, imap, lmtp, log })
+        let managesieve = managesieve.expect("the loop ended");
+        Ok(Self { child, imap, lmtp, managesieve, log })
     }
 
     /// `kill -9`.
