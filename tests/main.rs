@@ -12,6 +12,7 @@ mod clients;
 mod contract;
 mod crash;
 mod daemon;
+mod faults;
 mod nodes;
 mod objects;
 mod programs;

@@ -328,6 +328,12 @@ fn the_audit_finds_what_is_missing_wrong_and_nobodys() {
         assert!(said.contains(&wanted), "{wanted}:\n{said}");
     }
     assert!(place.server().home.admin(&["check"]).is_ok(), "rows alone are right");
+    // One of the right size has to be read.
+    let mut spoilt = objects[2].1.clone();
+    spoilt[100] ^= 1;
+    put(&objects[2].0, &spoilt);
+    let said = place.server().home.admin(&["check", "--bodies"]).expect_err("a difference");
+    assert!(said.contains("an object has other bytes than were stored"), "{said}");
     for (key, bytes) in &objects {
         put(key, bytes);
     }
@@ -490,5 +496,23 @@ fn an_object_that_is_there_already_is_taken_for_it() {
     assert_eq!(place.objects().len(), 1);
     let mut imap = place.imap();
     assert!(body_of(&mut imap, 1).contains(&message(1, 3_000)));
+    place.end();
+}
+
+/// What was admitted and then not stored takes up no room.
+#[test]
+fn what_comes_to_nothing_is_not_counted_as_staged() {
+    let Some(place) = place("", "[uploader]\nmax_staging_size = '20kb'\n") else { return };
+    let mut imap = place.imap();
+    for n in 0..30 {
+        let refused = imap.append("Nowhere", message(n, 3_000).as_bytes()).expect("an answer");
+        assert!(refused.tagged.contains("NO [TRYCREATE]"), "{n}: {}", refused.tagged);
+    }
+    let received = "Received: by mx.example.org; Mon, 1 Jan 2024 10:00:00 +0000\r\n";
+    for _ in 0..30 {
+        place.deliver(&format!("{received}{}", message(1, 3_000))); // once, and then recognised
+    }
+    place.settle();
+    assert_eq!(place.objects().len(), 1);
     place.end();
 }

@@ -21,6 +21,8 @@ struct State {
     failures: u32,
     /// When it was last tried, and for how long nobody else shall.
     quiet: Option<(SystemTime, Duration)>,
+    /// One was let through since.
+    is_tried: bool,
 }
 
 impl Health {
@@ -39,6 +41,7 @@ impl Health {
         }
         if let Some((since, _)) = &mut state.quiet {
             *since = now;
+            state.is_tried = true;
         }
         Ok(())
     }
@@ -51,11 +54,13 @@ impl Health {
         }
     }
 
-    /// It did not.
+    /// It did not. Of many requests that fail together, only the first makes a pause.
     pub(super) fn failed(&self, now: SystemTime) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.failures = state.failures.saturating_add(1);
-        if state.failures >= FAILURES {
+        let is_news = state.is_tried || state.left(now).is_zero();
+        if state.failures >= FAILURES && is_news {
+            state.is_tried = false;
             let pause = state.quiet.map_or(FIRST_PAUSE, |(_, last)| (last * 2).min(PAUSE_MAX));
             state.quiet = Some((now, pause));
         }
@@ -93,9 +98,16 @@ mod tests {
         health.answered();
         assert!(health.admit(at(2_000)).is_ok() && health.admit(at(2_000)).is_ok());
         for _ in 0..100 {
-            health.failed(at(9_000));
+            health.failed(at(9_000)); // all at once
         }
-        assert_eq!(health.left(at(9_000)), PAUSE_MAX);
+        assert_eq!(health.left(at(9_000)), FIRST_PAUSE);
+        let pauses = (100..200).filter_map(|second| {
+            let now = at(second * 1_000);
+            health.admit(now).ok()?;
+            health.failed(now);
+            Some(health.left(now))
+        });
+        assert_eq!(pauses.max(), Some(PAUSE_MAX));
         assert_eq!(health.left(at(0)), Duration::ZERO); // the clock was set back
     }
 }

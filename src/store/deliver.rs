@@ -233,7 +233,7 @@ impl Store {
                 let placed = self.place_bytes(message.account, bytes)?;
                 message.body = NewBody::Placed(placed);
             } else if let Some(objects) = &self.0.objects {
-                objects.admit(bytes.len())?;
+                self.admit(objects, bytes.len() as u64)?;
                 header = header_in(bytes, &message.facts);
                 state = bodies::STAGED;
             }

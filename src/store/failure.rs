@@ -58,6 +58,13 @@ pub enum Failure {
         /// Which rule.
         what: &'static str,
     },
+    /// What object storage gave is not what was stored: damaged there, or on its way.
+    Spoilt {
+        /// Which operation.
+        doing: &'static str,
+        /// How it shows.
+        what: &'static str,
+    },
     /// The database was written by a newer Sora.
     SchemaTooNew {
         /// Its version.
@@ -102,7 +109,9 @@ impl Failure {
             }
             Self::Database { source, .. } if is_bug(source) => Fault::ServerBug,
             Self::Objects { source: s3::Error::NotFound { .. }, .. } => Fault::ServerBug,
-            Self::Objects { .. } | Self::Settings { .. } => Fault::Unavailable,
+            Self::Objects { .. } | Self::Spoilt { .. } | Self::Settings { .. } => {
+                Fault::Unavailable
+            }
             Self::Database { .. } | Self::File { .. } | Self::InUse { .. } | Self::Closed => {
                 Fault::Unavailable
             }
@@ -188,6 +197,7 @@ impl fmt::Display for Failure {
             Self::Settings { why } => f.write_str(why),
             Self::NoSpace { doing } => write!(f, "{doing}: the disk is full"),
             Self::Corrupt { doing, what } => write!(f, "{doing}: damaged data: {what}"),
+            Self::Spoilt { doing, what } => write!(f, "{doing}: {what}"),
             Self::SchemaTooNew { found, known } => write!(
                 f,
                 "the database has schema {found}, written by a newer Sora; this one knows up to {known}"

@@ -164,6 +164,9 @@ struct Round<'a> {
     taken: Instant,
     /// When to look for more.
     take_at: Instant,
+    /// The database did not answer when bodies were taken or given back: some of ours may be taken
+    /// that nobody moves.
+    lost_count: bool,
     /// Nothing is taken before.
     quiet_until: Instant,
     /// How long that was the last time.
@@ -194,6 +197,7 @@ impl<'a> Round<'a> {
             since: now,
             taken: now,
             take_at: now,
+            lost_count: false,
             quiet_until: now,
             pause: Duration::ZERO,
             counted: None,
@@ -207,6 +211,9 @@ impl<'a> Round<'a> {
     fn go(&mut self, stops: &Receiver<()>) {
         let now = clock::now();
         self.count(now);
+        if self.may_free_at().is_some_and(|at| at <= now) {
+            self.free();
+        }
         if self.has_room() && self.may_take_at() <= now {
             self.take(now);
         }
@@ -222,7 +229,12 @@ impl<'a> Round<'a> {
     /// The workers run out of bodies soon.
     fn has_room(&self) -> bool {
         let waiting = self.jobs.as_ref().map_or(usize::MAX, Sender::len);
-        waiting <= self.settings.concurrency && self.room() > 0
+        waiting <= self.settings.concurrency && self.room() > 0 && !self.lost_count
+    }
+
+    /// What we have lost count of is free for all when nothing is under way.
+    fn may_free_at(&self) -> Option<Instant> {
+        (self.lost_count && self.in_flight == 0).then_some(self.quiet_until)
     }
 
     fn room(&self) -> usize {
@@ -249,6 +261,7 @@ impl<'a> Round<'a> {
         if self.has_room() {
             until = until.min(self.may_take_at());
         }
+        until = self.may_free_at().map_or(until, |at| until.min(at));
         // Whoever rings only because mail came is not heard while the bucket is left alone, nor if
         // somebody looks soon anyway.
         let next = self.taken + PACE;
@@ -288,9 +301,22 @@ impl<'a> Round<'a> {
             }
         }
         self.write_down();
-        if let Err(failure) = self.store.free_uploads(self.holder) {
-            log::error!("uploader: {failure}");
+        self.free();
+    }
+
+    /// Frees all that we have taken, for us and for others: nothing of it is under way.
+    fn free(&mut self) {
+        match self.store.free_uploads(self.holder) {
+            Ok(()) => (self.lost_count, self.take_at) = (false, clock::now()),
+            Err(failure) => self.database_failed(&failure),
         }
+    }
+
+    /// Nobody knows whether it happened.
+    fn database_failed(&mut self, failure: &Failure) {
+        log::error!("uploader: {failure}");
+        self.lost_count = true;
+        self.be_quiet(Duration::ZERO);
     }
 
     /// Takes as many as there is room for.
@@ -313,10 +339,7 @@ impl<'a> Round<'a> {
                     }
                 }
             }
-            Err(failure) => {
-                log::error!("uploader: {failure}");
-                self.be_quiet(Duration::ZERO);
-            }
+            Err(failure) => self.database_failed(&failure),
         }
     }
 
@@ -341,8 +364,7 @@ impl<'a> Round<'a> {
         if !uploaded.is_empty() {
             self.pause = Duration::ZERO;
             if let Err(failure) = self.store.finish_uploads(uploaded) {
-                log::error!("uploader: {failure}; they are moved again later");
-                self.be_quiet(Duration::ZERO);
+                self.database_failed(&failure); // they are moved again
             }
         }
         self.postpone(gone, Duration::ZERO, false);
@@ -381,7 +403,7 @@ impl<'a> Round<'a> {
         }
         self.take_at = self.take_at.min(clock::now() + pause);
         if let Err(failure) = self.store.postpone_uploads(self.holder, taken, pause, counts) {
-            log::error!("uploader: {failure}"); // they come again when their lease is over
+            self.database_failed(&failure);
         }
     }
 
@@ -426,7 +448,7 @@ impl<'a> Round<'a> {
 fn is_general(failure: &Failure) -> bool {
     match failure {
         Failure::Objects { source, .. } => source.is_general(),
-        Failure::Corrupt { .. } => false,
+        Failure::Corrupt { .. } | Failure::Spoilt { .. } => false,
         _ => true,
     }
 }

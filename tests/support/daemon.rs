@@ -9,6 +9,13 @@ use std::time::{Duration, Instant};
 use super::connection::PATIENCE;
 use super::home::Home;
 
+/// Where one listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) lmtp: SocketAddr,
+    pub(crate) imap: SocketAddr,
+}
+
 /// A running daemon; killed when dropped.
 pub(crate) struct Daemon {
     child: Child,
@@ -65,6 +72,30 @@ impl Daemon {
         let lmtp = lmtp.expect("the loop ended");
         let managesieve = managesieve.expect("the loop ended");
         Ok(Self { child, imap, lmtp, managesieve, log })
+    }
+
+    pub(crate) fn addresses(&self) -> Addresses {
+        Addresses { lmtp: self.lmtp, imap: self.imap }
+    }
+
+    /// Bytes that it has in memory.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
+    /// Waits until its log has a line with `words`, of those that nobody has read yet.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.log.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains(words) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
     }
 
     /// `kill -9`.

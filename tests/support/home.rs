@@ -111,11 +111,16 @@ impl Home {
 
     /// Waits until a daemon has moved all that was staged to the bucket.
     pub(crate) fn wait_until_moved(&self) {
-        let end = Instant::now() + Duration::from_secs(60);
-        while self.count("SELECT COUNT(*) FROM blobs WHERE state <> 3 AND state = 2") > 0 {
+        let end = Instant::now() + Duration::from_secs(120);
+        while self.staged() > 0 {
             assert!(Instant::now() < end, "bodies stay staged");
             std::thread::park_timeout(Duration::from_millis(20));
         }
+    }
+
+    /// Bodies that are to be moved.
+    pub(crate) fn staged(&self) -> i64 {
+        self.count("SELECT COUNT(*) FROM blobs WHERE state <> 3 AND state = 2")
     }
 
     /// The one number that a query gives.

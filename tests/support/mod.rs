@@ -2,6 +2,7 @@
 
 pub(crate) mod base64;
 pub(crate) mod connection;
+pub(crate) mod cutter;
 pub(crate) mod daemon;
 pub(crate) mod driver;
 

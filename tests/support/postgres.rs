@@ -27,10 +27,18 @@ pub(crate) fn is_pooled() -> bool {
 /// A server.
 #[derive(Debug)]
 pub(crate) struct Cluster {
+    programs: PathBuf,
     folder: PathBuf,
+    data: PathBuf,
     port: u16,
     /// PgBouncer is in front of it.
     has_bouncer: bool,
+    /// How it is started.
+    options: String,
+    /// Who runs it, if that is not us.
+    user: Option<(u32, u32)>,
+    /// It may be killed: nobody else uses it.
+    is_own: bool,
     /// Stops the server when its input ends: with us.
     _keeper: Child,
 }
@@ -41,6 +49,10 @@ pub(crate) struct TestDatabase {
     cluster: &'static Cluster,
     /// What it is called.
     pub(crate) name: String,
+    /// Where Sora finds it, if not at the server itself: a port of 127.0.0.1.
+    pub(crate) through: Option<u16>,
+    /// Further lines of its section.
+    pub(crate) more: &'static str,
 }
 
 /// Where Debian and others put the server's programs.
@@ -62,83 +74,144 @@ fn bouncer() -> Option<PathBuf> {
     found.filter(|_| is_pooled())
 }
 
+/// True if a server can be had.
+#[allow(dead_code, reason = "not all that share this file use it")]
+pub(crate) fn is_there() -> bool {
+    programs().is_some()
+}
+
 /// The server of this process.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| {
-        let programs = programs().expect("SORA_TEST_DATABASE=postgres needs PostgreSQL installed");
-        Cluster::start(&programs, 5432, "", bouncer().as_deref())
-    })
+    CLUSTER.get_or_init(|| Cluster::start(5432, "", bouncer().as_deref(), None))
 }
 
 /// A server that listens on a port of 127.0.0.1, too; for as long as the process lives.
 #[allow(dead_code, reason = "not all that share this file use it")]
 pub(crate) fn listening_cluster() -> (&'static Cluster, u16) {
-    let programs = programs().expect("SORA_TEST_DATABASE=postgres needs PostgreSQL installed");
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr());
     let port = free.expect("a free port").port();
-    let cluster = Cluster::start(&programs, port, "-c listen_addresses=127.0.0.1", None);
+    let cluster = Cluster::start(port, "-c listen_addresses=127.0.0.1", None, None);
     (Box::leak(Box::new(cluster)), port)
 }
 
 /// A server that is as durable as one must be in earnest, with memory to match.
 #[allow(dead_code, reason = "benchmarks want it")]
 pub(crate) fn durable_cluster() -> Option<&'static Cluster> {
+    programs()?;
     let settings = "-c fsync=on -c full_page_writes=on -c shared_buffers=512MB -c max_wal_size=4GB";
-    Some(Box::leak(Box::new(Cluster::start(&programs()?, 5432, settings, None))))
+    Some(Box::leak(Box::new(Cluster::start(5432, settings, None, None))))
 }
 
-/// `$1` the programs, `$2` the folder, `$3` the port, `$4` more settings, `$5` PgBouncer, if it is wanted.
+/// A server that a test may kill, with its tables in `data` if that is said; its log of what is to be
+/// written is elsewhere then.
+#[allow(dead_code, reason = "not all that share this file use it")]
+pub(crate) fn own_cluster(data: Option<&Path>) -> &'static Cluster {
+    let mut cluster = Cluster::start(5432, "", None, data);
+    cluster.is_own = true;
+    Box::leak(Box::new(cluster))
+}
+
+/// `$1` the programs, `$2` the folder, `$3` the data, `$4` how it is started, `$5` further options of
+/// `initdb`, `$6` the port, `$7` PgBouncer, if it is wanted.
 const KEEP: &str = r#"
 set -e
 trap '' INT
-"$1/initdb" -D "$2/data" -U sora -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1
-options="-k '$2' -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB"
-options="$options -c fsync=off -c full_page_writes=off -c port=$3 $4"
-"$1/pg_ctl" -D "$2/data" -l "$2/log" -o "$options" -w -t 60 start >/dev/null
-if [ -n "$5" ]; then
+"$1/initdb" -D "$3" -U sora -A trust -E UTF8 --locale=C --no-sync $5 >"$2/initdb.log" 2>&1
+"$1/pg_ctl" -D "$3" -l "$2/log" -o "$4" -w -t 60 start >/dev/null
+if [ -n "$7" ]; then
     mkdir "$2/bouncer"
     echo '"sora" ""' >"$2/bouncer/users"
-    printf '%s\n' '[databases]' "* = host=$2 port=$3" '[pgbouncer]' "unix_socket_dir = $2/bouncer" \
-        "listen_port = $3" 'listen_addr =' 'auth_type = trust' "auth_file = $2/bouncer/users" \
+    printf '%s\n' '[databases]' "* = host=$2 port=$6" '[pgbouncer]' "unix_socket_dir = $2/bouncer" \
+        "listen_port = $6" 'listen_addr =' 'auth_type = trust' "auth_file = $2/bouncer/users" \
         'pool_mode = transaction' 'max_client_conn = 1000' 'max_db_connections = 6' >"$2/bouncer/ini"
-    "$5" -q "$2/bouncer/ini" >"$2/bouncer/log" 2>&1 &
+    "$7" -q "$2/bouncer/ini" >"$2/bouncer/log" 2>&1 &
     bouncer=$!
-    while [ ! -S "$2/bouncer/.s.PGSQL.$3" ]; do sleep 0.02; done
+    while [ ! -S "$2/bouncer/.s.PGSQL.$6" ]; do sleep 0.02; done
 fi
 echo ready
 read -r _ || true
-[ -z "$5" ] || kill -9 "$bouncer"
-"$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null
+[ -z "$7" ] || kill -9 "$bouncer"
+"$1/pg_ctl" -D "$3" -m immediate stop >/dev/null 2>&1 || true
 rm -rf "$2"
 "#;
 
 impl Cluster {
     /// Starts one with further settings.
-    fn start(programs: &Path, port: u16, settings: &str, bouncer: Option<&Path>) -> Self {
+    fn start(port: u16, settings: &str, bouncer: Option<&Path>, data: Option<&Path>) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
+        let programs = programs().expect("this needs PostgreSQL installed");
         let (process, number) = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("sora-postgres-{process}-{number}"));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
-        let mut command = match unprivileged(&folder) {
-            None => Command::new("sh"),
-            // The server refuses to run as root.
-            Some((user, group)) => {
-                let mut command = Command::new("setpriv");
-                command.args([format!("--reuid={user}"), format!("--regid={group}")]);
-                command.args(["--clear-groups", "sh"]);
-                command
-            }
-        };
-        command.args(["-c", KEEP, "keep"]).args([programs, &folder]);
-        command.args([&port.to_string(), settings]).arg(bouncer.unwrap_or(Path::new("")));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/");
+        let user = unprivileged(&folder);
+        if let (Some((user, group)), Some(data)) = (user, data) {
+            chown(data, Some(user), Some(group)).expect("root may");
+        }
+        let log_elsewhere = data.map(|_| format!("-X {}", folder.join("wal").display()));
+        let data = data.map_or_else(|| folder.join("data"), |data| data.join("data"));
+        let options = format!(
+            "-k '{}' -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB \
+             -c fsync=off -c full_page_writes=off -c port={port} {settings}",
+            folder.display()
+        );
+        let mut command = as_user(user, Path::new("sh"));
+        command.args(["-c", KEEP, "keep"]).args([&programs, &folder, &data]);
+        command.args([&options, &log_elsewhere.unwrap_or_default(), &port.to_string()]);
+        command.arg(bouncer.unwrap_or(Path::new("")));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = command.spawn().expect("a shell");
         let mut said = String::new();
         let stdout = keeper.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut said).expect("it speaks");
         assert_eq!(said, "ready\n", "PostgreSQL does not start: see {}", folder.display());
-        Self { folder, port, has_bouncer: bouncer.is_some(), _keeper: keeper }
+        let has_bouncer = bouncer.is_some();
+        let (is_own, _keeper) = (false, keeper);
+        Self { programs, folder, data, port, has_bouncer, options, user, is_own, _keeper }
+    }
+
+    /// `kill -9` of the server and all its processes.
+    #[allow(dead_code, reason = "not all that share this file use it")]
+    pub(crate) fn kill(&self) {
+        assert!(self.is_own, "others use it");
+        let file = self.data.join("postmaster.pid");
+        let Ok(text) = std::fs::read_to_string(&file) else { return };
+        let postmaster: i32 = text.lines().next().and_then(|line| line.parse().ok()).expect("it");
+        let signal = |pid: i32, signal| {
+            let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+            let _gone = rustix::process::kill_process(pid, signal);
+        };
+        // Stopped, it makes no more of them.
+        signal(postmaster, rustix::process::Signal::STOP);
+        until("it stops", || {
+            let stopped = |it: &Process| it.pid == postmaster && it.state == 'T';
+            processes().iter().any(stopped)
+        });
+        let ours = |it: &Process| it.pid == postmaster || it.parent == postmaster;
+        let all: Vec<i32> = processes().iter().filter(|it| ours(it)).map(|it| it.pid).collect();
+        all.iter().for_each(|pid| signal(*pid, rustix::process::Signal::KILL));
+        until("it dies", || !processes().iter().any(|it| it.state != 'Z' && all.contains(&it.pid)));
+        // Its number may be that of a process that nobody has waited for yet.
+        std::fs::remove_file(&file).expect("it was there");
+        std::fs::remove_file(self.socket().with_extension("5432.lock")).expect("it was there");
+    }
+
+    /// Starts it again.
+    #[allow(dead_code, reason = "not all that share this file use it")]
+    pub(crate) fn revive(&self) {
+        let mut command = as_user(self.user, &self.programs.join("pg_ctl"));
+        command.arg("-D").arg(&self.data).arg("-l").arg(self.folder.join("log"));
+        command.args(["-o", &self.options, "-w", "-t", "60", "start"]);
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        let last = &log[log.len().saturating_sub(2_000)..];
+        assert!(status.expect("it runs").success(), "PostgreSQL does not come back: {last}");
+    }
+
+    /// Its socket.
+    #[allow(dead_code, reason = "not all that share this file use it")]
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
     }
 
     /// Makes a database.
@@ -146,7 +219,7 @@ impl Cluster {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
         self.run(&format!("CREATE DATABASE {name}"));
-        TestDatabase { cluster: self, name }
+        TestDatabase { cluster: self, name, through: None, more: "" }
     }
 
     /// The directory of its socket.
@@ -180,15 +253,25 @@ impl TestDatabase {
         format!("{}{between}", self.cluster.host())
     }
 
+    /// The server itself.
+    #[allow(dead_code, reason = "not all that share this file use it")]
+    pub(crate) fn cluster(&self) -> &'static Cluster {
+        self.cluster
+    }
+
     /// Of a configuration that uses it.
     #[allow(dead_code, reason = "the store's own tests have no file")]
     pub(crate) fn section(&self) -> String {
-        let (host, name) = (self.host(), &self.name);
+        let Self { name, more, .. } = self;
+        let (host, port) = match self.through {
+            Some(port) => ("127.0.0.1".to_owned(), port),
+            None => (self.host(), self.cluster.port),
+        };
         let pooled = is_pooled();
         let listen = if pooled { "poll" } else { "listen" };
         format!(
-            "[database]\nengine = 'postgres'\nhost = '{host}'\nuser = 'sora'\nname = '{name}'\n\
-             connections = 10\npgbouncer = {pooled}\nlisten = '{listen}'\n"
+            "[database]\nengine = 'postgres'\nhost = '{host}'\nport = {port}\nuser = 'sora'\nname = '{name}'\n\
+             connections = 10\npgbouncer = {pooled}\nlisten = '{listen}'\n{more}"
         )
     }
 
@@ -201,8 +284,57 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        self.cluster.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        if !self.cluster.is_own {
+            self.cluster.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
     }
+}
+
+/// A program to be run as somebody: the server refuses to run as root.
+fn as_user(user: Option<(u32, u32)>, program: &Path) -> Command {
+    let mut command = match user {
+        None => Command::new(program),
+        Some((user, group)) => {
+            let mut command = Command::new("setpriv");
+            command.args([format!("--reuid={user}"), format!("--regid={group}")]);
+            command.arg("--clear-groups").arg(program);
+            command
+        }
+    };
+    command.current_dir("/");
+    command
+}
+
+/// A process of the machine.
+struct Process {
+    pid: i32,
+    parent: i32,
+    /// As the system writes it: `T` is stopped, `Z` is dead and not waited for.
+    state: char,
+}
+
+fn processes() -> Vec<Process> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let process = |pid: i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (_, rest) = stat.rsplit_once(") ")?; // a name may have anything in it
+        let mut fields = rest.split(' ');
+        let (state, parent) = (fields.next()?.chars().next()?, fields.next()?.parse().ok()?);
+        Some(Process { pid, parent, state })
+    };
+    pids.filter_map(process).collect()
+}
+
+/// Waits for something that sends no word.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if is_so() {
+            return;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+    }
+    panic!("PostgreSQL: waited in vain until {what}");
 }
 
 /// Gives `folder` to a user who is not root, if we are: their numbers.

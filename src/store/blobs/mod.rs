@@ -270,7 +270,7 @@ impl Objects {
         }
         // What was spoilt on its way is right the second time.
         let bytes = match self.get_from_bucket(body) {
-            Err(Failure::Corrupt { .. }) => self.get_from_bucket(body)?,
+            Err(Failure::Spoilt { .. }) => self.get_from_bucket(body)?,
             result => result?,
         };
         if let Some(cache) = &self.cache {
@@ -292,7 +292,7 @@ impl Objects {
         let bytes = bytes.map_err(|unreadable| damaged(doing, unreadable))?;
         if bytes.len() as u64 != body.size || Sha256::digest(&bytes).as_slice() != body.hash {
             let what = "an object has other bytes than were stored";
-            return Err(Failure::Corrupt { doing, what });
+            return Err(Failure::Spoilt { doing, what });
         }
         Ok(bytes)
     }
@@ -372,7 +372,7 @@ impl Objects {
             let bytes = got.map_err(|source| Failure::Objects { doing, source })?.bytes;
             let what = "an object ends before what was asked of it";
             let whole = Some(bytes).filter(|got| got.len() as u64 == range.end - range.start);
-            whole.ok_or(Failure::Corrupt { doing, what })
+            whole.ok_or(Failure::Spoilt { doing, what })
         };
         if !body.form.is_encrypted() {
             return get(part);
@@ -384,5 +384,5 @@ impl Objects {
 }
 
 fn damaged(doing: &'static str, unreadable: Unreadable) -> Failure {
-    Failure::Corrupt { doing, what: unreadable.what() }
+    Failure::Spoilt { doing, what: unreadable.what() }
 }

@@ -5,6 +5,7 @@
 //! is staged still, and is put again under the same name.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -67,16 +68,28 @@ pub struct Backlog {
 pub(super) struct Gauge {
     bytes: AtomicU64,
     bytes_max: u64,
+    /// Held by who counts again.
+    counting: Mutex<()>,
 }
 
 impl Gauge {
     pub(super) fn new(bytes_max: u64) -> Self {
         let bytes_max = if bytes_max == 0 { u64::MAX } else { bytes_max };
-        Self { bytes: AtomicU64::new(0), bytes_max }
+        Self { bytes: AtomicU64::new(0), bytes_max, counting: Mutex::new(()) }
     }
 }
 
 impl Gauge {
+    /// Notes that so much will be staged; false if it is too much.
+    fn add(&self, bytes: u64) -> bool {
+        let staged = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = staged.saturating_add(bytes) <= self.bytes_max;
+        if !fits {
+            self.subtract(bytes);
+        }
+        fits
+    }
+
     fn subtract(&self, bytes: u64) {
         let less = |staged: u64| Some(staged.saturating_sub(bytes));
         let _always = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
@@ -84,17 +97,6 @@ impl Gauge {
 }
 
 impl Objects {
-    /// Notes that a body will be staged; refuses if too much is (pitfall 11).
-    pub(in crate::store) fn admit(&self, bytes: usize) -> Result<(), Failure> {
-        let gauge = &self.backlog;
-        let staged = gauge.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        if staged.saturating_add(bytes as u64) > gauge.bytes_max {
-            gauge.subtract(bytes as u64);
-            return Err(Failure::NoSpace { doing: "staging a body until it can be moved to S3" });
-        }
-        Ok(())
-    }
-
     /// Tells whoever waits for it that something is staged.
     pub(in crate::store) fn ring(&self) {
         let _rung_already = self.bell.0.try_send(());
@@ -105,6 +107,23 @@ impl Store {
     /// True if bodies are moved to object storage.
     pub fn has_uploads(&self) -> bool {
         self.0.objects.is_some()
+    }
+
+    /// Notes that a body will be staged; refuses if too much is (pitfall 11). What was admitted and
+    /// came to nothing is in the sum, too: before anything is refused it is counted again.
+    pub(in crate::store) fn admit(&self, objects: &Objects, bytes: u64) -> Result<(), Failure> {
+        let gauge = &objects.backlog;
+        if gauge.add(bytes) {
+            return Ok(());
+        }
+        // One counts at a time, and for all who come meanwhile the answer is as it was.
+        if let Ok(_counting) = gauge.counting.try_lock() {
+            self.backlog()?;
+            if gauge.add(bytes) {
+                return Ok(());
+            }
+        }
+        Err(Failure::NoSpace { doing: "staging a body until it can be moved to S3" })
     }
 
     /// For how long object storage is being left alone, since it does not answer.
@@ -138,12 +157,14 @@ impl Store {
             let now = tx.now().0;
             let mut taken = Vec::new();
             tx.query(
-                // `state <> 3` names the index.
+                // `state <> 3` names the index. Another one may just be done with a body: who finds
+                // that out by its lock leaves it alone.
                 "INSERT INTO uploads (account_id, blob_id, holder, due_at, attempts)
                  SELECT b.account_id, b.blob_id, $1, $2, 0 FROM blobs b
                  LEFT JOIN uploads u ON u.account_id = b.account_id AND u.blob_id = b.blob_id
                  WHERE b.state <> 3 AND b.state = 2 AND (u.due_at IS NULL OR u.due_at <= $3)
                  ORDER BY b.blob_id LIMIT $4
+                 {postgres} FOR UPDATE OF b SKIP LOCKED
                  ON CONFLICT (account_id, blob_id) DO UPDATE
                  SET holder = excluded.holder, due_at = excluded.due_at,
                      attempts = uploads.attempts + 1

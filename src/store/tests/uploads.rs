@@ -201,3 +201,34 @@ fn a_reservation_that_comes_to_nothing_ends() {
     let state = |tx: &mut Tx<'_>| tx.query_one("SELECT state FROM blobs", &[], |row| row.int(0));
     assert_eq!(store.0.engine.read::<_, Failure>("test", state).unwrap(), Some(4));
 }
+
+/// Whoever takes bodies at the moment in which another one has moved them leaves nothing behind.
+#[test]
+fn what_is_just_moved_is_not_taken_again() {
+    if !postgres::is_wanted() {
+        return;
+    }
+    let store = staging(0);
+    let blob = store.append("INBOX").email_id.0;
+    assert_eq!(store.take_uploads("one", 1, Duration::ZERO).unwrap().len(), 1);
+    let database = store.dir.1.as_ref().unwrap();
+    let (mut other, mut watch) = (database.connect(), database.connect());
+    let mut other = other.transaction().unwrap();
+    other
+        .batch_execute(&format!(
+            "UPDATE blobs SET state = 3, form = 1 WHERE blob_id = {blob};
+             DELETE FROM uploads WHERE blob_id = {blob}; DELETE FROM bodies WHERE blob_id = {blob}"
+        ))
+        .unwrap();
+    std::thread::scope(|scope| {
+        let taking = scope.spawn(|| store.take_uploads("two", 1, LONG).unwrap());
+        let waits = "SELECT COUNT(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while !taking.is_finished() && watch.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 0 {
+            std::thread::yield_now();
+        }
+        other.commit().unwrap();
+        assert_eq!(taking.join().unwrap(), []);
+    });
+    assert!(store.upload_holders().unwrap().is_empty());
+}
