@@ -155,6 +155,9 @@ impl Draft {
             self.clash("database", "pgbouncer", advice);
         }
         self.check_s3();
+        for (_, name, advice) in self.config.relay_rules().into_iter().filter(|rule| rule.0) {
+            self.clash("relay", name, advice);
+        }
         for (section, listener) in self.listeners() {
             let section = &section;
             if listener.start && listener.addr.is_none() && listener.tls_addr.is_none() {
@@ -284,6 +287,9 @@ impl Draft {
 
     /// What only the daemon needs: whoever runs `sora-admin` may not read the key.
     pub(super) fn check_files(&mut self) {
+        if let Some(Err(error)) = self.config.relay.ca_file.as_ref().map(std::fs::File::open) {
+            self.refuse("relay", "ca_file", Wrong::Unreadable(error.kind()));
+        }
         for (section, listener) in self.listeners().into_iter().filter(|(_, l)| l.start) {
             let named = [
                 ("tls_cert_file", listener.tls_cert_file),
@@ -605,6 +611,38 @@ tls_verify=true
         config.servers.pop3.listener.start = false;
         config.servers.managesieve.listener.start = false;
         assert_eq!(config, Config::default()); // the original's defaults are ours
+    }
+
+    #[test]
+    fn half_a_relay_is_told() {
+        let wrong = |text: &str, line: usize, key: &str, advice: &str| {
+            let want = format!("config.toml:{line}: [relay] {key}: {advice}");
+            check(&format!("[relay]\n{text}"), &want);
+        };
+        wrong("user='a'\nhost='mx:25'", 2, "user", "goes with password; set both or none");
+        wrong("host='mx:25'\npassword='a'", 3, "password", "goes with user; set both or none");
+        wrong("protocol='lmtp'", 1, "host", "is missing; the rest of [relay] needs it");
+        wrong("tls='implicit'", 1, "host", "is missing; the rest of [relay] needs it");
+        let expected = "expected a host and its port such as \"smtp.example.com:587\" or \
+                        \"[::1]:25\", \"unix:/run/relay\", or \"\" for none";
+        for host in ["':25'", "'mx'", "25", "'mx:0'"] {
+            wrong(&format!("host={host}"), 2, "host", expected);
+        }
+        check("[relay]\nprotocol = 'sendmail'", "");
+        check("[relay]\nhost = 'unix:/run/x'\nprotocol = 'lmtp'", "");
+    }
+
+    #[test]
+    fn the_originals_relay_is_used_where_there_is_no_other() {
+        let relay = |text: &str| {
+            let draft = Draft::parse(text, Path::new("x")).expect("TOML");
+            let (config, _) = draft.finish().expect("right");
+            (config.relay_host().map(ToString::to_string), config.has_relay())
+        };
+        let old = "[servers.lmtp]\nexternal_relay = '[::1]:25'\n";
+        assert_eq!(relay(""), (None, false));
+        assert_eq!(relay(old), (Some("[::1]:25".into()), true));
+        assert_eq!(relay(&format!("{old}[relay]\nhost='mx:587'")), (Some("mx:587".into()), true));
     }
 
     #[test]

@@ -476,6 +476,61 @@ require [\"fileinto\"]; if header :contains \"X-Spam-Flag\" \"YES\" { fileinto \
     key("sieve", "max_match_steps", "", "Bytes that are compared.", |c| {
         &mut c.sieve.max_match_steps
     }),
+    key(
+        "relay",
+        "host",
+        "",
+        "The server that takes the mail that leaves: what Sieve scripts send on, answer, refuse and
+notify. \"smtp.example.com:587\", \"[::1]:25\" or \"unix:/run/relay\". Without one, scripts that want
+to send are told so, and the mail is kept.",
+        |c| &mut c.relay.host,
+    ),
+    key(
+        "relay",
+        "protocol",
+        "",
+        "\"smtp\", \"lmtp\", or \"sendmail\" for the command below, which needs no host.",
+        |c| &mut c.relay.protocol,
+    ),
+    key(
+        "relay",
+        "tls",
+        "",
+        "\"auto\" uses STARTTLS if the relay offers it, and asks for its certificate only if there is a
+ca_file or a user. \"starttls\" and \"implicit\" (TLS from the first byte, port 465) send nothing
+without it, and always check. \"none\" never uses TLS.",
+        |c| &mut c.relay.tls,
+    ),
+    key(
+        "relay",
+        "ca_file",
+        "",
+        "PEM certificates to trust in place of the system's.",
+        |c| &mut c.relay.ca_file,
+    ),
+    key(
+        "relay",
+        "user",
+        "",
+        "Whom to log in as, if the relay wants that. With \"auto\" only over TLS.",
+        |c| &mut c.relay.user,
+    ),
+    key("relay", "password", "", "", |c| &mut c.relay.password),
+    key(
+        "relay",
+        "sendmail",
+        "",
+        "With protocol = \"sendmail\": the command. It gets -i -f SENDER -- RECIPIENT.",
+        |c| &mut c.relay.sendmail,
+    ),
+    key(
+        "relay",
+        "max_attempts",
+        "",
+        "A message is tried after 1m, 5m, 15m, 1h, 6h and then every 24h. After so many tries it is left
+alone and shown by sora-admin outbox list, until somebody retries or deletes it there.",
+        |c| &mut c.relay.max_attempts,
+    ),
     key("servers", "debug", "debug", "Log what every connection does.", |c| &mut c.servers.debug),
     key(
         "servers",
@@ -575,6 +630,13 @@ loopback and Unix sockets they are taken in any case.",
         "",
         "Silence after which a peer is sent away. RFC 5321 wants at least 5m.",
         |c| &mut c.servers.lmtp.timeout,
+    ),
+    key(
+        "servers.lmtp",
+        "external_relay",
+        "externalrelay",
+        "Another name for [relay] host, which is used if that is empty.",
+        |c| &mut c.servers.lmtp.external_relay,
     ),
     key("servers.pop3", "start", "pop3", START, |c| &mut pop3(c).start),
     key("servers.pop3", "addr", "pop3addr", "As for IMAP.", |c| &mut pop3(c).addr),
@@ -697,18 +759,33 @@ mod tests {
         }
     }
 
+    /// For each kind of value one that is no key's default.
+    const GIVEN: [&str; 13] = [
+        ":9",
+        "9mb",
+        "9s",
+        "9",
+        "true",
+        "/x",
+        "10.0.0.0/8",
+        "path",
+        "s3",
+        "mx:9",
+        "lmtp",
+        "none",
+        "all",
+    ];
+
     #[test]
     fn every_key_reaches_a_setting_of_its_own() {
         for (index, key) in KEYS.iter().enumerate() {
             let mut config = Config::default();
             let before: Vec<String> = KEYS.iter().map(|key| key.show(&config)).collect();
             let value = (key.at)(&mut config);
-            let taken = [":9", "9mb", "9s", "9", "true", "/x", "10.0.0.0/8", "path", "s3", "all"]
-                .iter()
-                .find(|text| {
-                    value.set(super::super::values::Given::Flag(text)).is_some()
-                        && value.show() != before[index]
-                });
+            let taken = GIVEN.iter().find(|text| {
+                value.set(super::super::values::Given::Flag(text)).is_some()
+                    && value.show() != before[index]
+            });
             let one_choice = ["engine", "listen"].contains(&key.name);
             assert!(taken.is_some() || one_choice, "{} cannot be set", path(key));
             let changed = KEYS.iter().zip(&before).filter(|(key, old)| key.show(&config) != **old);

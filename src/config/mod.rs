@@ -9,6 +9,7 @@ mod file;
 mod flags;
 mod keys;
 mod nearest;
+mod relay;
 mod s3;
 mod show;
 mod unused;
@@ -21,6 +22,7 @@ use crate::model::Networks;
 
 pub use error::ConfigError;
 pub use flags::Start;
+pub use relay::{Relay, RelayProtocol, RelayTls, Remote};
 pub use s3::S3;
 pub use values::{
     Engine, Hearing, Hidden, Home, Listen, LogOutput, SieveLog, Size, Text, duration,
@@ -50,6 +52,8 @@ pub struct Config {
     pub cleanup: Cleanup,
     /// `[sieve]`
     pub sieve: Sieve,
+    /// `[relay]`
+    pub relay: Relay,
     /// `[servers]`
     pub servers: Servers,
     /// True without a configuration file: an empty store gets the account `me@localhost` and a
@@ -246,6 +250,8 @@ pub struct Lmtp {
     pub max_message_size: Size,
     /// How long a peer may stay silent (RFC 5321 §4.5.3.2.7: at least 5 minutes).
     pub timeout: Duration,
+    /// The relay, where `[relay]` names none.
+    pub external_relay: Option<Remote>,
 }
 
 /// `[servers.pop3]`
@@ -370,6 +376,7 @@ impl Default for Config {
                 max_instructions: 1_000_000,
                 max_match_steps: 400_000_000,
             },
+            relay: Relay::default(),
             servers: Servers::default(),
             first_account: false,
         }
@@ -395,6 +402,7 @@ impl Default for Servers {
                 listener: Listener::stopped(24),
                 max_message_size: Size::mebi(50),
                 timeout: Duration::from_secs(5 * 60),
+                external_relay: None,
             },
             pop3: Pop3 {
                 listener: Listener::stopped(110),

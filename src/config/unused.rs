@@ -28,7 +28,7 @@ pub(super) const UNUSED: &[Unused] = &[
     },
     Unused {
         section: "servers.lmtp",
-        names: &[("external_relay", "externalrelay"), ("tls_verify", "lmtptlsverify")],
+        names: &[("tls_verify", "lmtptlsverify")],
         switches: &["tls_verify"],
     },
     Unused {

@@ -14,7 +14,7 @@ const LINE_CHARS_MAX: usize = 998;
 const WORD_BYTES: usize = 45;
 
 /// `Name: value`, folded, and in encoded words if and only if it must be.
-pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn field(name: &str, value: &str) -> Vec<u8> {
     let value = one_line(value);
     let plain = value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
         && value
@@ -36,7 +36,7 @@ pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// A field of addresses: only names may be encoded.
-pub(super) fn address_field(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn address_field(name: &str, value: &str) -> Vec<u8> {
     use parser::message::{Address, Addresses};
     let mut texts = Vec::new();
     for address in Addresses::new(value.as_bytes()) {
@@ -67,7 +67,7 @@ fn quoted_phrase(phrase: &str) -> String {
 }
 
 /// `local@domain`, quoted where RFC 5321 §4.1.2 wants it.
-pub(super) fn path(local: &[u8], domain: &[u8]) -> String {
+pub(crate) fn path(local: &[u8], domain: &[u8]) -> String {
     let (local, domain) = (String::from_utf8_lossy(local), String::from_utf8_lossy(domain));
     let atext =
         |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
@@ -177,7 +177,7 @@ fn base64_lines(bytes: &[u8]) -> String {
 }
 
 /// A boundary that stands nowhere in `content`: the same content gives the same one.
-pub(super) fn boundary(content: &[u8]) -> String {
+pub(crate) fn boundary(content: &[u8]) -> String {
     use sha2::{Digest as _, Sha256};
     let mut hash = Sha256::digest(content);
     loop {

@@ -50,7 +50,7 @@
 mod action;
 mod ask;
 mod command;
-mod compose;
+pub(crate) mod compose;
 mod ere;
 mod facts;
 mod flags;

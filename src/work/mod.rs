@@ -16,6 +16,7 @@ mod mailbag;
 mod maildrops;
 mod nodes;
 pub mod notify;
+mod outbox;
 mod parts;
 pub mod password;
 mod pool;

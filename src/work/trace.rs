@@ -35,7 +35,7 @@ pub(super) struct Trace<'a> {
 impl Trace<'_> {
     /// The lines for one recipient, each with its CRLF.
     pub(super) fn lines(&self, via: Via<'_>, sender: &str, recipient: &str) -> String {
-        let sender = if is_quoted(sender) { clean(sender) } else { mailbox(sender) };
+        let sender = path(sender);
         let (recipient, us) = (mailbox(recipient), clean(self.hostname));
         let (from, with) = match via {
             Via::Lmtp(envelope) => (from(envelope), protocol(envelope)),
@@ -71,7 +71,7 @@ fn protocol(envelope: &Envelope) -> &'static str {
 
 /// Printable, bounded, and on one line. A space stays: a quoted local part may have one (RFC 5321
 /// §4.1.2).
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let fits = text.floor_char_boundary(ADDRESS_BYTES_MAX);
     let text = text.get(..fits).unwrap_or_default();
     text.chars().filter(|c| !c.is_control() && (!c.is_whitespace() || *c == ' ')).collect()
@@ -85,6 +85,11 @@ fn host(name: &str, utf8: bool) -> String {
     let name = clean(name);
     let name: String = name.chars().map(|c| if right(c) { c } else { '?' }).collect();
     if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+/// What stands between the brackets of MAIL and RCPT, whether or not the local part has its quotes.
+pub(super) fn path(address: &str) -> String {
+    if is_quoted(address) { clean(address) } else { mailbox(address) }
 }
 
 /// An address whose local part has no quotes any more, as a `Mailbox`: with quotes again where its
@@ -138,7 +143,7 @@ pub(super) fn origination_fields(at: Timestamp, unique: &str, hostname: &str) ->
 }
 
 /// `date-time` in UTC (RFC 5322 §3.3).
-fn date_time(at: Timestamp) -> String {
+pub(super) fn date_time(at: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

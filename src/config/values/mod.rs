@@ -28,7 +28,7 @@ pub(super) enum Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    fn text(self) -> Option<&'a str> {
+    pub(super) fn text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) | Self::Flag(text) => Some(text),
             _ => None,
