@@ -52,6 +52,7 @@ pub use login::{Authenticator, Outcome};
 pub use mailbag::{Letters, Mailbag, ReplyTo};
 pub use nodes::{Hearing, NodeSettings};
 pub use notify::tell;
+pub use outbox::RelaySettings;
 pub use pool::{Done, Lane, Pool, Run};
 pub use sorting::{KeptRuns, SieveSettings};
 pub use uploader::UploadSettings;
@@ -77,6 +78,8 @@ pub struct Settings {
     pub nodes: NodeSettings,
     /// How mail is sorted.
     pub sieve: SieveSettings,
+    /// Who takes the mail that leaves, if anybody does.
+    pub relay: Option<RelaySettings>,
 }
 
 impl Settings {
@@ -108,6 +111,7 @@ impl Settings {
                 beat: NodeSettings::BEAT,
             },
             sieve: sieve_settings(&config.sieve),
+            relay: RelaySettings::of(config),
         }
     }
 }
