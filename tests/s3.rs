@@ -6,9 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 use sora::model::Secret;
-use sora::s3::{Client, Clock, Error, Head, IfThere, New, Put, Settings, Tries};
+use sora::s3::{Addressing, Client, Clock, Error, Head, IfThere, New, Put, Settings, Tries};
 
 use crate::support::fault_proxy::{Fault, FaultProxy};
+use crate::support::tls_front::TlsFront;
 use crate::support::weed::{CLOCK, bucket, settings, weed};
 
 fn client(settings: &Settings) -> Client {
@@ -142,6 +143,91 @@ fn wrong_settings_are_told_at_once() {
     assert_eq!(proxy.requests(), 3, "tried again in vain");
     let nowhere = Client::new(&Settings { endpoint: "not a host".to_owned(), ..right }, CLOCK);
     assert!(nowhere.is_err());
+}
+
+/// A folder for a file or two.
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("sora-test-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    folder
+}
+
+#[test]
+fn a_bucket_may_stand_in_the_host_name() {
+    let Some(weed) = weed() else { return };
+    let by_path = settings(weed.address, &bucket());
+    put(&client(&by_path), "a/made", b"x", IfThere::Keep).expect("the bucket is made by this");
+    let by_host = Settings {
+        endpoint: format!("http://localhost:{}", weed.address.port()),
+        addressing: Addressing::VirtualHost,
+        ..by_path.clone()
+    };
+    let by_host = client(&by_host);
+    let key = "a/1-ü x";
+    assert_eq!(put(&by_host, key, b"hello", IfThere::Keep), Ok(Put::Stored));
+    assert_eq!(put(&by_host, key, b"again", IfThere::Keep), Ok(Put::Exists));
+    let object = client(&by_path).get(key, MAX, Tries::Once).expect("the same object");
+    assert_eq!(object.bytes, b"hello");
+    assert_eq!(by_host.get_range(key, 1, 2, Tries::Once).expect("a part").bytes, b"el");
+    let page = by_host.list("a/", false, None, Tries::Once).expect("a page");
+    assert_eq!(page.objects.len(), 2);
+    assert_eq!(by_host.delete(key, Tries::Once), Ok(()));
+    assert!(matches!(by_host.head(key, Tries::Once), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn https_trusts_the_authorities_it_is_told() {
+    let Some(weed) = weed() else { return };
+    let (folder, other_folder) = (folder("https"), folder("https-other"));
+    let bucket = bucket();
+    let front = TlsFront::start(weed.address, &bucket, &folder);
+    let others = TlsFront::start(weed.address, &bucket, &other_folder);
+    let with = |ca_file: Option<&std::path::Path>| Settings {
+        endpoint: format!("localhost:{}", front.address.port()),
+        disable_tls: false,
+        ca_file: ca_file.map(Into::into),
+        ..settings(front.address, &bucket)
+    };
+    let trusting = client(&with(Some(&front.ca_file)));
+    assert_eq!(put(&trusting, "k", b"hello", IfThere::Replace), Ok(Put::Stored));
+    assert_eq!(trusting.get("k", MAX, Tries::Once).expect("it is there").bytes, b"hello");
+    let by_host = Settings { addressing: Addressing::VirtualHost, ..with(Some(&front.ca_file)) };
+    assert_eq!(client(&by_host).get("k", MAX, Tries::Once).expect("the same").bytes, b"hello");
+    let asked = front.heads().len();
+    for ca_file in [None, Some(others.ca_file.as_path())] {
+        let failed = client(&with(ca_file)).get("k", MAX, Tries::Once).expect_err("no trust");
+        assert!(failed.to_string().contains("ca_file"), "{failed}");
+    }
+    assert_eq!(front.heads().len(), asked, "something was asked of a stranger");
+    let absent = folder.join("absent.pem");
+    let unreadable = Client::new(&with(Some(&absent)), CLOCK).expect_err("no such file");
+    assert!(unreadable.to_string().contains("absent.pem"), "{unreadable}");
+    let _gone = [folder, other_folder].map(std::fs::remove_dir_all);
+}
+
+#[test]
+fn a_session_token_is_sent_and_signed() {
+    let Some(weed) = weed() else { return };
+    let folder = folder("token");
+    let front = TlsFront::start(weed.address, "bucket", &folder);
+    let temporary = Settings {
+        endpoint: format!("localhost:{}", front.address.port()),
+        disable_tls: false,
+        ca_file: Some(front.ca_file.clone()),
+        session_token: Some(Secret::new("temporary-token")),
+        ..settings(front.address, &bucket())
+    };
+    // This server never gave out such a token.
+    let refused = put(&client(&temporary), "k", b"x", IfThere::Replace);
+    let heads = front.heads();
+    let head = heads.first().expect("something was asked").to_ascii_lowercase();
+    assert!(head.contains("x-amz-security-token: temporary-token"), "{head}");
+    let signed = head.lines().find(|line| line.starts_with("authorization:")).expect("signed");
+    assert!(signed.contains("x-amz-security-token"), "{signed}");
+    denied(refused.clone(), "session_token");
+    let shown = format!("{refused:?} {temporary:?}");
+    assert!(!shown.contains("temporary-token"), "{shown}");
+    let _gone = std::fs::remove_dir_all(&folder);
 }
 
 #[test] // pitfall 35

@@ -144,7 +144,10 @@ fn advice(code: &str, status: u16, bucket: &str, region: Option<&str>) -> Option
     };
     Some(match code {
         "SignatureDoesNotMatch" => "[s3] secret_key is wrong".to_owned(),
-        "InvalidAccessKeyId" => "[s3] access_key is not known there".to_owned(),
+        "InvalidAccessKeyId" => {
+            "[s3] access_key is not known there; a temporary one goes with its session_token"
+                .to_owned()
+        }
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
             "[s3] session_token is no longer good: get a new one".to_owned()
         }

@@ -190,10 +190,19 @@ fn unreachable(doing: &'static str, error: &ureq::Error) -> Error {
     let why = match error {
         ureq::Error::Timeout(what) => format!("no answer in time ({what:?})"),
         ureq::Error::HostNotFound => "its host name is not known: see [s3] endpoint".to_owned(),
-        ureq::Error::Rustls(error) => format!("TLS: {error}; see [s3] ca_file and disable_tls"),
+        ureq::Error::Rustls(error) => untrusted(error),
+        // What fails in a handshake comes as an error of the stream.
+        ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(error) => untrusted(error),
+            None => error.to_string(),
+        },
         error => error.to_string(),
     };
     Error::Unreachable { doing, why }
+}
+
+fn untrusted(error: &rustls::Error) -> String {
+    format!("TLS: {error}; see [s3] ca_file and disable_tls")
 }
 
 /// Somewhere between half of and all of 100 ms, doubled each time, so that not all come at once.

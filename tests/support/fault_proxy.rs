@@ -126,7 +126,7 @@ impl Drop for FaultProxy {
     }
 }
 
-fn spawn(run: impl FnOnce() + Send + 'static) {
+pub(super) fn spawn(run: impl FnOnce() + Send + 'static) {
     #[expect(clippy::disallowed_methods, reason = "one thread a connection")]
     std::thread::spawn(run);
 }
@@ -163,14 +163,14 @@ impl Drop for UnderWay<'_> {
 }
 
 /// The head of a request or an answer, and what its body is.
-struct Head {
-    bytes: Vec<u8>,
-    first: String,
+pub(super) struct Head {
+    pub(super) bytes: Vec<u8>,
+    pub(super) first: String,
     length: Option<u64>,
     chunked: bool,
 }
 
-fn read_head(from: &mut impl BufRead) -> io::Result<Option<Head>> {
+pub(super) fn read_head(from: &mut impl BufRead) -> io::Result<Option<Head>> {
     let (mut bytes, mut length, mut chunked) = (Vec::new(), None, false);
     loop {
         let start = bytes.len();
@@ -191,7 +191,7 @@ fn read_head(from: &mut impl BufRead) -> io::Result<Option<Head>> {
 }
 
 /// Reads a body, with the frame of its chunks.
-fn read_body(from: &mut impl BufRead, head: &Head) -> io::Result<Vec<u8>> {
+pub(super) fn read_body(from: &mut impl BufRead, head: &Head) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     if !head.chunked {
         from.take(head.length.unwrap_or(0)).read_to_end(&mut body)?;

@@ -20,5 +20,6 @@ pub(crate) mod server;
 pub(crate) mod sessions;
 pub(crate) mod sexp;
 pub(crate) mod tls;
+pub(crate) mod tls_front;
 pub(crate) mod weed;
 pub(crate) mod wire;

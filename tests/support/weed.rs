@@ -125,6 +125,7 @@ impl Weed {
         let mut command = Command::new("/bin/sh");
         command.current_dir(&folder).args(["-c", script, "sh"]).arg(program);
         command.args(["mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]);
+        command.args(["-s3.domainName=localhost"]); // buckets by host name
         command.args(["-s3.config=s3.json", "-admin.ui=false", "-webdav=false"]);
         for (name, port) in names.iter().zip(&ports) {
             command.arg(format!("-{name}={port}"));

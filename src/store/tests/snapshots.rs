@@ -112,3 +112,25 @@ fn below_the_horizon_all_is_read() {
     assert_eq!(store.clean_mailbox(inbox, &at_once).unwrap().removed, 2);
     assert_eq!(check_refresh(&store, &before).len(), 8);
 }
+
+#[test]
+fn the_greatest_numbers_are_loaded() {
+    let store = fixture();
+    let inbox = store.key("INBOX");
+    store.append_with("INBOX", Flags::ALL, &["one"]);
+    let grow = |tx: &mut engine::Tx<'_>| {
+        tx.execute("UPDATE messages SET uid = 4294967294, mod_seq = 36028797018963967", &[])?;
+        tx.execute("UPDATE keywords SET bit = 62", &[])?;
+        tx.execute("UPDATE messages SET keywords = 4611686018427387904", &[])?;
+        tx.execute(
+            "UPDATE mailboxes SET uid_next = 4294967295, highest_mod_seq = 36028797018963967
+             WHERE mailbox_id = 1",
+            &[],
+        )
+    };
+    store.0.engine.write::<_, Failure>("test", engine::Weight::Bytes(0), grow).unwrap();
+    let snapshot = store.load_snapshot(inbox).unwrap();
+    let message = snapshot.iter().next().unwrap();
+    assert_eq!((message.uid.0, message.mod_seq.0), (u32::MAX - 1, (1 << 55) - 1));
+    assert_eq!((message.flags, message.keywords.0, message.size), (Flags::ALL, 1 << 62, 11));
+}
