@@ -76,6 +76,7 @@ impl Room {
             sieve: super::SieveSettings::default(),
             uploads: Settings::of(&crate::config::Config::default()).uploads,
             nodes: Settings::of(&crate::config::Config::default()).nodes,
+            relay: None,
         };
         let store = Store::open(&settings.data_dir, Opening::Daemon).unwrap();
         let password_hash =
