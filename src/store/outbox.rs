@@ -5,6 +5,9 @@
 //! One node sends at a time, by a lease, so a row needs no owner. A row is deleted after the other
 //! server's `250`: whoever is killed in between sends twice, and nobody loses a message.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::engine::{Row, Tx, Value, Weight};
 use super::{Failure, Store};
 use crate::model::{AccountId, Timestamp};
@@ -26,6 +29,16 @@ impl OutgoingKind {
     fn of(column: i64) -> Option<Self> {
         let all = [Self::Redirect, Self::Vacation, Self::Reject, Self::Notify];
         all.into_iter().find(|kind| *kind as i64 == column)
+    }
+
+    /// For people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redirect => "redirect",
+            Self::Vacation => "vacation",
+            Self::Reject => "reject",
+            Self::Notify => "notify",
+        }
     }
 }
 
@@ -89,6 +102,24 @@ pub struct OutgoingId {
     pub account: AccountId,
     /// Its number, which nothing else has.
     pub number: i64,
+}
+
+/// `ACCOUNT-NUMBER`: for the log, and for `sora-admin outbox`.
+impl fmt::Display for OutgoingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.account, self.number)
+    }
+}
+
+/// What `Display` writes.
+impl FromStr for OutgoingId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (account, number) = text.split_once('-').ok_or(())?;
+        let account = AccountId(account.parse().map_err(drop)?);
+        Ok(Self { account, number: number.parse().map_err(drop)? })
+    }
 }
 
 /// A message that waits, without its bytes.
@@ -187,6 +218,14 @@ impl Store {
         })
     }
 
+    /// One of them; `None` if it is gone.
+    pub fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, Failure> {
+        self.0.engine.glance("reading the outbox", |tx| {
+            let sql = select_outgoing!("WHERE account_id = $1 AND outbox_id = $2");
+            tx.query_one(sql, &key(id), outgoing_at)
+        })
+    }
+
     /// The bytes of one; `None` if it is gone.
     pub fn outgoing_message(&self, id: OutgoingId) -> Result<Option<Vec<u8>>, Failure> {
         self.0.engine.glance("reading a message that leaves", |tx| {
@@ -207,20 +246,22 @@ impl Store {
         })
     }
 
-    /// One that could not be sent: it is tried again in `microseconds`, or never with `None`.
+    /// One that could not be sent to those in `left`: it is tried again in `microseconds`, or never
+    /// with `None`.
     pub fn postpone_outgoing(
         &self,
         id: OutgoingId,
+        left: &[String],
         microseconds: Option<i64>,
         error: &str,
     ) -> Result<(), Failure> {
-        let error = error.to_owned();
+        let (error, left) = (error.to_owned(), left.join("\n"));
         self.0.engine.write("postponing a message that leaves", Weight::Bytes(256), move |tx| {
             let [account, number] = key(id);
             let due = tx.now().0.saturating_add(microseconds.unwrap_or(0));
             tx.execute(
                 "UPDATE outbox SET attempts = attempts + 1, due_at = $3, is_dead = $4,
-                        last_error = $5
+                        last_error = $5, recipients = $6
                  WHERE account_id = $1 AND outbox_id = $2",
                 &[
                     account,
@@ -228,6 +269,7 @@ impl Store {
                     Value::Int(due),
                     Value::Int(i64::from(microseconds.is_none())),
                     Value::Text(&error),
+                    Value::Text(&left),
                 ],
             )
             .map(drop)

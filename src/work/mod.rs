@@ -226,6 +226,7 @@ pub struct Work {
     _listener: Option<notify::Listener>,
     _upkeep: Option<upkeep::Upkeep>,
     _uploader: Option<uploader::Uploader>,
+    _post: Option<outbox::Post>,
 }
 
 impl Work {
@@ -284,6 +285,8 @@ impl Work {
         let uploader =
             store.has_uploads().then(|| uploader::Uploader::start(store, settings.uploads));
         let uploader = uploader.transpose().inspect_err(|error| log::error!("uploader: {error}"));
+        let (_relay, bell) = outbox::Relay::new(settings.relay.is_some());
+        let post = outbox::start(store, settings.relay.clone(), bell);
         let pool = Pool::new(Box::new(runner));
         Ok(Self {
             pool,
@@ -292,6 +295,7 @@ impl Work {
             _listener: listener,
             _upkeep: upkeep,
             _uploader: uploader.ok().flatten(),
+            _post: post,
         })
     }
 
@@ -304,6 +308,7 @@ impl Work {
             _listener: None,
             _upkeep: None,
             _uploader: None,
+            _post: None,
         }
     }
 

@@ -195,7 +195,12 @@ impl<'a> Journey<'a> {
     pub(super) fn is_a_loop(&self, recipient: &str) -> bool {
         let recipient = mailbox(recipient); // as it is written there
         let same = |to: &&[u8]| to.eq_ignore_ascii_case(recipient.as_bytes());
-        self.received > RECEIVED_FIELDS_MAX || self.delivered_to.iter().any(same)
+        self.has_been_everywhere() || self.delivered_to.iter().any(same)
+    }
+
+    /// It has passed more servers than any way has (RFC 5321 §6.3).
+    pub(super) const fn has_been_everywhere(&self) -> bool {
+        self.received > RECEIVED_FIELDS_MAX
     }
 
     /// A Received field makes a retry recognisable: without one, equal mail was meant to come twice

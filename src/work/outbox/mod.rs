@@ -1,17 +1,25 @@
 //! The mail that leaves: what scripts send is composed here, and carried to the relay (design: "What
 //! leaves the server").
 
+mod client;
 #[allow(dead_code, reason = "for the delivery that runs scripts")]
 mod compose;
 #[allow(dead_code, reason = "compose builds with it")]
 mod entity;
+mod post;
+mod send;
+mod sendmail;
+mod tls;
+mod wire;
 
 #[allow(unused_imports, reason = "for the delivery that runs scripts")]
 pub(super) use compose::{Origin, compose};
+pub(super) use post::Post;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::config::{self, Config, Remote};
+use crate::store::Store;
 
 /// How mail leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +41,26 @@ impl RelaySettings {
             hostname: config.hostname.clone(),
         })
     }
+}
+
+/// Begins to send what waits in `store`, if there is a relay; says so if mail waits and there is none.
+pub(super) fn start(
+    store: &Store,
+    settings: Option<RelaySettings>,
+    bell: Receiver<()>,
+) -> Option<Post> {
+    let Some(settings) = settings else {
+        match store.next_outgoing() {
+            Ok(None) => {}
+            Ok(Some(_)) => log::warn!(
+                "outbox: mail waits to leave, and there is no [relay] host in the configuration; see \
+                 sora-admin outbox list"
+            ),
+            Err(failure) => log::error!("outbox: {failure}"),
+        }
+        return None;
+    };
+    Post::start(store, settings, bell).inspect_err(|error| log::error!("outbox: {error}")).ok()
 }
 
 /// What a delivery knows of the relay: whether there is one, and how to wake who speaks with it.

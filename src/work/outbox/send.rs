@@ -1,0 +1,214 @@
+//! One message on its way: read, given to the relay, and its row settled.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+
+use super::RelaySettings;
+use super::client::{Client, Letter, Unreachable, Verdict};
+use super::sendmail;
+use super::tls::Trust;
+use crate::crash_point;
+use crate::store::{Failure, Outgoing, Store};
+use crate::work::clock;
+use crate::work::trace::Journey;
+
+/// From one try to the next; the last stands for all that follow.
+const BACKOFF: [Duration; 6] = [
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(15 * 60),
+    Duration::from_secs(3_600),
+    Duration::from_secs(6 * 3_600),
+    Duration::from_secs(24 * 3_600),
+];
+/// Between two tries to write down what cannot be done again.
+const WRITTEN_AGAIN: Duration = Duration::from_secs(1);
+/// Bytes of what is kept of a relay's words.
+const ERROR_BYTES_MAX: usize = 1_000;
+
+/// What came of a message that was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Its row says what.
+    Settled,
+    /// The relay is not there, or does not let us: others would fare the same.
+    Unreachable,
+}
+
+/// Whoever carries messages; shared by the threads that do.
+#[derive(Debug)]
+pub(super) struct Carrier<'a> {
+    store: &'a Store,
+    settings: RelaySettings,
+    trust: Trust,
+    stop: &'a AtomicBool,
+    stops: &'a Receiver<()>,
+}
+
+impl<'a> Carrier<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        settings: RelaySettings,
+        stop: &'a AtomicBool,
+        stops: &'a Receiver<()>,
+    ) -> Self {
+        let trust = Trust::new(settings.relay.clone());
+        Self { store, settings, trust, stop, stops }
+    }
+
+    /// Sends one message, on `line` if there is one, which may be of use for the next.
+    pub(super) fn carry(&self, line: &mut Option<Client>, outgoing: &Outgoing) -> Sent {
+        if self.stop.load(Ordering::Relaxed) {
+            return Sent::Settled; // it stays for later
+        }
+        let message = match self.store.outgoing_message(outgoing.id) {
+            Ok(Some(message)) => message,
+            Ok(None) => return Sent::Settled, // somebody has removed it
+            Err(failure) => {
+                log::error!("outbox: {failure}");
+                return Sent::Unreachable;
+            }
+        };
+        crash_point!("outbox: read, not sent");
+        let letter = Letter {
+            sender: &outgoing.sender,
+            recipients: &outgoing.recipients,
+            options: &outgoing.options,
+            message: &message,
+            now: clock::today(),
+        };
+        let looped = Journey::of(&message).has_been_everywhere();
+        let verdicts = if looped {
+            // RFC 5321 §6.3
+            let never = Verdict::Never("it goes in circles: too many Received fields".to_owned());
+            Ok(vec![never; outgoing.recipients.len()])
+        } else {
+            self.transmit(line, &letter)
+        };
+        crash_point!("outbox: sent, row not removed");
+        match verdicts {
+            Ok(verdicts) => {
+                self.settle(outgoing, verdicts);
+                Sent::Settled
+            }
+            Err(Unreachable(why)) => {
+                let later = Verdict::Later(why);
+                self.settle(outgoing, vec![later; outgoing.recipients.len()]);
+                Sent::Unreachable
+            }
+        }
+    }
+
+    /// Ends a connection that nothing waits for.
+    pub(super) fn hang_up(&self, line: &mut Option<Client>) {
+        if let Some(client) = line.take() {
+            client.quit();
+        }
+    }
+
+    fn transmit(
+        &self,
+        line: &mut Option<Client>,
+        letter: &Letter<'_>,
+    ) -> Result<Vec<Verdict>, Unreachable> {
+        let RelaySettings { relay, remote, hostname } = &self.settings;
+        let Some(remote) = remote else {
+            return sendmail::send(&relay.sendmail, letter, self.stops);
+        };
+        loop {
+            let mut client = match line.take() {
+                Some(client) => client,
+                None => Client::connect(relay, remote, &self.trust, hostname)?,
+            };
+            let was_used = client.is_used();
+            match client.send(letter) {
+                Ok(verdicts) => {
+                    *line = Some(client).filter(|client| !client.is_broken());
+                    return Ok(verdicts);
+                }
+                Err(_) if was_used => {} // it was closed since the last message
+                Err(Unreachable(why)) => return Err(Unreachable(format!("{remote}: {why}"))),
+            }
+        }
+    }
+
+    /// Removes the row, or says in it who has not got the message yet, and when to try again.
+    fn settle(&self, outgoing: &Outgoing, verdicts: Vec<Verdict>) {
+        let id = outgoing.id;
+        let (mut left, mut errors, mut is_final) = (Vec::new(), Vec::new(), true);
+        for (recipient, verdict) in outgoing.recipients.iter().zip(verdicts) {
+            let to = recipient.escape_debug();
+            match verdict {
+                Verdict::Taken(said) => log::info!(
+                    "outbox: {id} ({}) from <{}> to <{to}>: sent: {said}",
+                    outgoing.kind.name(),
+                    outgoing.sender.escape_debug(),
+                ),
+                Verdict::Later(why) => {
+                    is_final = false;
+                    errors.push(format!("<{to}>: {why}"));
+                    left.push(recipient.clone());
+                }
+                Verdict::Never(why) => {
+                    errors.push(format!("<{to}>: {why}"));
+                    left.push(recipient.clone());
+                }
+            }
+        }
+        if left.is_empty() {
+            self.until_written(|| self.store.remove_outgoing(id).map(drop));
+            return;
+        }
+        let mut error = errors.join("; ");
+        error.truncate(error.floor_char_boundary(ERROR_BYTES_MAX));
+        let attempts = outgoing.attempts.saturating_add(1);
+        // Of several recipients some may be refused for good: they are asked again with the others.
+        let is_dead = is_final || attempts >= self.settings.relay.max_attempts;
+        let pause = (!is_dead).then(|| backoff(attempts));
+        match pause {
+            Some(pause) => {
+                let seconds = pause.as_secs();
+                log::warn!("outbox: {id}: not sent, tried again in {seconds} s: {error}");
+            }
+            None => log::error!(
+                "outbox: {id} ({}) from <{}>: not sent after {attempts} tries, and given up: {error}; \
+                 see sora-admin outbox show --id {id}",
+                outgoing.kind.name(),
+                outgoing.sender.escape_debug(),
+            ),
+        }
+        let micros = pause.map(|pause| i64::try_from(pause.as_micros()).unwrap_or(i64::MAX));
+        self.until_written(|| self.store.postpone_outgoing(id, &left, micros, &error));
+    }
+
+    /// What another server has taken must not be sent again for as long as we live to know it.
+    fn until_written(&self, mut write: impl FnMut() -> Result<(), Failure>) {
+        while let Err(failure) = write() {
+            log::error!("outbox: {failure}");
+            let ended = self.stops.recv_timeout(WRITTEN_AGAIN);
+            if ended == Err(crossbeam_channel::RecvTimeoutError::Disconnected) {
+                return;
+            }
+        }
+    }
+}
+
+/// After so many tries.
+fn backoff(attempts: u32) -> Duration {
+    let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+    let [.., last] = BACKOFF;
+    BACKOFF.get(nth).copied().unwrap_or(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_day() {
+        let minutes: Vec<u64> = (1..9).map(|tries| backoff(tries).as_secs() / 60).collect();
+        assert_eq!(minutes, [1, 5, 15, 60, 360, 1_440, 1_440, 1_440]);
+    }
+}
