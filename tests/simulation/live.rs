@@ -6,6 +6,7 @@ use super::client::Client;
 use super::command::Command;
 use crate::support::connection::Connection;
 use crate::support::messages;
+use crate::support::postgres;
 use crate::support::random::Random;
 use crate::support::server::Server;
 
@@ -27,9 +28,28 @@ struct Peer {
 
 #[test]
 fn clients_agree_over_the_real_server() {
+    let server = Server::start();
+    clients_agree_over(&[&server]);
+    server.stop();
+}
+
+#[test]
+fn clients_agree_over_two_nodes() {
+    if !postgres::is_wanted() {
+        return;
+    }
+    let one = Server::start();
+    let two = Server::with(one.home.beside());
+    clients_agree_over(&[&one, &two]);
+    two.stop_and_keep();
+    one.stop();
+}
+
+/// Each client goes to one of `nodes`, which have one store.
+fn clients_agree_over(nodes: &[&Server]) {
     let soaking = std::env::var_os("SORA_SOAK").is_some();
     let commands = if soaking { COMMANDS_SOAKING } else { COMMANDS };
-    let server = Server::start();
+    let server = nodes[0];
     server.home.create_account(USER, PASSWORD);
     let mut first = Connection::imap(server.imap(), USER, PASSWORD).expect("a login");
     first.must("CREATE Box").expect("a mailbox");
@@ -43,7 +63,7 @@ fn clients_agree_over_the_real_server() {
     });
     let peers: Vec<JoinHandle<Peer>> = (0..CLIENTS)
         .map(|n| {
-            let imap = server.imap();
+            let imap = nodes[n as usize % nodes.len()].imap();
             spawn(move || {
                 let mut peer = Peer::new(n, Connection::open(imap, false).expect("IMAP"));
                 (0..commands).for_each(|_| peer.random_command());
@@ -65,7 +85,6 @@ fn clients_agree_over_the_real_server() {
         assert_eq!(picture, wanted, "client {n} knows other messages than client 0");
     }
     drop((peers, first));
-    server.stop();
 }
 
 impl Peer {
