@@ -116,6 +116,7 @@ impl Nodes {
             twice: false,
             looked: clock::now(),
             is_blind: false,
+            is_deaf: false,
             at_the_end,
         };
         // Who hears is there before who speaks: a node's first word is heard by itself.
@@ -180,6 +181,9 @@ impl Speaker {
                 Ok(()) | Err(_) => {}
             }
             is_mute = sent.is_err();
+            if !is_mute {
+                self.outbox.note_sent();
+            }
             due = clock::now() + self.beat;
             self.outbox.rest(if is_mute { PAUSE } else { GATHERING });
         }
@@ -198,7 +202,10 @@ struct Hearer {
     /// And once more a beat later: who begins to watch meanwhile has read what came before.
     twice: bool,
     looked: Instant,
+    /// The last look failed.
     is_blind: bool,
+    /// Listening was of no use.
+    is_deaf: bool,
     store: Store,
     outbox: Arc<Outbox>,
     #[expect(dead_code, reason = "dropped at the end")]
@@ -240,6 +247,7 @@ impl Hearer {
                     );
                 }
                 Some(failure) => log::debug!("nodes: still not heard: {failure}"),
+                None if std::mem::replace(&mut self.is_deaf, true) => {}
                 None => log::warn!(
                     "nodes: not even our own word came back in {:?}; if a pooler is in between, set \
                      [database] listen = \"poll\"",
@@ -258,17 +266,20 @@ impl Hearer {
 
     /// Hears until the line is dead, which `None` says of one that is only deaf.
     fn hear(&mut self, mut line: Line) -> Option<Failure> {
-        log::info!("nodes: what others change is heard");
         // Whatever was said before was not heard.
         self.peers.clear();
         self.doubt(clock::now());
         self.outbox.ask();
         let mut deaf_at = clock::now() + self.settings.deafness();
-        let mut is_heard = false;
+        let (mut is_heard, mut sent) = (false, self.outbox.sent());
         while !self.outbox.is_stopped() {
             let now = clock::now();
             if now >= deaf_at {
-                return None;
+                // Who has said nothing cannot hear himself.
+                if self.outbox.sent() > sent {
+                    return None;
+                }
+                deaf_at = now + self.settings.beat;
             }
             if self.peers.forget_silent(now) {
                 self.doubt(now);
@@ -286,7 +297,11 @@ impl Hearer {
                     let now = clock::now();
                     match self.peers.hear(&payload, now) {
                         Heard::Ours => {
-                            is_heard = true;
+                            if !is_heard {
+                                log::info!("nodes: what others change is heard");
+                            }
+                            (is_heard, self.is_deaf) = (true, false);
+                            sent = self.outbox.sent();
                             deaf_at = now + self.settings.deafness();
                         }
                         Heard::Changes(changes) => self.publish(changes),

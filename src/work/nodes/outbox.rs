@@ -2,6 +2,7 @@
 //! meanwhile.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use crate::work::clock;
 pub(in crate::work) struct Outbox {
     state: Mutex<Waiting>,
     rung: Condvar,
+    /// How often something was sent.
+    sent: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +83,16 @@ impl Outbox {
     pub(super) fn ask(&self) {
         self.state().is_asked = true;
         self.rung.notify_all();
+    }
+
+    /// What was taken is on its way.
+    pub(super) fn note_sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often something was sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Waits for `time`, or until it is stopped; true if it is. What comes meanwhile is gathered.
