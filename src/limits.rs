@@ -224,10 +224,16 @@ pub const SIEVE_MATCH_STEPS_MAX: u64 = 400_000_000;
 pub const SIEVE_EDITS_MAX: usize = 256;
 /// Bytes that one run adds to a message.
 pub const SIEVE_ADDED_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of all changed copies of a message that one run makes, if there is more than one.
+pub const SIEVE_COPIED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Questions of one run to the mail store, each of which may be a query.
+pub const SIEVE_QUESTIONS_MAX: usize = 256;
+/// Ids that one run of `duplicate` tests remembers.
+pub const SIEVE_TRACKED_MAX: usize = 64;
 /// Lines of trace that are kept of one run.
 pub const SIEVE_TRACE_LINES_MAX: usize = 2_000;
 /// Bytes of one compiled regular expression, and of what its matching keeps.
-pub const SIEVE_REGEX_BYTES_MAX: usize = 1024 * 1024;
+pub const SIEVE_REGEX_BYTES_MAX: usize = 256 * 1024;
 /// Seconds for which `duplicate` remembers an id unless it is told otherwise (RFC 7352 §3.3).
 pub const SIEVE_DUPLICATE_SECONDS: u64 = 7 * 86_400;
 /// Seconds for which it may be told to.

@@ -28,7 +28,7 @@ impl World<'_> {
             Command::Keep { flags } => {
                 let flags = self.flags_of(flags.as_deref());
                 let told = self.told(|| with_flags("keep".into(), &flags));
-                let version = self.kept_version();
+                let version = self.kept_version()?;
                 self.ledger.implicit_keep = false;
                 self.add(at, Action::Keep { implicit: false, flags, version })?;
                 Ok(told)
@@ -41,7 +41,7 @@ impl World<'_> {
                 let filing = self.filing(filing, work)?;
                 let told = self
                     .told(|| with_flags(format!("fileinto {:?}", filing.mailbox), &filing.flags));
-                let version = self.message.version();
+                let version = self.version()?;
                 self.ledger.implicit_keep &= *copy;
                 self.add(at, Action::FileInto { filing, version })?;
                 Ok(told)
@@ -50,7 +50,9 @@ impl World<'_> {
             Command::Reject(reason) => self.reject(at, reason, false),
             Command::Ereject(reason) => self.reject(at, reason, true),
             Command::Set { variable, value, modifiers } => {
-                let value = modify(self.names().text(value).into_owned(), modifiers);
+                let value = self.names().text(value).into_owned();
+                work.budget.steps(value.len())?;
+                let value = modify(value, modifiers);
                 self.set(*variable, value)
             }
             Command::Flags { change, variable, flags } => {
@@ -186,7 +188,10 @@ impl World<'_> {
             RedirectTo::List(list) => format!("redirect to all of {list}"),
         });
         // RFC 5703 §6: what encloses the message is not sent on.
-        let version = self.unenclosed.clone().unwrap_or_else(|| self.message.version());
+        let version = match &self.unenclosed {
+            Some(version) => version.clone(),
+            None => self.version()?,
+        };
         self.ledger.implicit_keep &= redirect.copy;
         let redirect = Redirect { to, sender, notify, ret, deliver_by, version };
         self.add(at, Action::Redirect(Box::new(redirect)))?;

@@ -20,6 +20,47 @@ pub(super) fn compile(pattern: &str, letters: Letters) -> Result<Regex, String> 
         .map_err(|_| "the regular expression is too large".to_owned())
 }
 
+/// How many states an expression has, about: what is repeated counts as often as it may be.
+pub(super) fn weight(pattern: &str) -> usize {
+    // Of each group that is open: what stands in it so far, and its last piece.
+    let (mut stack, mut sum, mut last) = (Vec::new(), 1_usize, 0_usize);
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        let mut taken = c.len_utf8();
+        match c {
+            '(' => {
+                stack.push(sum.saturating_add(last));
+                (sum, last) = (1, 0);
+            }
+            ')' => {
+                let inside = sum.saturating_add(last);
+                (sum, last) = (stack.pop().unwrap_or(1), inside);
+            }
+            '{' => {
+                let bounds = rest.get(1..).and_then(|r| r.split_once('}')).map_or("", |(b, _)| b);
+                taken = bounds.len() + 2;
+                let most = bounds.split(',').filter_map(|number| number.parse().ok()).max();
+                last = last.saturating_mul(most.unwrap_or(1_usize).max(1) + 1);
+            }
+            '[' => {
+                let inside = rest.get(1..).unwrap_or_default();
+                let skipped = inside.strip_prefix('^').unwrap_or(inside);
+                let skipped = skipped.strip_prefix(']').unwrap_or(skipped);
+                let end = skipped.find(']').unwrap_or(skipped.len());
+                taken = 1 + inside.len() - skipped.len() + end + 1;
+                (sum, last) = (sum.saturating_add(last), 2);
+            }
+            '\\' => {
+                taken += rest.chars().nth(1).map_or(0, char::len_utf8);
+                (sum, last) = (sum.saturating_add(last), 1);
+            }
+            _ => (sum, last) = (sum.saturating_add(last), 1),
+        }
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    stack.into_iter().fold(sum.saturating_add(last), usize::saturating_add)
+}
+
 /// `^` and `$` are the ends of lines, however they end.
 fn translate(pattern: &str, letters: Letters) -> String {
     let flags = if letters == Letters::Unicode { "(?imR)" } else { "(?mR)" };
@@ -188,6 +229,22 @@ mod tests {
         check(Letters::AsciiCase, "k", "\u{212a}", None);
         check(Letters::Unicode, "\u{e4}", "\u{c4}", Some(&["\u{c4}"]));
         check(Letters::Octets, "^[^[:lower:]]+$", "MAKE MONEY", Some(&["MAKE MONEY"]));
+    }
+
+    #[test]
+    fn weights() {
+        let check = |pattern, least: usize, most: usize| {
+            let weight = weight(pattern);
+            assert!((least..=most).contains(&weight), "{pattern}: {weight}");
+        };
+        check("", 1, 1);
+        check("abc", 4, 4);
+        check("a{20}", 20, 25);
+        check("(a|b){20}c", 60, 100);
+        check("((a{20}){20}){2}", 800, 2_000);
+        check("[a-z]{3,5}[[:alpha:]]", 6, 20);
+        check("[^]x]{9}\\{9\\}", 18, 30);
+        check("(((((a{255}){255}){255}){255}){255}){255}", 1_000_000_000, usize::MAX);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use parser::sieve::tree::FlagChange;
 
+use crate::limits::KEYWORD_BYTES_MAX;
+
 /// The flags of some strings, each once, in the order they came; what is no flag is left out.
 pub(super) fn words<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut flags: Vec<String> = Vec::new();
@@ -25,7 +27,7 @@ fn is_flag(flag: &str) -> bool {
             .any(|known| name.eq_ignore_ascii_case(known)),
         None => {
             let atom = |byte: u8| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte);
-            !flag.is_empty() && flag.bytes().all(atom)
+            (1..=KEYWORD_BYTES_MAX).contains(&flag.len()) && flag.bytes().all(atom)
         }
     }
 }

@@ -22,7 +22,8 @@ pub(super) enum Key {
     /// `:is` and `:contains`: folded as the comparator does. Relations: as it is.
     Text(Box<[u8]>),
     Glob(Glob),
-    Regex(Box<Regex>),
+    /// With its weight: the states that a byte may be looked at in.
+    Regex(Box<Regex>, usize),
     /// The name of an external list.
     List(Box<str>),
 }
@@ -37,7 +38,7 @@ impl Key {
             MatchType::Regex => {
                 let text =
                     std::str::from_utf8(text).map_err(|_| "a regular expression must be UTF-8")?;
-                Self::Regex(Box::new(ere::compile(text, letters)?))
+                Self::Regex(Box::new(ere::compile(text, letters)?), ere::weight(text))
             }
             MatchType::List => Self::List(lists::name(text)?.into()),
         })
@@ -48,7 +49,7 @@ impl Key {
         match self {
             Self::Text(text) => String::from_utf8_lossy(text),
             Self::Glob(_) => Cow::Borrowed("the pattern"),
-            Self::Regex(_) => Cow::Borrowed("the regular expression"),
+            Self::Regex(..) => Cow::Borrowed("the regular expression"),
             Self::List(name) => Cow::Borrowed(name),
         }
     }
@@ -285,9 +286,9 @@ fn compare(
             let matched = glob.matches(value, captures.then_some(&mut wild), budget)?;
             matched.then(|| captures.then(|| wildcards(value, &wild)))
         }
-        (Key::Regex(regex), _) => {
-            // A regular expression looks at each byte a few times, at most as often as it is long.
-            budget.steps(value.len().saturating_mul(4))?;
+        (Key::Regex(regex, weight), _) => {
+            // Most often a byte is looked at once, but never more often than this.
+            budget.steps(value.len().saturating_add(1).saturating_mul(*weight))?;
             match captures {
                 false => regex.is_match(value).then_some(None),
                 true => regex.captures(value).map(|found| {

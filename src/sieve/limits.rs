@@ -35,6 +35,10 @@ pub struct Limits {
     pub edits_max: usize,
     /// Bytes of the message with its changes, beyond its own size.
     pub added_bytes_max: usize,
+    /// Bytes of all changed copies of the message that actions are about; one there may always be.
+    pub copied_bytes_max: usize,
+    /// Questions to the mail store.
+    pub questions_max: usize,
     /// Lines of trace and of `debug_log`.
     pub trace_lines_max: usize,
 }
@@ -53,6 +57,8 @@ impl Default for Limits {
             match_steps_max: limits::SIEVE_MATCH_STEPS_MAX,
             edits_max: limits::SIEVE_EDITS_MAX,
             added_bytes_max: limits::SIEVE_ADDED_BYTES_MAX,
+            copied_bytes_max: limits::SIEVE_COPIED_BYTES_MAX,
+            questions_max: limits::SIEVE_QUESTIONS_MAX,
             trace_lines_max: limits::SIEVE_TRACE_LINES_MAX,
         }
     }

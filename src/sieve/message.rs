@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use parser::message::header::unfold;
-use parser::message::{Fields, Kind, MessageMap, PartRef};
+use parser::message::{Fields, MessageMap, PartRef};
 
 use super::action::Version;
 use super::limits::Budget;
@@ -261,15 +261,17 @@ impl<'m> Message<'m> {
         }
     }
 
-    /// The last part below one, and that behind it.
+    /// The place behind the last part in one.
     pub(super) fn end(&self, part: usize) -> usize {
-        let mut end = part;
-        let mut at = Some(self.part(part));
-        while let Some(part) = at {
-            end = part.index();
-            at = if part.kind() == Kind::Leaf { None } else { part.children().last() };
+        self.part(part).end()
+    }
+
+    /// What looking for a field in a part's header costs, in steps.
+    pub(super) fn look_up_steps(&self, part: usize) -> usize {
+        if part == 0 {
+            return self.fields.len() / 4;
         }
-        end + 1
+        usize::try_from(self.part(part).header().1).unwrap_or(usize::MAX)
     }
 
     // Changes.
@@ -347,15 +349,18 @@ impl<'m> Message<'m> {
         self.bytes.len()
     }
 
-    /// What an action is about that runs now; made once for as long as nothing changes.
-    pub(super) fn version(&mut self) -> Version {
+    /// What an action is about that runs now; made once for as long as nothing changes, and then
+    /// counted in `copied`.
+    pub(super) fn version(&mut self, copied: &mut usize) -> Version {
         if !self.edited {
             return Version::AsReceived;
         }
         if let Some(version) = &self.version {
             return version.clone();
         }
-        let version = Version::Edited(Arc::new(self.whole()));
+        let whole = self.whole();
+        *copied = copied.saturating_add(whole.len());
+        let version = Version::Edited(Arc::new(whole));
         self.version = Some(version.clone());
         version
     }

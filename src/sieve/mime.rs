@@ -146,7 +146,7 @@ impl World<'_> {
         self.edit(fields.len() + body.len() + 1_024 + whole.len() / WHOLE_SHARE, work)?;
         work.budget.steps(whole.len())?;
         if self.unenclosed.is_none() {
-            self.unenclosed = Some(self.message.version());
+            self.unenclosed = Some(self.version()?);
         }
         let has = |name: &str| headers.iter().any(|known| known.eq_ignore_ascii_case(name));
         let mut bytes = Vec::with_capacity(whole.len() + body.len() + 1_024);

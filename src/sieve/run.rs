@@ -94,6 +94,8 @@ pub(super) struct World<'m> {
     pub(super) answered: bool,
     pub(super) edits: usize,
     pub(super) added_bytes: usize,
+    /// Bytes of the copies that actions are about.
+    copied: usize,
     /// Scripts that were included so far (RFC 6609 §3.2).
     included: Vec<(Location, Box<str>)>,
     /// Redirects go out without what `enclose` has done (RFC 5703 §6).
@@ -133,6 +135,8 @@ pub(super) struct Work {
     /// To the questions of this operation.
     answers: Vec<Answer>,
     asked: usize,
+    /// That may still be asked.
+    questions: usize,
     /// Match variables of the test that has just matched.
     pub(super) captured: Option<Vec<Vec<u8>>>,
     /// What matched, for the trace.
@@ -146,10 +150,18 @@ impl Work {
     pub(super) fn ask(&mut self, question: impl FnOnce() -> Question) -> Result<&Answer, Halt> {
         let nth = self.asked;
         self.asked += 1;
+        // An operation with many questions is run again for each.
+        self.budget.steps(ASK_STEPS)?;
         match self.answers.get(nth) {
             Some(Answer::Impossible(why)) => Err(Halt::Error(why.clone())),
             Some(answer) => Ok(answer),
-            None => Err(Halt::Ask(Box::new(question()))),
+            None => {
+                self.questions = self
+                    .questions
+                    .checked_sub(1)
+                    .ok_or_else(|| Halt::error("the script asks too much of the mail store"))?;
+                Err(Halt::Ask(Box::new(question())))
+            }
         }
     }
 
@@ -170,6 +182,9 @@ impl Work {
         }
     }
 }
+
+/// What a question costs each time it is come by.
+const ASK_STEPS: usize = 64;
 
 fn wrong_answer() -> Halt {
     Halt::error("what was asked for was not answered")
@@ -208,6 +223,7 @@ impl<'m> Run<'m> {
             answered: false,
             edits: 0,
             added_bytes: 0,
+            copied: 0,
             included: Vec::new(),
             unenclosed: None,
         };
@@ -215,6 +231,7 @@ impl<'m> Run<'m> {
             budget: Budget::new(&facts.limits),
             answers: Vec::new(),
             asked: 0,
+            questions: facts.limits.questions_max,
             captured: None,
             why: None,
             tracked: Vec::new(),
@@ -347,6 +364,7 @@ impl<'m> Run<'m> {
     ) -> Result<Flow, Halt> {
         if let Command::DebugLog(text) = command {
             let text = self.world.names().string(text);
+            self.work.budget.steps(text.len())?;
             self.line(at, LineKind::Debug, text);
             return Ok(Flow::On);
         }
@@ -429,7 +447,7 @@ impl<'m> Run<'m> {
         let keep = Action::Keep { implicit: true, flags: Vec::new(), version: Version::AsReceived };
         Outcome {
             actions: vec![super::action::Done { at, action: keep }],
-            error: Some(Failed { at, script, message }),
+            error: Some(Failed { at, script, message: trace::line(&message) }),
             duplicates: Vec::new(),
             trace: self.work.trace,
         }
@@ -438,7 +456,12 @@ impl<'m> Run<'m> {
     fn finish(self) -> Outcome {
         let Self { world, work } = self;
         let mut world = world;
-        let version = world.kept_version();
+        // What nothing else holds needs no other memory.
+        let mut copied = 0;
+        let version = match world.facts.environment.imap {
+            Some(_) => Version::AsReceived,
+            None => world.message.version(&mut copied),
+        };
         let World { ledger, flags, facts, .. } = world;
         let actions = ledger.finish(facts.default_mailbox, || Action::Keep {
             implicit: true,
@@ -489,11 +512,22 @@ impl<'m> World<'m> {
     }
 
     /// What `keep` is about: in IMAP the message as it is (RFC 6785 §3.1).
-    pub(super) fn kept_version(&mut self) -> Version {
+    pub(super) fn kept_version(&mut self) -> Result<Version, Halt> {
         match self.facts.environment.imap {
-            Some(_) => Version::AsReceived,
-            None => self.message.version(),
+            Some(_) => Ok(Version::AsReceived),
+            None => self.version(),
         }
+    }
+
+    /// The message as it is now. Of a large one there cannot be many.
+    pub(super) fn version(&mut self) -> Result<Version, Halt> {
+        let before = self.copied;
+        let version = self.message.version(&mut self.copied);
+        let one_more = before > 0 && self.copied > before;
+        if one_more && self.copied > self.facts.limits.copied_bytes_max {
+            return Err(Halt::error("there are too many changed copies of the message"));
+        }
+        Ok(version)
     }
 
     /// What a variable of the script on top is called.

@@ -236,6 +236,8 @@ impl Setup {
             "variables" => &mut limits.variables_bytes_max,
             "edits" => &mut limits.edits_max,
             "added" => &mut limits.added_bytes_max,
+            "copied" => &mut limits.copied_bytes_max,
+            "questions" => &mut limits.questions_max,
             "instructions" => return limits.instructions_max = value as u64,
             "steps" => return limits.match_steps_max = value as u64,
             _ => panic!("{name}"),

@@ -208,6 +208,11 @@ impl<'a> PartRef<'a> {
         })
     }
 
+    /// The place in the list behind the last part in it: the parts in it are those between.
+    pub fn end(&self) -> usize {
+        usize::try_from(self.part().end).unwrap_or(usize::MAX).max(self.index.saturating_add(1))
+    }
+
     /// Offset and bytes of its header with the blank line.
     pub fn header(&self) -> (u32, u32) {
         self.part().header

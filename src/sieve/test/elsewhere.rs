@@ -4,7 +4,7 @@
 use parser::sieve::tree::{Compare, EnvironmentItem, MatchType, Test, Text, Word};
 
 use super::Trial;
-use crate::limits::{SIEVE_DUPLICATE_SECONDS, SIEVE_DUPLICATE_SECONDS_MAX};
+use crate::limits::{SIEVE_DUPLICATE_SECONDS, SIEVE_DUPLICATE_SECONDS_MAX, SIEVE_TRACKED_MAX};
 use crate::sieve::action::Tracked;
 use crate::sieve::ask::Question;
 use crate::sieve::facts::Verdict;
@@ -128,6 +128,9 @@ impl World<'_> {
             let known = &mut trial.work.tracked;
             // §3.3: the test that came last says for how long.
             known.retain(|known| known.handle != tracked.handle || known.id != tracked.id);
+            if known.len() >= SIEVE_TRACKED_MAX {
+                return Err(Halt::error("there are too many ids to remember"));
+            }
             known.push(tracked);
         }
         Ok(seen)

@@ -88,6 +88,7 @@ impl World<'_> {
             wanted.iter().map(|name| String::from_utf8_lossy(name)).collect();
         for part in self.scope(mime) {
             let budget = &mut trial.work.budget;
+            budget.steps(self.message.look_up_steps(part).saturating_mul(headers.len()))?;
             let matched = self.fields(part, headers, index, |name, value| match of {
                 MimeOf::Value if matcher.only_counts() => {
                     matcher.add(1);
@@ -103,11 +104,27 @@ impl World<'_> {
         settle(matcher, false, trial)
     }
 
-    pub(super) fn exists(&self, mime: Option<&Mime>, headers: &[Text]) -> bool {
-        headers.iter().all(|header| {
+    pub(super) fn exists(
+        &self,
+        mime: Option<&Mime>,
+        headers: &[Text],
+        trial: &mut Trial<'_>,
+    ) -> Result<bool, Halt> {
+        for header in headers {
             let name = self.names().text(header);
-            self.scope(mime).any(|part| self.message.values(part, &name).next().is_some())
-        })
+            let mut found = false;
+            for part in self.scope(mime) {
+                trial.work.budget.steps(self.message.look_up_steps(part))?;
+                found = self.message.values(part, &name).next().is_some();
+                if found {
+                    break;
+                }
+            }
+            if !found {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub(super) fn address(
@@ -122,6 +139,7 @@ impl World<'_> {
         let mut matcher = self.matcher(compare, trial)?;
         for part in self.scope(mime) {
             let budget = &mut trial.work.budget;
+            budget.steps(self.message.look_up_steps(part).saturating_mul(headers.len()))?;
             let matched = self.fields(part, headers, index, |name, value| {
                 // §5.1: only fields that hold addresses; in MIME headers any may (RFC 5703 §4.2).
                 let holds = std::str::from_utf8(name).is_ok_and(holds_addresses);

@@ -47,7 +47,7 @@ impl World<'_> {
             Test::Address { part, index, mime, headers, compare } => {
                 self.address(*part, *index, mime.as_deref(), headers, compare, &mut trial)
             }
-            Test::Exists { mime, headers } => Ok(self.exists(mime.as_deref(), headers)),
+            Test::Exists { mime, headers } => self.exists(mime.as_deref(), headers, &mut trial),
             Test::Size { over, limit } => {
                 let size = self.message.size(self.root());
                 Ok(if *over { size > *limit } else { size < *limit })
@@ -60,6 +60,7 @@ impl World<'_> {
                 let mut matcher = self.matcher(compare, &mut trial)?;
                 for source in sources {
                     let value = self.names().text(source);
+                    trial.work.budget.steps(value.len())?;
                     // RFC 5229 §5: an empty string is none.
                     if !(matcher.only_counts() && value.is_empty())
                         && matcher.value(&value, &mut trial.work.budget)?
