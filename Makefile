@@ -73,6 +73,7 @@ bench-parts:
 	cd parser/benches && $(CARGO) bench --locked -- $(ARGS)
 	$(CARGO) bench --locked --bench store
 	$(CARGO) bench --locked --bench objects
+	$(CARGO) bench --locked --bench sieve
 
 # FUZZ_SECONDS of CPU time on every target; wants cargo-fuzz and a nightly toolchain. What it learns
 # stays in fuzz/target/corpus; fuzz/corpus holds what is worth replaying, every crash above all.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use parser::message::header::unfold;
-use parser::message::{Fields, MessageMap, PartRef};
+use parser::message::{Address, Addresses, Fields, Mailbox, MessageMap, PartRef};
 
 use super::action::Version;
 use super::limits::Budget;
@@ -36,11 +36,45 @@ pub(super) struct Message<'m> {
 #[derive(Debug)]
 pub(super) struct Field {
     raw: Raw,
-    name_len: usize,
+    /// Length and first letter of its name: most fields differ in them from the one looked for.
+    key: (usize, u8),
     /// In `raw`, folded, without the last line ending.
     value: Range<usize>,
     /// `None` inside: it reads as it stands, but for the spaces around.
     decoded: OnceCell<Option<Box<str>>>,
+    mailboxes: OnceCell<Box<[MailAddress]>>,
+}
+
+/// An address of a field, quotes undone. Rules look at the same few again and again.
+#[derive(Debug)]
+pub(super) struct MailAddress {
+    /// `local@domain`, or what stands there instead.
+    pub(super) all: Box<[u8]>,
+    /// Bytes before the `@`; all of them if there is none.
+    local: usize,
+}
+
+impl MailAddress {
+    /// Both sides of the `@`, if it is an address (RFC 5228 §2.7.4).
+    pub(super) fn parts(&self) -> Option<(&[u8], &[u8])> {
+        let (local, rest) = self.all.split_at_checked(self.local)?;
+        let domain = rest.strip_prefix(b"@")?;
+        (!local.is_empty() && !domain.is_empty()).then_some((local, domain))
+    }
+
+    fn all_in(line: &[u8]) -> Box<[Self]> {
+        let address = |address| match address {
+            Address::Mailbox(Mailbox { local, domain, .. }) => Some(Self {
+                local: local.len(),
+                all: match domain {
+                    Some(domain) => [&local, &b"@"[..], &domain].concat().into(),
+                    None => local.into(),
+                },
+            }),
+            _ => None,
+        };
+        Addresses::new(line).filter_map(address).collect()
+    }
 }
 
 #[derive(Debug)]
@@ -76,6 +110,14 @@ impl<'a> Value<'a> {
         unfold(self.raw)
     }
 
+    /// The mailboxes in it, in and out of groups.
+    pub(super) fn mailboxes<R>(&self, visit: impl FnOnce(&[MailAddress]) -> R) -> R {
+        match self.field {
+            Some(field) => visit(field.mailboxes.get_or_init(|| MailAddress::all_in(&self.line()))),
+            None => visit(&MailAddress::all_in(&self.line())),
+        }
+    }
+
     /// Bytes of it.
     pub(super) const fn len(&self) -> usize {
         self.raw.len()
@@ -102,9 +144,10 @@ impl<'m> Message<'m> {
             let value = behind_colon(field.raw, field.name);
             fields.push(Field {
                 raw: Raw::Received(at..at + field.raw.len()),
-                name_len: field.name.len(),
+                key: key(field.name),
                 value: value..value + field.value.len(),
                 decoded: OnceCell::new(),
+                mailboxes: OnceCell::new(),
             });
             at += field.raw.len();
         }
@@ -152,10 +195,10 @@ impl<'m> Message<'m> {
         Value { raw, field: Some(field) }
     }
 
-    fn is(&self, field: &Field, name: &[u8]) -> bool {
-        field.name_len == name.len()
-            && !name.is_empty()
-            && self.raw(field).get(..name.len()).is_some_and(|is| is.eq_ignore_ascii_case(name))
+    fn is(&self, field: &Field, key: (usize, u8), name: &[u8]) -> bool {
+        field.key == key
+            && key.0 > 0
+            && self.raw(field).get(..key.0).is_some_and(|is| is.eq_ignore_ascii_case(name))
     }
 
     /// The fields of a part's header that have this name, in order. Part 0 is the message, whose
@@ -167,7 +210,8 @@ impl<'m> Message<'m> {
     ) -> impl Iterator<Item = Value<'a>> + use<'a, 'm> {
         let top = if part == 0 { self.fields.as_slice() } else { &[] };
         let inner = (part != 0).then(|| Fields::new(self.slice(self.part(part).header())));
-        let top = top.iter().filter(move |field| self.is(field, name));
+        let key = key(name);
+        let top = top.iter().filter(move |field| self.is(field, key, name));
         let inner = inner.into_iter().flatten().filter(move |field| field.is(name));
         top.map(|field| self.value(field))
             .chain(inner.map(|field| Value { raw: field.value, field: None }))
@@ -281,9 +325,10 @@ impl<'m> Message<'m> {
         let end = raw.strip_suffix(b"\r\n").unwrap_or(&raw).len();
         let field = Field {
             value: (name_len + 1).min(end)..end,
+            key: key(raw.get(..name_len).unwrap_or_default()),
             raw: Raw::Added(raw.into()),
-            name_len,
             decoded: OnceCell::new(),
+            mailboxes: OnceCell::new(),
         };
         if last {
             self.fields.push(field);
@@ -300,7 +345,7 @@ impl<'m> Message<'m> {
         let before = fields.len();
         let mut kept = Vec::with_capacity(before);
         for field in fields {
-            let is_named = self.is(&field, name);
+            let is_named = self.is(&field, key(name), name);
             if !is_named || !unwanted(nth) {
                 kept.push(field);
             }
@@ -368,6 +413,10 @@ impl<'m> Message<'m> {
 
 /// Fields of an ordinary header.
 const FIELDS_USUAL: usize = 32;
+
+fn key(name: &[u8]) -> (usize, u8) {
+    (name.len(), name.first().map_or(0, u8::to_ascii_lowercase))
+}
 
 /// Where the value begins in a field.
 fn behind_colon(raw: &[u8], name: &[u8]) -> usize {

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use parser::message::content::{self, Params};
-use parser::message::{Address, Addresses, Mailbox};
 use parser::sieve::holds_addresses;
 use parser::sieve::tree::{AddressPart, Compare, Index, Mime, MimeOf, Text};
 
@@ -12,7 +11,7 @@ use super::{Trial, settle};
 use crate::mail::{charset, text};
 use crate::sieve::keys::Matcher;
 use crate::sieve::limits::Budget;
-use crate::sieve::message::Value;
+use crate::sieve::message::{MailAddress, Value};
 use crate::sieve::run::{Halt, World};
 
 /// Names of fields, with their variables put in.
@@ -164,32 +163,30 @@ fn addresses(
     budget: &mut Budget,
 ) -> Result<bool, Halt> {
     budget.steps(value.len())?;
-    for address in Addresses::new(&value.line()) {
-        let Address::Mailbox(mailbox) = address else { continue };
+    value.mailboxes(|mailboxes| {
         if matcher.only_counts() {
-            matcher.add(1);
-        } else if let Some(part) = part_of(&mailbox, of)
-            && matcher.value(&part, budget)?
-        {
-            return Ok(true);
+            matcher.add(mailboxes.len() as u64);
+            return Ok(false);
         }
-    }
-    Ok(false)
+        for mailbox in mailboxes {
+            if let Some(part) = part_of(mailbox, of)
+                && matcher.value(part, budget)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
 }
 
 /// §2.7.4: of what is no address only the whole can match.
-fn part_of<'a>(mailbox: &'a Mailbox<'_>, of: AddressPart) -> Option<Cow<'a, [u8]>> {
-    let domain = mailbox.domain.as_deref().filter(|domain| !domain.is_empty());
-    let local = || Some(&*mailbox.local).filter(|local| domain.is_some() && !local.is_empty());
+fn part_of(mailbox: &MailAddress, of: AddressPart) -> Option<&[u8]> {
     Some(match of {
-        AddressPart::All => match &mailbox.domain {
-            Some(domain) => Cow::Owned([&mailbox.local, &b"@"[..], domain].concat()),
-            None => Cow::Borrowed(&*mailbox.local),
-        },
-        AddressPart::LocalPart => Cow::Borrowed(local()?),
-        AddressPart::Domain => Cow::Borrowed(domain.filter(|_| !mailbox.local.is_empty())?),
-        AddressPart::User => Cow::Borrowed(split_detail(local()?).0),
-        AddressPart::Detail => Cow::Borrowed(split_detail(local()?).1?),
+        AddressPart::All => &mailbox.all,
+        AddressPart::LocalPart => mailbox.parts()?.0,
+        AddressPart::Domain => mailbox.parts()?.1,
+        AddressPart::User => split_detail(mailbox.parts()?.0).0,
+        AddressPart::Detail => split_detail(mailbox.parts()?.0).1?,
     })
 }
 
