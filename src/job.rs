@@ -199,6 +199,8 @@ pub struct Recipient {
     pub detail: Option<String>,
     /// The number of the account's active script, if it has one.
     pub script: Option<i64>,
+    /// What RCPT said of reports.
+    pub dsn: Option<Box<RecipientDsn>>,
 }
 
 /// The envelope of a delivery (RFC 5321 §2.3.1) and what the Received line tells (§4.4).
@@ -214,6 +216,26 @@ pub struct Envelope {
     pub tls: bool,
     /// SMTPUTF8 was given: "with UTF8LMTP" (RFC 6531 §4.3).
     pub utf8: bool,
+    /// What the sender wanted to be told, for scripts that ask (RFC 6009).
+    pub dsn: Option<Box<EnvelopeDsn>>,
+}
+
+/// What MAIL said of reports (RFC 3461 §4.3, §4.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnvelopeDsn {
+    /// RET: the whole message, or its header.
+    pub full: Option<bool>,
+    /// ENVID, its xtext undone.
+    pub id: Option<String>,
+}
+
+/// What RCPT said of reports (RFC 3461 §4.1, §4.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecipientDsn {
+    /// NOTIFY: of success, failure, delay; never if none.
+    pub notify: Option<[bool; 3]>,
+    /// ORCPT: `rfc822;tim@example.com`, its xtext undone.
+    pub original: Option<String>,
 }
 
 /// Where COPY and MOVE take their messages from and to.

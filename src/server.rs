@@ -200,6 +200,7 @@ impl Listeners<'_> {
             hostname: hostname.clone(),
             append_bytes_max: servers.imap.append_limit.0,
             lmtp_bytes_max: servers.lmtp.max_message_size.0,
+            xclient_from: servers.lmtp.xclient_from.clone(),
             pop3_exclusive: servers.pop3.exclusive,
             expire_days: self.config.cleanup.max_age_restriction.map(days),
             sieve: session::SieveSettings {

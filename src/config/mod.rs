@@ -252,6 +252,8 @@ pub struct Lmtp {
     pub timeout: Duration,
     /// The relay, where `[relay]` names none.
     pub external_relay: Option<Remote>,
+    /// Proxies that say by XCLIENT for whom they speak.
+    pub xclient_from: Networks,
 }
 
 /// `[servers.pop3]`
@@ -403,6 +405,7 @@ impl Default for Servers {
                 max_message_size: Size::mebi(50),
                 timeout: Duration::from_secs(5 * 60),
                 external_relay: None,
+                xclient_from: Networks::default(),
             },
             pop3: Pop3 {
                 listener: Listener::stopped(110),

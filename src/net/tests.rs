@@ -76,6 +76,7 @@ fn settings() -> SharedSettings {
         hostname: "localhost".to_owned(),
         append_bytes_max: 1 << 20,
         lmtp_bytes_max: 1 << 20,
+        xclient_from: Default::default(),
         pop3_exclusive: false,
         expire_days: None,
         sieve: Default::default(),

@@ -4,17 +4,21 @@
 //! doubt is a 4xx (pitfall 2); whatever is wrong with a message, its bytes are read to their end and
 //! the connection stays usable (pitfall 12).
 
+mod chunks;
 mod incoming;
+mod proxied;
 #[cfg(test)]
 mod tests;
 
-use parser::lmtp::{self, BodyType, Command, CommandError, Mail, Rcpt};
+use std::net::IpAddr;
+
+use parser::lmtp::{self, BodyType, ChunkStream, Command, CommandError, Mail, Rcpt};
 use parser::{Line, Lines};
 
 use self::incoming::{Incoming, Taken};
 use super::{Event, Next, Output, Peer, SharedSettings, Standing, Step};
 use crate::error::{Fault, Refusal};
-use crate::job::{DeliveryProblem, Envelope, Job, Recipient, Reply};
+use crate::job::{DeliveryProblem, Envelope, Job, Recipient, RecipientDsn, Reply};
 use crate::limits::{BAD_COMMANDS_MAX, LMTP_LINE_BYTES_MAX, LMTP_RECIPIENTS_MAX};
 
 /// One LMTP connection.
@@ -22,6 +26,8 @@ use crate::limits::{BAD_COMMANDS_MAX, LMTP_LINE_BYTES_MAX, LMTP_RECIPIENTS_MAX};
 pub struct Lmtp {
     settings: SharedSettings,
     peer: Peer,
+    /// Whom a proxy speaks for, if it said so; `None` inside if it does not know.
+    client: Option<Option<IpAddr>>,
     state: State,
     /// What LHLO said; empty before it.
     helo: String,
@@ -38,10 +44,12 @@ pub struct Lmtp {
 enum State {
     /// Waits for commands.
     Command,
-    /// RCPT's job is out.
-    Finding,
+    /// RCPT's job is out; with what it said of reports.
+    Finding(Option<Box<RecipientDsn>>),
     /// Between 354 and the final dot; perhaps with a chunk on its way to the spool.
     Data(Box<Incoming>),
+    /// A chunk that nobody wants is read to its end (RFC 3030 §2).
+    Skipping(ChunkStream),
     /// The delivery is out; so many replies are owed.
     Storing(usize),
 }
@@ -50,6 +58,10 @@ enum State {
 struct Transaction {
     envelope: Envelope,
     recipients: Vec<Recipient>,
+    /// BODY=BINARYMIME: only BDAT can bring it (RFC 3030 §3).
+    is_binary: bool,
+    /// Between two chunks.
+    incoming: Option<Box<Incoming>>,
 }
 
 impl Lmtp {
@@ -58,6 +70,7 @@ impl Lmtp {
         Self {
             settings,
             peer,
+            client: None,
             state: State::Command,
             helo: String::new(),
             transaction: None,
@@ -73,7 +86,7 @@ impl Lmtp {
             watches: None,
             patience_seconds: self.settings.login_seconds_max,
             trusted: true,
-            expects_input: matches!(self.state, State::Data(_)),
+            expects_input: matches!(self.state, State::Data(_) | State::Skipping(_)),
         }
     }
 
@@ -97,7 +110,7 @@ impl Lmtp {
                 say(out, "421 4.4.2 Nothing heard for too long, closing");
                 Next::Close
             }
-            Event::Shutdown if matches!(self.state, State::Finding | State::Storing(_)) => {
+            Event::Shutdown if matches!(self.state, State::Finding(_) | State::Storing(_)) => {
                 self.stopping = true; // the answer that is on its way is still owed
                 Next::Read
             }
@@ -128,8 +141,13 @@ impl Lmtp {
                 let consumed = taken.consumed;
                 Step { consumed, next: self.after_take(taken, out) }
             }
+            State::Skipping(chunk) => {
+                let fed = chunk.feed(input, &mut Vec::new());
+                let next = if fed.ended { self.after_skipping(out) } else { Next::Read };
+                Step { consumed: fed.consumed, next }
+            }
             State::Command => self.on_line(input, out),
-            State::Finding | State::Storing(_) => Step { consumed: 0, next: Next::Read },
+            State::Finding(_) | State::Storing(_) => Step { consumed: 0, next: Next::Read },
         }
     }
 
@@ -214,14 +232,9 @@ impl Lmtp {
                 say(out, "221 2.0.0 Bye");
                 Next::Close
             }
-            Command::Bdat { .. } => {
-                // The chunk behind it cannot be told from commands, so the connection ends here.
-                say(out, "503 5.5.1 CHUNKING was not offered");
-                Next::Close
-            }
-            Command::Xclient(_) | Command::Xforward(_) => {
-                answered(out, "550 5.7.0 Not from here") // pitfall 22
-            }
+            Command::Bdat { size, last } => self.on_bdat(size, last, out),
+            Command::Xclient(attributes) => self.on_xclient(attributes, out),
+            Command::Xforward(attributes) => self.on_xforward(attributes, out),
         }
     }
 
@@ -231,6 +244,10 @@ impl Lmtp {
         self.transaction = None; // RFC 5321 §4.1.4: as if RSET had been sent
         out.line(format_args!("250-{}", self.settings.hostname));
         out.put(b"250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n");
+        out.put(b"250-CHUNKING\r\n250-BINARYMIME\r\n"); // RFC 3030 §2, §3
+        if self.is_proxy() {
+            out.put(proxied::OFFERED);
+        }
         if self.peer.can_start_tls {
             out.put(b"250-STARTTLS\r\n"); // RFC 3207; never again once TLS is on
         }
@@ -256,9 +273,6 @@ impl Lmtp {
         if self.transaction.is_some() {
             return answered(out, "503 5.5.1 A transaction is open: RSET first");
         }
-        if mail.body == Some(BodyType::BinaryMime) {
-            return answered(out, "501 5.5.4 BINARYMIME was not offered");
-        }
         if mail.by.is_some() {
             return answered(out, "555 5.5.4 DELIVERBY was not offered");
         }
@@ -274,11 +288,14 @@ impl Lmtp {
         let envelope = Envelope {
             sender: mail.from.as_str().to_owned(),
             helo: self.helo.clone(),
-            peer: self.peer.address,
+            peer: self.client.unwrap_or(self.peer.address),
             tls: self.peer.tls,
             utf8: mail.utf8,
+            dsn: proxied::dsn_of(mail),
         };
-        self.transaction = Some(Box::new(Transaction { envelope, recipients: Vec::new() }));
+        let is_binary = mail.body == Some(BodyType::BinaryMime);
+        self.transaction =
+            Some(Box::new(Transaction { envelope, is_binary, ..Transaction::default() }));
         answered(out, "250 2.1.0 Sender taken")
     }
 
@@ -296,7 +313,7 @@ impl Lmtp {
             Some(domain) => format!("{}@{domain}", rcpt.to.local_unquoted()),
             None => rcpt.to.local_unquoted().into_owned(),
         };
-        self.state = State::Finding;
+        self.state = State::Finding(proxied::dsn_of_recipient(rcpt));
         Next::Run(Box::new(Job::FindRecipient { given }))
     }
 
@@ -305,15 +322,31 @@ impl Lmtp {
         if self.transaction.as_ref().is_none_or(|open| open.recipients.is_empty()) {
             return answered(out, "503 5.5.1 No recipient was accepted");
         }
-        self.state = State::Data(Box::new(Incoming::new(self.settings.lmtp_bytes_max)));
+        if let Some(transaction) = &self.transaction {
+            if transaction.incoming.is_some() {
+                return answered(out, "503 5.5.1 BDAT was begun: go on with it"); // RFC 3030 §2
+            }
+            if transaction.is_binary {
+                return answered(out, "503 5.5.1 BINARYMIME needs BDAT"); // RFC 3030 §3
+            }
+        }
+        self.state = State::Data(Box::new(Incoming::dots(self.settings.lmtp_bytes_max)));
         out.put(b"354 Send it, end with a dot\r\n");
         Next::Read
+    }
+
+    /// The final dot was read, or all of a chunk.
+    fn on_end(&mut self, out: &mut Output) -> Next {
+        match &self.state {
+            State::Data(incoming) if !incoming.is_last() => self.on_chunk_end(out),
+            _ => self.on_message_end(out),
+        }
     }
 
     fn after_take(&mut self, taken: Taken, out: &mut Output) -> Next {
         match taken.spool {
             Some(job) => Next::Run(job),
-            None if taken.ended => self.on_message_end(out),
+            None if taken.ended => self.on_end(out),
             None => Next::Read,
         }
     }
@@ -326,7 +359,7 @@ impl Lmtp {
         };
         match incoming.finish() {
             Ok(body) => {
-                let Transaction { envelope, recipients } = *transaction;
+                let Transaction { envelope, recipients, .. } = *transaction;
                 self.state = State::Storing(recipients.len());
                 Next::Run(Box::new(Job::Deliver { envelope, recipients, body }))
             }
@@ -341,26 +374,30 @@ impl Lmtp {
 
     fn on_reply(&mut self, reply: Reply, out: &mut Output) -> Next {
         match std::mem::replace(&mut self.state, State::Command) {
-            State::Finding => {
-                self.on_found(reply, out);
+            State::Finding(dsn) => {
+                self.on_found(reply, dsn, out);
                 self.unless_stopping(out)
             }
             State::Data(mut incoming) => {
                 let ended = incoming.spooled(reply);
                 self.state = State::Data(incoming);
-                if ended { self.on_message_end(out) } else { Next::Read }
+                if ended { self.on_end(out) } else { Next::Read }
             }
             State::Storing(owed) => {
                 Self::on_delivered(reply, owed, out);
                 self.unless_stopping(out)
             }
-            State::Command => Next::Read,
+            state @ (State::Command | State::Skipping(_)) => {
+                self.state = state;
+                Next::Read
+            }
         }
     }
 
-    fn on_found(&mut self, reply: Reply, out: &mut Output) {
+    fn on_found(&mut self, reply: Reply, dsn: Option<Box<RecipientDsn>>, out: &mut Output) {
         match (reply, &mut self.transaction) {
-            (Reply::RecipientFound(recipient), Some(transaction)) => {
+            (Reply::RecipientFound(mut recipient), Some(transaction)) => {
+                recipient.dsn = dsn;
                 transaction.recipients.push(recipient);
                 say(out, "250 2.1.5 Recipient taken");
             }

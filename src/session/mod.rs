@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::job::{Change, Job, MailboxKey, Reply};
+use crate::model::Networks;
 
 pub use managesieve::SieveSettings;
 pub use output::Output;
@@ -186,6 +187,8 @@ pub struct Settings {
     pub append_bytes_max: u64,
     /// Largest message by LMTP, bytes (RFC 1870).
     pub lmtp_bytes_max: u64,
+    /// Proxies that say by XCLIENT for whom they speak LMTP, and are believed.
+    pub xclient_from: Networks,
     /// One session a maildrop (RFC 1939 §4).
     pub pop3_exclusive: bool,
     /// Days for which mail stays at least; `None` for ever (RFC 2449 §6.7).

@@ -215,11 +215,17 @@ impl<'a> Round<'a> {
     where
         'a: 'b,
     {
-        let (helo, peer) = match self.via {
-            Via::Lmtp(envelope) => (Some(envelope.helo.as_str()), envelope.peer),
-            Via::Local => (None, None),
-        };
-        Arriving { bytes, sender: self.sender, helo, peer }
+        let sender = self.sender;
+        match self.via {
+            Via::Lmtp(envelope) => Arriving {
+                bytes,
+                sender,
+                helo: Some(&envelope.helo),
+                peer: envelope.peer,
+                dsn: envelope.dsn.as_deref(),
+            },
+            Via::Local => Arriving { bytes, sender, helo: None, peer: None, dsn: None },
+        }
     }
 
     /// What takes more than a row in a mailbox has a transaction of its own.

@@ -392,6 +392,7 @@ pub fn deliver_now(
         given: to.to_owned(),
         detail: address.split_detail().1.map(str::to_owned),
         script: found.script,
+        dsn: None,
     };
     let (via, repeats) = (trace::Via::Local, deliver::Repeats::Keep);
     let (answers, changes) = courier.deliver(via, sender, &[recipient], message.to_vec(), repeats);

@@ -374,7 +374,7 @@ impl Runner {
         };
         let detail = if has_detail { detail_of(&given).map(str::to_owned) } else { None };
         let (account, script) = (found.account, found.script);
-        Ok(Reply::RecipientFound(Recipient { account, given, detail, script }))
+        Ok(Reply::RecipientFound(Recipient { account, given, detail, script, dsn: None }))
     }
 
     /// No account has a name that needs quotes, but what stands behind its name may.
@@ -384,7 +384,7 @@ impl Runner {
         let found = self.store.account_by_address(&address)?.ok_or(refused)?;
         let detail = Some(detail.to_owned());
         let (account, script) = (found.account, found.script);
-        Ok(Reply::RecipientFound(Recipient { account, given, detail, script }))
+        Ok(Reply::RecipientFound(Recipient { account, given, detail, script, dsn: None }))
     }
 
     fn deliver(&self, envelope: &Envelope, recipients: &[Recipient], body: Body) -> Reply {

@@ -142,7 +142,7 @@ impl Upkeep {
                 match ours.next(next) {
                     Next::Renew(outdated) => renew(&store, &outdated),
                     Next::Round(Round::ForgetDeliveries) => {
-                        forget_deliveries(&store, &ours);
+                        forget(&store, &ours);
                         forgetting = clock::now() + PAUSE;
                     }
                     Next::Round(Round::Clean) => {
@@ -166,12 +166,15 @@ impl Drop for Upkeep {
     }
 }
 
-fn forget_deliveries(store: &Store, chores: &Chores) {
-    while !chores.is_stopped() {
-        match store.forget_deliveries() {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(failure) => return log::error!("upkeep: {failure}"),
+/// What was only to be remembered for a time: deliveries, and what scripts have seen and answered.
+fn forget(store: &Store, chores: &Chores) {
+    for forget in [Store::forget_deliveries, Store::forget_memories] {
+        while !chores.is_stopped() {
+            match forget(store) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(failure) => return log::error!("upkeep: {failure}"),
+            }
         }
     }
 }

@@ -37,6 +37,7 @@ impl Dialogue {
             hostname: "mail.example.com".to_owned(),
             append_bytes_max: 1_000_000,
             lmtp_bytes_max: 1_000_000,
+            xclient_from: Default::default(),
             pop3_exclusive: false,
             expire_days: None,
             sieve: Default::default(),

@@ -14,10 +14,19 @@ struct Peered {
 }
 
 fn open(bytes_max: u64) -> Peered {
+    open_with(bytes_max, Default::default())
+}
+
+fn open_to(proxies: &str) -> Peered {
+    open_with(9, proxies.parse().unwrap())
+}
+
+fn open_with(bytes_max: u64, xclient_from: crate::model::Networks) -> Peered {
     let settings = Settings {
         hostname: "mx".into(),
         append_bytes_max: 0,
         lmtp_bytes_max: bytes_max,
+        xclient_from,
         pop3_exclusive: false,
         expire_days: None,
         sieve: Default::default(),
@@ -69,6 +78,7 @@ fn answer(job: Job) -> Reply {
             given,
             detail: None,
             script: None,
+            dsn: None,
         }),
         Job::Spool { ticket, chunk } => {
             assert!(chunk.len() <= SPOOL_CHUNK_BYTES);
@@ -105,7 +115,7 @@ fn started(bytes_max: u64) -> Peered {
 fn capabilities() {
     let said = open(99).say("LHLO a\r\n");
     let want = "250-mx\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n\
-                250-SMTPUTF8\r\n250-STARTTLS\r\n250 SIZE 99\r\n";
+                250-SMTPUTF8\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-STARTTLS\r\n250 SIZE 99\r\n";
     assert_eq!(said, want);
     assert!(open(9).say("EHLO a\r\n").starts_with("500 5.5.1")); // RFC 2033 §4.1
 }
@@ -182,12 +192,49 @@ fn wrong_commands_are_counted() {
     assert_eq!(said.lines().count(), 51);
 }
 
-#[test] // RFC 3030 §2: the chunk behind it is not read as commands
-fn chunks_are_refused() {
-    for bdat in ["BDAT 6 LAST", "BDAT 99999999999999999999", "BDAT x", "BDAT"] {
+#[test] // RFC 3030 §2: whatever is wrong, the chunk is not read as commands
+fn chunks_that_nobody_wants_are_read_to_their_end() {
+    let said = open(100).say("LHLO a\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n");
+    assert!(said.ends_with("503 5.5.1 No recipient was accepted\r\n250 2.0.0 Still here\r\n"));
+    for bdat in ["BDAT 99999999999999999999", "BDAT x", "BDAT"] {
         let said = started(100).say(&format!("{bdat}\r\nNOOP\r\n"));
         assert!(said.starts_with("50") && said.lines().count() == 1, "{bdat}: {said}");
     }
+    let mut peered = started(10);
+    peered.say("RCPT TO:<a@x>\r\n");
+    let said = peered.say("BDAT 6\r\naaaa\r\nBDAT 6\r\nbbbb\r\nBDAT 3 LAST\r\nc\r\nNOOP\r\n");
+    let codes: Vec<&str> = said.lines().map(|line| &line[..9]).collect();
+    assert_eq!(codes, ["250 2.0.0", "552 5.3.4", "503 5.5.1", "250 2.0.0"], "{said}");
+    let mut peered = started(10);
+    peered.say("RCPT TO:<a@x>\r\nRCPT TO:<b@x>\r\n");
+    let said = peered.say("BDAT 12 LAST\r\naaaaaaaaaa\r\n");
+    assert!(said.lines().count() == 2 && said.lines().all(|line| line.starts_with("552 5.3.4")));
+}
+
+#[test]
+fn chunks_go_to_the_spool_like_anything_else() {
+    let size = SPOOL_CHUNK_BYTES * 2 + 17;
+    let mut peered = started(1 << 30);
+    peered.say("RCPT TO:<sized@x>\r\n");
+    let chunk = |size: usize, last: &str| format!("BDAT {size}{last}\r\n{}", "\n".repeat(size));
+    let said = peered.say(&chunk(size, ""));
+    assert_eq!(said, format!("250 2.0.0 {size} bytes so far\r\n"));
+    assert_eq!(peered.say(&chunk(1, " LAST")), "250 2.0.0 Stored\r\n");
+}
+
+#[test] // pitfall 22
+fn only_proxies_speak_for_others() {
+    let said = open(9).say("LHLO a\r\nXCLIENT ADDR=192.0.2.7\r\n");
+    assert!(!said.contains("XCLIENT") && said.ends_with("550 5.7.0 Not from here\r\n"), "{said}");
+    let mut peered = open_to("unix");
+    assert!(peered.say("LHLO a\r\n").contains("250-XCLIENT NAME ADDR "));
+    let said = peered.say("XCLIENT ADDR=192.0.2.7 NAME=[UNAVAILABLE]\r\nMAIL FROM:<a@b>\r\n");
+    assert!(said.starts_with("220 mx LMTP") && said.ends_with("503 5.5.1 Say LHLO first\r\n"));
+    peered.say("LHLO a\r\nMAIL FROM:<a@b> ENVID=x+2By RET=HDRS\r\n");
+    let envelope = &peered.session.transaction.as_ref().unwrap().envelope;
+    assert_eq!(envelope.peer, Some("192.0.2.7".parse().unwrap()));
+    let dsn = envelope.dsn.as_deref().unwrap();
+    assert_eq!((dsn.full, dsn.id.as_deref()), (Some(false), Some("x+y")));
 }
 
 #[test] // what was not offered is refused, what is wrong is so in any case
@@ -195,7 +242,6 @@ fn parameters() {
     let mut peered = open(100);
     peered.say("LHLO a\r\n");
     assert!(peered.say("MAIL FROM:<a@b> BY=60;N\r\n").starts_with("555 5.5.4"));
-    assert!(peered.say("MAIL FROM:<a@b> BODY=BINARYMIME\r\n").starts_with("501 5.5.4"));
     assert!(peered.say("MAIL FROM:<a@b> SIZE=99999999999999999999\r\n").starts_with("552 5.3.4"));
     assert!(peered.say("MAIL FROM:<a@b> RET=FULL RET=FULL\r\n").starts_with("501 5.5.4"));
     assert!(peered.say("MAIL FROM:<a@b> RET=FULL ENVID=x AUTH=<>\r\n").starts_with("250 2.1.0"));

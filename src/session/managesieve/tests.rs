@@ -25,6 +25,7 @@ impl Dialogue {
             hostname: "mail.example.com".to_owned(),
             append_bytes_max: 0,
             lmtp_bytes_max: 0,
+            xclient_from: Default::default(),
             pop3_exclusive: false,
             expire_days: None,
             sieve,

@@ -32,6 +32,7 @@ impl Dialogue {
             hostname: "mail.example.com".to_owned(),
             append_bytes_max: 0,
             lmtp_bytes_max: 0,
+            xclient_from: Default::default(),
             pop3_exclusive: exclusive,
             expire_days: Some(30),
             sieve: Default::default(),

@@ -16,10 +16,11 @@ pub(super) use self::actions::Plan;
 use self::answers::Oracle;
 use self::scripts::{Ready, Scripts};
 use super::clock;
-use crate::job::Recipient;
+use crate::job::{EnvelopeDsn, Recipient};
 use crate::model::MailboxName;
 use crate::sieve::{
-    self, Action, Capability, Envelope, Environment, Facts, Failed, Limits, Mail, Outcome, Step,
+    self, Action, Capability, DsnNotify, DsnReturn, Envelope, Environment, Facts, Failed, Limits,
+    Mail, Outcome, Step,
 };
 use crate::store::{Failure, RunReport, Store};
 
@@ -80,6 +81,8 @@ pub(super) struct Arriving<'a> {
     /// The peer, as it named itself and as it is.
     pub(super) helo: Option<&'a str>,
     pub(super) peer: Option<std::net::IpAddr>,
+    /// What the sender wanted to be told (RFC 3461).
+    pub(super) dsn: Option<&'a EnvelopeDsn>,
 }
 
 impl Sorter {
@@ -135,9 +138,21 @@ impl Sorter {
             addresses = own.iter().map(|address| address.as_str().to_owned()).collect();
         }
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let dsn = recipient.dsn.as_deref();
         let envelope = Envelope {
             from: mail.sender.into(),
             to: recipient.given.as_str().into(),
+            ret: mail.dsn.and_then(|dsn| dsn.full).map(|full| match full {
+                true => DsnReturn::Full,
+                false => DsnReturn::Headers,
+            }),
+            id: mail.dsn.and_then(|dsn| dsn.id.as_deref()).map(Into::into),
+            notify: dsn.and_then(|dsn| dsn.notify).map(|[success, failure, delay]| DsnNotify {
+                success,
+                failure,
+                delay,
+            }),
+            original_recipient: dsn.and_then(|dsn| dsn.original.as_deref()).map(Into::into),
             ..Envelope::default()
         };
         let environment = Environment {
