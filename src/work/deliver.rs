@@ -215,16 +215,17 @@ impl<'a> Round<'a> {
     where
         'a: 'b,
     {
-        let sender = self.sender;
+        let (queue_id, sender) = (self.queue_id, self.sender);
         match self.via {
             Via::Lmtp(envelope) => Arriving {
+                queue_id,
                 bytes,
                 sender,
                 helo: Some(&envelope.helo),
                 peer: envelope.peer,
                 dsn: envelope.dsn.as_deref(),
             },
-            Via::Local => Arriving { bytes, sender, helo: None, peer: None, dsn: None },
+            Via::Local => Arriving { queue_id, bytes, sender, helo: None, peer: None, dsn: None },
         }
     }
 
@@ -245,6 +246,9 @@ impl<'a> Round<'a> {
         let answer = match result {
             Ok(Sorted::Done { copies, queued }) => {
                 let left = queued.iter().filter(|queued| **queued).count();
+                if left > 0 {
+                    self.courier.sorter.ring();
+                }
                 let (id, given) = (self.queue_id, shown(&recipient.given));
                 let placed = copies.iter().flatten().count();
                 log::info!("deliver: {id} to <{given}>: sorted: {placed} kept, {left} sent");

@@ -245,6 +245,7 @@ impl Work {
                 login::Keeper::Stored(Box::new(stored))
             }
         };
+        let (relay, bell) = outbox::Relay::new(settings.relay.is_some());
         let spool = spool::Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max);
         spool.sweep();
         let runner = run::Runner {
@@ -263,6 +264,7 @@ impl Work {
                     store.clone(),
                     settings.sieve.clone(),
                     settings.hostname.clone(),
+                    relay,
                 ),
             },
         };
@@ -285,7 +287,6 @@ impl Work {
         let uploader =
             store.has_uploads().then(|| uploader::Uploader::start(store, settings.uploads));
         let uploader = uploader.transpose().inspect_err(|error| log::error!("uploader: {error}"));
-        let (_relay, bell) = outbox::Relay::new(settings.relay.is_some());
         let post = outbox::start(store, settings.relay.clone(), bell);
         let pool = Pool::new(Box::new(runner));
         Ok(Self {
@@ -385,6 +386,7 @@ pub fn deliver_now(
             store.clone(),
             settings.sieve.clone(),
             settings.hostname.clone(),
+            outbox::Relay::new(settings.relay.is_some()).0, // the daemon will look by itself
         ),
     };
     let recipient = Recipient {

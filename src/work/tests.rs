@@ -93,6 +93,7 @@ impl Room {
             store.clone(),
             settings.sieve.clone(),
             settings.hostname.clone(),
+            super::outbox::Relay::new(false).0,
         );
         let runner = Runner {
             store: store.clone(),

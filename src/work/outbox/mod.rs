@@ -2,9 +2,7 @@
 //! leaves the server").
 
 mod client;
-#[allow(dead_code, reason = "for the delivery that runs scripts")]
 mod compose;
-#[allow(dead_code, reason = "compose builds with it")]
 mod entity;
 mod post;
 mod send;
@@ -12,7 +10,6 @@ mod sendmail;
 mod tls;
 mod wire;
 
-#[allow(unused_imports, reason = "for the delivery that runs scripts")]
 pub(super) use compose::{Origin, compose};
 pub(super) use post::Post;
 
@@ -65,13 +62,11 @@ pub(super) fn start(
 
 /// What a delivery knows of the relay: whether there is one, and how to wake who speaks with it.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "for the delivery that runs scripts")]
 pub(super) struct Relay {
     is_configured: bool,
     bell: Sender<()>,
 }
 
-#[allow(dead_code, reason = "for the delivery that runs scripts")]
 impl Relay {
     /// With the bell that it rings.
     pub(super) fn new(is_configured: bool) -> (Self, Receiver<()>) {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::facts;
+use super::super::outbox::{Origin, compose};
+use super::super::{clock, facts};
 use super::{Arriving, Sorter, Verdict, main_mailbox, said};
 use crate::job::{FlagSet, Recipient};
-use crate::model::{AccountId, Flags, Keyword, MailboxName};
+use crate::model::{AccountId, Address, Flags, Keyword, MailboxName};
 use crate::sieve::{Action, Filing, Outcome, Tracked, Version};
 use crate::store::{
     DeliveryDigest, Failure, IfMissing, MemoryDigest, NewBody, Remembered, RunReport, SortedCopy,
@@ -150,7 +151,7 @@ pub(super) fn plan(
             },
             Action::Reject { reason, .. } => return Ok(Verdict::Rejected(reason)),
             action @ (Action::Redirect(_) | Action::Vacation(_) | Action::Notify(_)) => {
-                send(sorter, recipient, mail, &action, &mut plan);
+                send(sorter, recipient, mail, &action, &mut plan)?;
             }
         }
     }
@@ -158,20 +159,57 @@ pub(super) fn plan(
     Ok(Verdict::Planned(Box::new(plan)))
 }
 
-/// Mail that leaves.
+/// Mail that leaves. What cannot leave is kept, and that is told.
 fn send(
-    _sorter: &Sorter,
-    _recipient: &Recipient,
-    _mail: &Arriving<'_>,
+    sorter: &Sorter,
+    recipient: &Recipient,
+    mail: &Arriving<'_>,
     action: &Action,
     plan: &mut Plan,
-) {
+) -> Result<(), Failure> {
     let what = match action {
         Action::Redirect(_) => "redirect",
         Action::Vacation(_) => "vacation",
         _ => "notify",
     };
-    plan.fall_back(&format!("{what}: this server sends no mail: the message is kept in INBOX"));
+    if !sorter.relay.is_configured() {
+        plan.fall_back(&format!("{what}: no [relay] is configured: the message is kept in INBOX"));
+        return Ok(());
+    }
+    let addresses = sorter.store.addresses(recipient.account)?;
+    let owner = addresses.first().map_or(recipient.given.as_str(), Address::as_str);
+    let unique = format!("{}.{}.{}", mail.queue_id, recipient.account, plan.outgoing.len());
+    let origin = Origin {
+        now: clock::today(),
+        hostname: &sorter.hostname,
+        unique: &unique,
+        owner,
+        sender: mail.sender,
+        recipient: &recipient.given,
+        original_recipient: recipient.dsn.as_ref().and_then(|dsn| dsn.original.as_deref()),
+        message: mail.bytes,
+    };
+    let Some(new) = compose(action, &origin) else {
+        plan.fall_back(&format!("{what}: it cannot be sent: the message is kept in INBOX"));
+        return Ok(());
+    };
+    let (unless, copy) = match action {
+        // RFC 6131 §2: with no days at all, every message is answered.
+        Action::Vacation(vacation) => {
+            let what = MemoryDigest::of_answer(&vacation.handle, &vacation.to);
+            let once = Remembered { what, seconds: vacation.seconds };
+            ((vacation.seconds > 0).then_some(once), vacation.fcc.as_ref())
+        }
+        Action::Notify(notify) => (None, notify.fcc.as_ref()),
+        _ => (None, None),
+    };
+    if let Some(filing) = copy {
+        let version = Version::Edited(Arc::new(new.message.clone()));
+        let with = Some(plan.outgoing.len());
+        plan.copies.extend(filed(filing, version).map(|copy| PlannedCopy { with, ..copy }));
+    }
+    plan.outgoing.push(SortedOutgoing { new, unless });
+    Ok(())
 }
 
 fn filed(filing: &Filing, version: Version) -> Option<PlannedCopy> {

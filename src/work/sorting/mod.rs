@@ -16,6 +16,7 @@ pub(super) use self::actions::Plan;
 use self::answers::Oracle;
 use self::scripts::{Ready, Scripts};
 use super::clock;
+use super::outbox::Relay;
 use crate::job::{EnvelopeDsn, Recipient};
 use crate::model::MailboxName;
 use crate::sieve::{
@@ -58,6 +59,7 @@ pub(super) struct Sorter {
     settings: SieveSettings,
     hostname: String,
     scripts: Scripts,
+    relay: Relay,
 }
 
 /// What becomes of one copy.
@@ -74,6 +76,8 @@ pub(super) enum Verdict {
 /// A message before its delivery.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arriving<'a> {
+    /// The delivery's number.
+    pub(super) queue_id: &'a str,
     /// With the trace lines in front.
     pub(super) bytes: &'a [u8],
     /// MAIL FROM, without brackets.
@@ -86,9 +90,19 @@ pub(super) struct Arriving<'a> {
 }
 
 impl Sorter {
-    pub(super) fn new(store: Store, settings: SieveSettings, hostname: String) -> Self {
+    pub(super) fn new(
+        store: Store,
+        settings: SieveSettings,
+        hostname: String,
+        relay: Relay,
+    ) -> Self {
         let scripts = Scripts::new(store.clone(), &settings);
-        Self { store, settings, hostname, scripts }
+        Self { store, settings, hostname, scripts, relay }
+    }
+
+    /// Mail was committed that leaves: whoever sends it shall look.
+    pub(super) fn ring(&self) {
+        self.relay.ring();
     }
 
     /// What becomes of `mail` for `recipient`. A failure is the store's: nothing was decided.
