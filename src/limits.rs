@@ -190,6 +190,8 @@ pub const BODIES_AT_ONCE: usize = 16;
 pub const BODIES_HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Large bodies of which it is remembered that a piece was read.
 pub const BODIES_TOUCHED_MAX: usize = 64;
+/// Rows that a look at the background work counts of each kind.
+pub const STATUS_ROWS_MAX: i64 = 1_000_000;
 /// Bytes of one staged body that is read together with others to be moved.
 pub const STAGED_TOGETHER_BYTES_MAX: i64 = 64 * 1024;
 /// Files in the local cache.

@@ -12,6 +12,7 @@ mod error;
 mod options;
 mod password;
 mod sieve;
+mod status;
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -156,6 +157,14 @@ const COMMANDS: &[Command] = &[
         more: sieve::MORE,
         choices: sieve::CHOICES,
         run: sieve::run,
+    },
+    Command {
+        name: "status",
+        usage: "",
+        what: "say what waits for S3 or to be removed, and who sees to it",
+        more: status::MORE,
+        choices: status::CHOICES,
+        run: status::run,
     },
     Command {
         name: "check",

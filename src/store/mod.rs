@@ -26,7 +26,7 @@
 //! | retention | [`Store::due_mailboxes`], [`Store::clean_mailbox`], [`Store::count_due`], [`Store::remove_bodies`], [`Store::due_accounts`], [`Store::remove_account`], [`Store::take_lease`], [`Store::give_lease_back`] |
 //! | uploads | [`Store::take_uploads`], [`Store::read_staged`], [`Store::upload`], [`Store::finish_uploads`], [`Store::postpone_uploads`], [`Store::backlog`] |
 //! | other nodes | [`Store::is_shared`], [`Store::notify`], [`Store::listen`], [`Store::mod_seqs`] |
-//! | upkeep | [`Store::check`], [`Store::forget_deliveries`] |
+//! | upkeep | [`Store::status`], [`Store::check`], [`Store::forget_deliveries`] |
 
 mod accounts;
 mod batches;
@@ -61,6 +61,7 @@ mod scripts;
 mod selection;
 mod snapshot;
 mod sorted;
+mod status;
 mod subscriptions;
 mod threads;
 mod whole;
@@ -90,6 +91,7 @@ pub use sorted::{
     KeptRun, MemoryDigest, Remembered, RunReport, Sorted, SortedCopy, SortedDelivery,
     SortedOutgoing,
 };
+pub use status::{Counted, Status, Taker};
 pub use threads::message_id_hash;
 
 use std::fs::File;

@@ -147,6 +147,32 @@ fn what_was_refused_waits_and_only_its_own_trouble_counts() {
     assert_eq!(store.take_uploads("three", 9, LONG).unwrap(), []);
 }
 
+#[test]
+fn the_status_tells_what_waits_and_who_has_it() {
+    let store = staging(0);
+    let nothing = store.status().unwrap();
+    assert_eq!((nothing.staged, nothing.oldest), (Counted::default(), None));
+    assert_eq!((nothing.takers, nothing.leases), (vec![], vec![]));
+    store.append_many("INBOX", 5);
+    let taken = store.take_uploads("one", 2, LONG).unwrap();
+    store.postpone_uploads("one", vec![taken[0]], Duration::ZERO, true).unwrap();
+    store.take_uploads("two", 1, LONG).unwrap();
+    assert!(store.take_lease("cleaner", "three", LONG).unwrap());
+    let status = store.status().unwrap();
+    assert_eq!(status.staged, Counted { rows: 5, bytes: 55 });
+    let is_right = |oldest| oldest >= nothing.now && oldest <= status.now;
+    assert!(status.oldest.is_some_and(is_right), "{:?}", status.oldest);
+    let takers: Vec<_> = status
+        .takers
+        .iter()
+        .map(|taker| (taker.holder.as_str(), taker.bodies, taker.refused, taker.attempts))
+        .collect();
+    assert_eq!(takers, [("one", 1, 0, 0), ("two", 1, 1, 1)]);
+    assert!(status.takers.iter().all(|taker| taker.until > status.now));
+    assert_eq!(status.leases.len(), 1);
+    assert_eq!((status.deleting.rows, status.reserved.rows), (0, 0));
+}
+
 #[test] // pitfall 11
 fn too_much_is_refused_until_some_is_moved() {
     let store = staging(30);
