@@ -65,6 +65,8 @@ pub struct Facts<'m> {
     pub zone_minutes: i16,
     /// The user's addresses, the one replies come from first.
     pub addresses: &'m [&'m str],
+    /// What `include :personal` would call the script, so that it cannot include itself.
+    pub script_name: Option<&'m str>,
     /// Where `keep` puts mail.
     pub default_mailbox: &'m str,
     /// Where the script runs.
@@ -85,6 +87,7 @@ impl Default for Facts<'_> {
             now: Timestamp(0),
             zone_minutes: 0,
             addresses: &[],
+            script_name: None,
             default_mailbox: "INBOX",
             environment: Environment::default(),
             spam: None,

@@ -9,8 +9,9 @@
 //! what was wrong and where.
 //!
 //! ```
-//! use parser::message::MessageMap;
-//! use sora::sieve::{self, Action, Answer, Envelope, Facts, Mail, OFFERED, Question, Step};
+//! use sora::sieve::{
+//!     self, Action, Answer, Envelope, Facts, Mail, MessageMap, OFFERED, Question, Step,
+//! };
 //!
 //! let script = sieve::compile(
 //!     br#"require ["fileinto", "mailbox", "envelope"];
@@ -79,6 +80,7 @@ pub use action::{
 pub use ask::{Answer, Question};
 pub use facts::{By, Envelope, Environment, Facts, ImapEvent, Mail, Verdict};
 pub use limits::Limits;
+pub use parser::message::MessageMap;
 pub use parser::sieve::tree::{ByMode, DsnNotify, DsnReturn, Importance, Location};
 pub use parser::sieve::{Capabilities, Capability, Error, Position};
 pub use run::{Asking, Step, run};

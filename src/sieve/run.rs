@@ -385,7 +385,9 @@ impl<'m> Run<'m> {
         let world = &mut self.world;
         let is_it = |source: &(Location, Box<str>)| source.0 == location && *source.1 == *name;
         let limits = &world.facts.limits;
-        let running = world.frames.iter().any(|frame| frame.source.as_ref().is_some_and(is_it));
+        let first = world.facts.script_name.filter(|_| location == Location::Personal);
+        let running = first == Some(name)
+            || world.frames.iter().any(|frame| frame.source.as_ref().is_some_and(is_it));
         if once && (running || world.included.iter().any(is_it)) {
             self.trace(at, LineKind::Command, || format!("include {name:?}: was included before"));
             return Ok(Flow::On);

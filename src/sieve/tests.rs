@@ -31,6 +31,7 @@ struct Setup {
     environment: BTreeMap<String, String>,
     limits: Limits,
     traced: bool,
+    script_name: Option<String>,
     mailboxes: Vec<String>,
     ids: BTreeMap<String, String>,
     uses: Vec<(String, String)>,
@@ -205,6 +206,7 @@ impl Setup {
             "env" => drop(self.environment.insert(pair().0.into(), pair().1.into())),
             "limit" => self.limit(pair().0, pair().1.parse().unwrap()),
             "quiet" => self.traced = false,
+            "called" => self.script_name = Some(rest.to_owned()),
             "mailbox" => self.mailboxes.push(rest.to_owned()),
             "mailboxid" => drop(self.ids.insert(pair().0.into(), pair().1.into())),
             "use" => self.uses.push(owned(pair())),
@@ -368,6 +370,7 @@ impl Setup {
             now: Timestamp::from_seconds(self.now),
             zone_minutes: self.zone,
             addresses: &addresses,
+            script_name: self.script_name.as_deref(),
             default_mailbox: "INBOX",
             environment: Environment {
                 domain: env("domain"),

@@ -78,10 +78,31 @@ impl World<'_> {
 /// §4: the whole field, or what stands behind its last semicolon.
 fn date_in(value: &[u8]) -> Option<Moment> {
     let behind = memchr::memrchr(b';', value).and_then(|at| value.get(at + 1..));
-    let date = DateTime::parse(behind.unwrap_or(value))?;
+    let text = behind.unwrap_or(value);
+    let date = DateTime::parse(text).filter(|_| has_time(text))?;
     let leap = date.second == 60;
     let seconds = date.unix_seconds().saturating_sub(i64::from(leap));
     Some(Moment { seconds, zone_minutes: date.zone_minutes, leap })
+}
+
+/// A date is nothing here without a time that there is; for others it may begin at midnight (RFC 5256
+/// §2.2).
+fn has_time(text: &[u8]) -> bool {
+    let Some(colon) = memchr::memchr(b':', text) else { return false };
+    let (before, behind) = text.split_at(colon);
+    let number = |digits: &[u8]| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        digits.parse::<u8>().ok()
+    };
+    let begin = before.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+    let hour = before.get(begin..).and_then(number);
+    let mut clock = behind.get(1..).unwrap_or_default().split(|byte| !byte.is_ascii_digit());
+    let minute = clock.next().and_then(number);
+    let has_second = behind.get(1..).is_some_and(|rest| rest.get(2) == Some(&b':'));
+    let second = if has_second { clock.next().and_then(number) } else { Some(0) };
+    hour.is_some_and(|hour| hour < 24)
+        && minute.is_some_and(|minute| minute < 60)
+        && second.is_some_and(|second| second <= 60)
 }
 
 /// From 1858-11-17, the first Modified Julian Day, to 1970-01-01.
@@ -186,5 +207,10 @@ mod tests {
         assert_eq!(date_in(b"Fri, 32 Jan 2007 09:00:00 +0000"), None);
         assert_eq!(date_in(b"29 Feb 2007 09:00:00 +0000"), None);
         assert_eq!(date_in(b"nothing"), None);
+        assert_eq!(date_in(b"26 Feb 2007 24:00:00 +0000"), None);
+        assert_eq!(date_in(b"26 Feb 2007 09:60 +0000"), None);
+        assert_eq!(date_in(b"26 Feb 2007 09:00:61 +0000"), None);
+        assert_eq!(date_in(b"26 Feb 2007"), None);
+        assert!(date_in(b"26 Feb 2007 9:05 GMT").is_some());
     }
 }

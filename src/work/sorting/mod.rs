@@ -126,7 +126,7 @@ impl Sorter {
                     return Ok(self.kept_for(&format!("{name} does not compile: {mistakes}")));
                 }
             };
-            let outcome = self.run(recipient, mail, &map, &script)?;
+            let outcome = self.run(recipient, mail, &map, (&name, &script))?;
             named.clone_from(&name);
             let goes_on = takes_over(&mut whole, outcome);
             if !goes_on {
@@ -142,10 +142,17 @@ impl Sorter {
         recipient: &Recipient,
         mail: &Arriving<'_>,
         map: &MessageMap,
-        script: &std::sync::Arc<sieve::Script>,
+        (name, script): (&str, &std::sync::Arc<sieve::Script>),
     ) -> Result<Outcome, Failure> {
-        // The owner's addresses are a query, and few scripts look at them.
-        let asks = [Capability::Vacation, Capability::Enotify, Capability::RedirectDsn];
+        // The owner's addresses are a query, and few scripts look at them; what is included may.
+        let asks = [
+            Capability::Vacation,
+            Capability::Enotify,
+            Capability::RedirectDsn,
+            Capability::RedirectDeliverBy,
+            Capability::Enclose,
+            Capability::Include,
+        ];
         let mut addresses = vec![recipient.given.clone()];
         if asks.iter().any(|capability| script.required.has(*capability)) {
             let own = self.store.addresses(recipient.account)?;
@@ -180,6 +187,7 @@ impl Sorter {
         let facts = Facts {
             now: clock::today(),
             addresses: &addresses,
+            script_name: Some(name),
             environment,
             limits: self.settings.limits,
             traced: self.settings.kept == KeptRuns::All,
