@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::Cost;
 use crate::client::{Client, tls_config};
-use crate::server::{PASSWORD, Server, USER, scratch};
+use crate::server::{PASSWORD, Server, USER, WITH_SIEVE, scratch};
 
 /// How a line's cost is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,7 @@ pub(crate) fn run(
     bench.large_mailbox("big100k", scale.of(100_000));
     bench.large_mailbox("big10k", scale.of(10_000));
     bench.bodies();
+    bench.pop3();
     let Bench { server, tell, .. } = bench;
     drop(server);
     // The second start: the first made keys and tables, and what it freed would hide what a
@@ -77,6 +78,11 @@ pub(crate) fn run(
     let mut bench = Bench { server: again, scale, only, tell };
     bench.idle_memory(false);
     bench.idle_memory(true);
+    let Bench { server, tell, .. } = bench;
+    drop(server);
+    std::fs::write(dir.join(WITH_SIEVE), "").expect("a scratch directory");
+    let mut bench = Bench { server: start(&dir), scale, only, tell };
+    bench.sorted_deliveries();
 }
 
 pub(crate) struct Bench<'a> {

@@ -24,6 +24,7 @@
 mod client;
 mod homes;
 mod lines;
+mod more;
 mod process;
 mod report;
 mod server;
@@ -99,7 +100,9 @@ fn peers(args: &[String]) -> Vec<fn(&std::path::Path) -> Server> {
         (true, _) => {}
         (false, true) => peers.push(server::dovecot),
         (false, false) => {
-            eprintln!("no Dovecot here (apt-get install dovecot-imapd dovecot-lmtpd)")
+            eprintln!(
+                "no Dovecot here (apt-get install dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-sieve)"
+            )
         }
     }
     peers
