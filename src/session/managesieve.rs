@@ -24,7 +24,7 @@ use crate::limits::{
     SIEVE_SKIPPED_BYTES_MAX,
 };
 use crate::model::{AccountId, Address};
-use crate::sieve::OFFERED;
+use crate::sieve::SERVED;
 
 /// What sessions of this protocol read of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct SieveSettings {
 
 impl Default for SieveSettings {
     fn default() -> Self {
-        Self { script_bytes_max: 16 * 1024, scripts_max: 32, offered: OFFERED, redirects_max: 4 }
+        Self { script_bytes_max: 16 * 1024, scripts_max: 32, offered: SERVED, redirects_max: 4 }
     }
 }
 

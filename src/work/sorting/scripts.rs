@@ -8,7 +8,7 @@ use super::SieveSettings;
 use crate::job::Recipient;
 use crate::limits::COMPILED_SCRIPTS_BYTES_MAX;
 use crate::model::{AccountId, ScriptName};
-use crate::sieve::{self, OFFERED, Script};
+use crate::sieve::{self, SERVED, Script};
 use crate::store::{Error, Failure, Store};
 
 /// A script that can run, or what is wrong with it.
@@ -123,7 +123,7 @@ fn read(path: &Path) -> Compiled {
 }
 
 fn compiled(text: &[u8]) -> Compiled {
-    sieve::compile(text, OFFERED).map(Script::shared).map_err(|mistakes| {
+    sieve::compile(text, SERVED).map(Script::shared).map_err(|mistakes| {
         let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         lines.join("; ").into()
     })
