@@ -1,7 +1,7 @@
 //! Bodies that nothing refers to any more: bytes first, rows after, so that what a cut-off run leaves
 //! is still found (pitfall 46). Removing bytes that are gone already succeeds.
 
-use super::super::engine::{Value, Weight};
+use super::super::engine::{Tx, Value, Weight};
 use super::super::{Failure, Store, bodies::DELETING};
 use crate::crash_point;
 use crate::limits;
@@ -39,19 +39,7 @@ impl Store {
         let count = unneeded.len() as u64;
         if count > 0 {
             self.0.engine.write("removing bodies", Weight::Bytes(64 * 1024), move |tx| {
-                for body in &unneeded {
-                    let values = [Value::Int(body.account.0), Value::Int(body.blob.0)];
-                    for sql in [
-                        "DELETE FROM bodies WHERE account_id = $1 AND blob_id = $2",
-                        "DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2",
-                        "DELETE FROM blob_map WHERE account_id = $1 AND blob_id = $2",
-                        "DELETE FROM blobs
-                         WHERE account_id = $1 AND blob_id = $2 AND state = 4 AND refs = 0",
-                    ] {
-                        tx.execute(sql, &values)?;
-                    }
-                }
-                Ok::<_, Failure>(())
+                remove_rows(tx, &unneeded)
             })?;
         }
         Ok(count)
@@ -80,7 +68,7 @@ impl Store {
 
     /// Those that nobody is just moving.
     fn unneeded_bodies(&self) -> Result<Vec<Unneeded>, Failure> {
-        self.0.engine.read("finding bodies to remove", |tx| {
+        self.0.engine.glance("finding bodies to remove", |tx| {
             let mut unneeded = Vec::new();
             tx.query(
                 // `state <> 3` names the index.
@@ -111,4 +99,42 @@ impl Store {
             Ok(unneeded)
         })
     }
+}
+
+/// One statement for all of them where a statement is a round trip (PostgreSQL).
+const TOGETHER: &str = "
+WITH gone AS (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS g(account_id, blob_id)
+), bodies AS (
+    DELETE FROM bodies y USING gone g
+    WHERE y.account_id = g.account_id AND y.blob_id = g.blob_id
+), uploads AS (
+    DELETE FROM uploads u USING gone g
+    WHERE u.account_id = g.account_id AND u.blob_id = g.blob_id
+), maps AS (
+    DELETE FROM blob_map m USING gone g
+    WHERE m.account_id = g.account_id AND m.blob_id = g.blob_id
+)
+DELETE FROM blobs b USING gone g
+WHERE b.account_id = g.account_id AND b.blob_id = g.blob_id AND b.state = 4 AND b.refs = 0";
+
+fn remove_rows(tx: &mut Tx<'_>, unneeded: &[Unneeded]) -> Result<(), Failure> {
+    if tx.has_rivals() {
+        let accounts: Vec<i64> = unneeded.iter().map(|body| body.account.0).collect();
+        let blobs: Vec<i64> = unneeded.iter().map(|body| body.blob.0).collect();
+        return tx.execute(TOGETHER, &[Value::Ids(&accounts), Value::Ids(&blobs)]).map(drop);
+    }
+    for body in unneeded {
+        let values = [Value::Int(body.account.0), Value::Int(body.blob.0)];
+        for sql in [
+            "DELETE FROM bodies WHERE account_id = $1 AND blob_id = $2",
+            "DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2",
+            "DELETE FROM blob_map WHERE account_id = $1 AND blob_id = $2",
+            "DELETE FROM blobs
+             WHERE account_id = $1 AND blob_id = $2 AND state = 4 AND refs = 0",
+        ] {
+            tx.execute(sql, &values)?;
+        }
+    }
+    Ok(())
 }

@@ -122,6 +122,35 @@ fn changes_are_as_many_statements_for_any_number_of_messages() {
     }
 }
 
+#[test]
+fn bodies_are_removed_by_two_statements() {
+    for count in [10_u32, 100] {
+        let store = fixture();
+        let inbox = store.key("INBOX");
+        let mut ready = [false, true].into_iter().cycle();
+        let remove = |store: &Fixture| {
+            if !ready.next().unwrap() {
+                // Not counted: what is removed first, and what is there to be removed next.
+                expunge_for_good(store, inbox, count);
+                assert_eq!(store.remove_bodies().unwrap(), u64::from(count));
+                expunge_for_good(store, inbox, count);
+                return;
+            }
+            assert_eq!(store.remove_bodies().unwrap(), u64::from(count));
+        };
+        check(&store, remove, (2, 4));
+    }
+}
+
+fn expunge_for_good(store: &Fixture, mailbox: MailboxKey, count: u32) {
+    for _ in 0..count {
+        store.append_with("INBOX", Flags::DELETED, &[]);
+    }
+    store.expunge(mailbox, None).unwrap();
+    let at_once = Retention { grace: Duration::ZERO, max_age: None };
+    store.clean_mailbox(mailbox, &at_once).unwrap();
+}
+
 #[test] // pitfall 98
 fn deliveries_that_wait_together_share_statements() {
     if !postgres::is_wanted() {
