@@ -15,6 +15,7 @@ mod daemon;
 mod faults;
 mod nodes;
 mod objects;
+mod outbox;
 mod programs;
 mod roundtrip;
 mod s3;

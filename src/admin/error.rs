@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::config::ConfigError;
 use crate::error::Refusal;
 use crate::model::Address;
-use crate::store::{Error, Failure};
+use crate::store::{Error, Failure, OutgoingId};
 use crate::work::password::PasswordError;
 
 /// A command failed.
@@ -58,6 +58,8 @@ pub enum AdminError {
     NoDeletedAccount(Address),
     /// Nothing that the options name can be restored.
     NothingDeleted(Address),
+    /// No message that leaves has this number any more.
+    NotInOutbox(OutgoingId),
     /// Nobody said yes.
     NotConfirmed,
     /// Another program is cleaning.
@@ -139,6 +141,9 @@ impl fmt::Display for AdminError {
                 "nothing such of {address} can be restored; sora-admin list-deleted --email {address} \
                  shows what can"
             ),
+            Self::NotInOutbox(id) => {
+                write!(f, "no message {id} waits to leave; sora-admin outbox list shows what does")
+            }
             Self::NotConfirmed => f.write_str("nothing was done; --yes does it without asking"),
             Self::CleaningElsewhere => f.write_str(
                 "another program, the server perhaps, is cleaning this store at the moment",

@@ -10,6 +10,7 @@ mod deleted;
 mod deliver;
 mod error;
 mod options;
+mod outbox;
 mod password;
 mod sieve;
 mod status;
@@ -165,6 +166,14 @@ const COMMANDS: &[Command] = &[
         more: status::MORE,
         choices: status::CHOICES,
         run: status::run,
+    },
+    Command {
+        name: "outbox",
+        usage: "list | show --id ID | retry --id ID|--all | delete --id ID|--all",
+        what: "the mail that leaves: what waits, and why",
+        more: outbox::MORE,
+        choices: outbox::CHOICES,
+        run: outbox::run,
     },
     Command {
         name: "check",

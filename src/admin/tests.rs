@@ -520,3 +520,87 @@ fn sieve_test_shows_what_becomes_of_a_message() {
         "{said}"
     );
 }
+
+/// Two messages that wait to leave; the second was given up.
+fn leave(place: &Place) -> Vec<String> {
+    use crate::store::{
+        NewOutgoing, OutgoingKind, OutgoingOptions, SortedDelivery, SortedOutgoing,
+    };
+    place.run("create-account --email a@x --password p").unwrap();
+    let store = place.store();
+    let account = store.account_by_address(&Address::new("a@x").unwrap()).unwrap().unwrap().account;
+    let outgoing = ["b@x", "c\x07@x"].map(|to| SortedOutgoing {
+        new: NewOutgoing {
+            kind: OutgoingKind::Redirect,
+            sender: "ann@y".into(),
+            recipients: vec![to.into()],
+            options: OutgoingOptions::default(),
+            message: b"Subject: on\x1b[2J its way\r\n\r\nThe body\r\n".to_vec(),
+        },
+        unless: None,
+    });
+    let delivery = SortedDelivery {
+        account,
+        bodies: Vec::new(),
+        copies: Vec::new(),
+        outgoing: outgoing.to_vec(),
+        remembered: Vec::new(),
+        digest: None,
+        report: None,
+    };
+    store.deliver_sorted(delivery).unwrap();
+    let all = store.list_outgoing(None, None, 9).unwrap();
+    let to = all[1].recipients.clone();
+    store.postpone_outgoing(all[1].id, &to, None, "<c@x>: 550 no").unwrap();
+    all.iter().map(|outgoing| outgoing.id.to_string()).collect()
+}
+
+#[test]
+fn mail_that_leaves_is_shown_retried_and_deleted() {
+    let place = Place::new();
+    let ids = leave(&place);
+    let list = place.run("outbox list").unwrap();
+    let lines: Vec<&str> = list.lines().collect();
+    assert!(
+        lines[0].starts_with("id            kind      queued            tries  next"),
+        "{list}"
+    );
+    assert!(lines[1].starts_with(&format!("{:<12}  redirect  20", ids[0])), "{list}");
+    assert!(lines[1].ends_with("  b@x") && lines.len() == 3, "{list}");
+    assert!(lines[2].ends_with("  given up          c @x: <c@x>: 550 no"), "{list}");
+    assert_eq!(place.run("outbox list --email a@x").unwrap(), list);
+    place.check(
+        "outbox list --email b@x",
+        Err("no account has the address b@x; sora-admin list-accounts shows all of them"),
+    );
+
+    let shown = place.run(&format!("outbox show --id {}", ids[1])).unwrap();
+    let (facts, header) = shown.split_once("\n\n").unwrap();
+    assert!(facts.contains("from      <ann@y>\nto        <c @x>\n"), "{facts}");
+    assert!(facts.contains("tries     1\nnext      never: given up\nerror     <c@x>: 550 no\n"));
+    assert_eq!(header, "Subject: on[2J its way\n\n", "no body, and nothing for the terminal");
+    let whole = place.run(&format!("outbox show --body --id {}", ids[1])).unwrap();
+    assert!(whole.ends_with("way\n\nThe body\n"), "{whole}");
+
+    let retried = "1 message will be tried again within 30 seconds\n";
+    place.check(&format!("outbox retry --id {}", ids[1]), Ok(retried));
+    assert_eq!(place.store().due_outgoing(9).unwrap().len(), 2);
+    assert!(place.run("outbox delete --all").unwrap_err().contains("--yes"));
+    place.check(&format!("outbox delete --yes --id {}", ids[0]), Ok("1 message deleted\n"));
+    let gone =
+        format!("no message {} waits to leave; sora-admin outbox list shows what does", ids[0]);
+    for what in ["show", "retry", "delete --yes"] {
+        place.check(&format!("outbox {what} --id {}", ids[0]), Err(&gone));
+    }
+    place.check("outbox delete --all --yes --email a@x", Ok("1 message deleted\n"));
+    place.check("outbox list", Ok("nothing waits to leave\n"));
+    place.check("outbox delete --all --yes", Ok("0 messages deleted\n"));
+    for (line, what) in [
+        ("outbox", "list, show, retry or delete is missing"),
+        ("outbox lst", "\"lst\" is none of list, show, retry and delete"),
+        ("outbox retry", "name what is meant: --id ID, or --all"),
+        ("outbox show --id 7", "--id \"7\": expected one that list shows, as 3-17"),
+    ] {
+        assert!(place.run(line).unwrap_err().contains(what), "{line}");
+    }
+}

@@ -1,10 +1,15 @@
 //! Programs that deliver: swaks, and Postfix as an instance of its own.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use super::{Place, USER};
+use super::{PASSWORD, Place, USER};
+use crate::outbox;
+use crate::support::connection::PATIENCE;
+use crate::support::home::Home;
 use crate::support::messages;
 use crate::support::program;
+use crate::support::server::Server;
 
 #[test]
 fn swaks_delivers_over_lmtp() {
@@ -37,7 +42,8 @@ impl Place {
     }
 }
 
-/// The services that a message passes on its way from sendmail(1) to LMTP.
+/// The services that a message passes on its way from sendmail(1), or from SMTP at `public/relay`, to
+/// LMTP.
 const MASTER: &str = "\
 pickup   unix       n - n 60    1 pickup
 cleanup  unix       n - n -     0 cleanup
@@ -51,6 +57,7 @@ retry    unix       - - n -     - error
 proxymap unix       - - n -     - proxymap
 flush    unix       n - n 1000? 0 flush
 lmtp     unix       - - n -     - lmtp
+relay    unix       n - n -     - smtpd
 scache   unix       - - n -     1 scache
 anvil    unix       - - n -     1 anvil
 postlog  unix-dgram n - n -     1 postlogd
@@ -73,7 +80,7 @@ impl Postfix {
              command_directory = /usr/sbin\ndaemon_directory = {2}\n\
              mail_owner = postfix\nsetgid_group = postdrop\nmyhostname = mx.example.net\n\
              maillog_file = {0}/log\nmaillog_file_prefixes = {0}\ninet_interfaces = loopback-only\n\
-             inet_protocols = ipv4\nmydestination =\nlocal_recipient_maps =\nalias_maps =\n\
+             inet_protocols = ipv4\nsmtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit\nmydestination =\nlocal_recipient_maps =\nalias_maps =\n\
              virtual_mailbox_domains = example.com\nvirtual_mailbox_maps =\n\
              virtual_transport = lmtp:inet:{1}\nlmtp_destination_recipient_limit = 50\n\
              default_database_type = hash\nsmtputf8_enable = no\n",
@@ -146,5 +153,47 @@ fn postfix_delivers_over_lmtp() {
     assert!(body.contains("by mx.example.net (Postfix"), "{body}");
     assert_eq!(place.flags("INBOX").len(), 3);
     drop(watching);
+    place.stop();
+}
+
+#[test]
+fn postfix_takes_what_leaves() {
+    if !rustix::process::getuid().is_root() {
+        return program::skipped("root, which postfix wants");
+    }
+    let Some(postfix) = program::find("postfix") else { return };
+    let home = Home::new("", "");
+    let socket = home.folder().join("postfix/spool/public/relay");
+    home.configure(&format!("[relay]\nhost = 'unix:{}'\n", socket.display()));
+    home.create_account(USER, PASSWORD);
+    let circles = "Received: x\r\n".repeat(60); // more than Postfix's hopcount_limit
+    outbox::queue(
+        &home.store(),
+        vec![
+            outbox::letter("ann@example.org", &[USER], "Subject: on\r\n\r\n.\r\n..its way\r\n"),
+            outbox::letter("", &[USER], "Subject: an answer\r\n\r\n"),
+            outbox::letter("ann@example.org", &[USER], &format!("{circles}\r\n")),
+        ],
+    );
+    let place = Place { server: Server::with(home) };
+    let instance = Postfix::start(&postfix, &place);
+    let home = &place.server.home;
+    home.execute("UPDATE outbox SET due_at = 0"); // it may have been tried in vain
+    outbox::wait_for_rows(home, "is_dead = 0", 0);
+    let end = Instant::now() + PATIENCE;
+    while home.count("SELECT COUNT(*) FROM messages") < 2 {
+        assert!(Instant::now() < end, "it did not come back:\n{}", instance.log());
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    drop(instance);
+    let bodies = [place.fetch(1).0, place.fetch(2).0];
+    let bodies = bodies.map(|body| String::from_utf8(body).expect("text"));
+    let of = |subject: &str| bodies.iter().find(|body| body.contains(subject)).expect("it came");
+    let sent_on = of("Subject: on");
+    assert!(sent_on.contains("Return-Path: <ann@example.org>\r\n"), "{sent_on}");
+    assert!(sent_on.contains("Received: from mail.example.com "), "{sent_on}");
+    assert!(sent_on.ends_with("Subject: on\r\n\r\n.\r\n..its way\r\n"), "{sent_on}");
+    assert!(of("Subject: an answer").contains("Return-Path: <>\r\n"));
+    outbox::wait_for_rows(home, "is_dead = 1 AND last_error LIKE '%hops%'", 1);
     place.stop();
 }

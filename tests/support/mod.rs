@@ -19,6 +19,7 @@ pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod sessions;
 pub(crate) mod sexp;
+pub(crate) mod sink;
 pub(crate) mod tls;
 pub(crate) mod tls_front;
 pub(crate) mod weed;

@@ -1,0 +1,369 @@
+//! The mail that leaves, over real connections: what the relay gets, and what becomes of a row when
+//! it does not take it, when we are killed, and when there are two of us.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use sora::model::{Address, Timestamp};
+use sora::store::{
+    NewAccount, NewOutgoing, Outgoing, OutgoingKind, OutgoingOptions, SortedDelivery,
+    SortedOutgoing, Store,
+};
+
+use crate::support::connection::PATIENCE;
+use crate::support::daemon::Daemon;
+use crate::support::home::Home;
+use crate::support::postgres;
+use crate::support::sink::{Manners, Sink, certificate};
+
+/// A home whose mail goes to `sink`, with `more` lines of `[relay]`.
+fn home(sink: &Sink, more: &str) -> Home {
+    let home = Home::new("", "");
+    home.configure(&format!("{}{more}\n", sink.relay()));
+    home
+}
+
+pub(crate) fn letter(sender: &str, recipients: &[&str], message: &str) -> NewOutgoing {
+    NewOutgoing {
+        kind: OutgoingKind::Redirect,
+        sender: sender.to_owned(),
+        recipients: recipients.iter().map(|to| (*to).to_owned()).collect(),
+        options: OutgoingOptions::default(),
+        message: message.as_bytes().to_vec(),
+    }
+}
+
+/// Commits letters as a delivery does.
+pub(crate) fn queue(store: &Store, letters: Vec<NewOutgoing>) {
+    let address = Address::new("bob@example.org").expect("an address");
+    let account = match store.account_by_address(&address).expect("a store") {
+        Some(found) => found.account,
+        None => {
+            let new = NewAccount { address, password_hash: "x".into() };
+            store.create_account(new).expect("a store").expect("a new account")
+        }
+    };
+    for new in letters {
+        let delivery = SortedDelivery {
+            account,
+            bodies: Vec::new(),
+            copies: Vec::new(),
+            outgoing: vec![SortedOutgoing { new, unless: None }],
+            remembered: Vec::new(),
+            digest: None,
+            report: None,
+        };
+        store.deliver_sorted(delivery).expect("committed");
+    }
+}
+
+fn waiting(store: &Store) -> Vec<Outgoing> {
+    store.list_outgoing(None, None, 1_000).expect("a list")
+}
+
+/// Rows that are there, by what they say.
+fn rows(home: &Home, query: &str) -> i64 {
+    home.count(&format!("SELECT COUNT(*) FROM outbox WHERE {query}"))
+}
+
+/// Waits until as many rows are as `query` says.
+#[track_caller]
+pub(crate) fn wait_for_rows(home: &Home, query: &str, count: i64) {
+    let end = Instant::now() + PATIENCE;
+    while rows(home, query) != count {
+        assert!(Instant::now() < end, "{} rows {query}", rows(home, query));
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_waits_is_sent_and_its_row_goes() {
+    let offers = vec!["DSN", "SIZE 100000", "8BITMIME", "DELIVERBY 60"];
+    let sink = Sink::with(Manners { offers, ..Manners::default() });
+    let home = home(&sink, "");
+    let by = Some((Timestamp(i64::MAX), "N".to_owned()));
+    let options = OutgoingOptions { notify: Some("NEVER".into()), ret: Some("HDRS".into()), by };
+    let all = letter("ann@x", &["c@x", "d e@x"], "A: b\r\n\r\n.\n..x\ry\r\n\u{e4}");
+    queue(&home.store(), vec![NewOutgoing { options, ..all }, letter("", &["f@x"], "A: b\r\n")]);
+    let daemon = Daemon::start(&home);
+    let mut taken = sink.wait_for(2);
+    taken.sort_by_key(|taken| taken.rcpt.clone());
+    assert_eq!(
+        taken[0].mail, "<ann@x> SIZE=19 BODY=8BITMIME RET=HDRS BY=999999999;N",
+        "RFC 1870 §6, RFC 6152 §3, RFC 3461 §4.3, RFC 2852 §4"
+    );
+    assert_eq!(taken[0].rcpt, ["<c@x> NOTIFY=NEVER", "<\"d e\"@x> NOTIFY=NEVER"]);
+    assert_eq!(taken[0].message, "A: b\r\n\r\n.\r\n..x\r\ny\r\n\u{e4}\r\n");
+    assert_eq!((&*taken[1].mail, &*taken[1].rcpt), ("<> SIZE=6", &["<f@x>".to_owned()][..]));
+    wait_for_rows(&home, "1 = 1", 0);
+    daemon.stop();
+    assert!(sink.said().contains(&"EHLO mail.example.com".to_owned()));
+    home.check();
+}
+
+#[test]
+fn each_recipient_has_its_own_verdict() {
+    let sink = Sink::start();
+    sink.answer("RCPT TO:<later@", "450-4.2.1 not\r\n450 4.2.1 now");
+    sink.answer("RCPT TO:<never@", "550 5.1.1 nobody");
+    let home = home(&sink, "");
+    queue(&home.store(), vec![letter("a@x", &["now@x", "later@x", "never@x"], "A: b\r\n\r\n")]);
+    let daemon = Daemon::start(&home);
+    assert_eq!(sink.wait_for(1)[0].rcpt, ["<now@x>"]);
+    wait_for_rows(&home, "attempts = 1 AND is_dead = 0", 1);
+    sink.be_kind();
+    sink.answer("RCPT TO:<never@", "550 5.1.1 nobody");
+    home.execute("UPDATE outbox SET due_at = 0");
+    assert_eq!(sink.wait_for(2)[1].rcpt, ["<later@x>"]);
+    wait_for_rows(&home, "is_dead = 1", 1);
+    daemon.stop();
+    let left = waiting(&home.store());
+    assert_eq!(left[0].recipients, ["never@x"]);
+    assert_eq!((left[0].attempts, &*left[0].last_error), (2, "<never@x>: 550 5.1.1 nobody"));
+    assert_eq!(sink.taken().len(), 2, "nobody got it twice");
+}
+
+#[test]
+fn what_cannot_be_sent_ever_is_left_alone_at_once() {
+    let sink = Sink::start();
+    sink.answer("MAIL FROM:<spam@", "554 5.7.1 no");
+    sink.answer("MAIL FROM:<slow@", "451 4.7.1 later");
+    let home = home(&sink, "max_attempts = 1");
+    let circles = "Received: x\r\n".repeat(101) + "\r\n";
+    let late = OutgoingOptions { by: Some((Timestamp(0), "R".into())), ..Default::default() };
+    let all = vec![
+        letter("spam@x", &["a@x"], "A: b\r\n\r\n"),
+        letter("slow@x", &["a@x"], "A: b\r\n\r\n"),
+        letter("loop@x", &["a@x"], &circles),
+        NewOutgoing { options: late, ..letter("late@x", &["a@x"], "A: b\r\n\r\n") },
+        letter("a@x", &["b\u{f6}b@x"], "A: b\r\n\r\n"),
+        letter("fine@x", &["a@x"], "A: b\r\n\r\n"),
+    ];
+    queue(&home.store(), all);
+    let daemon = Daemon::start(&home);
+    wait_for_rows(&home, "is_dead = 1", 5);
+    wait_for_rows(&home, "1 = 1", 5);
+    daemon.stop();
+    let told: Vec<String> = waiting(&home.store()).into_iter().map(|row| row.last_error).collect();
+    assert_eq!(
+        told,
+        [
+            "<a@x>: 554 5.7.1 no",
+            "<a@x>: 451 4.7.1 later",
+            "<a@x>: it goes in circles: too many Received fields",
+            "<a@x>: its time is over (BY)",
+            "<b\u{f6}b@x>: the relay takes ASCII addresses only (no SMTPUTF8)",
+        ]
+    );
+    assert_eq!(sink.taken().len(), 1);
+    home.check();
+}
+
+#[test]
+fn a_relay_that_is_away_makes_mail_wait() {
+    let sink = Sink::start();
+    sink.answer("MAIL", "");
+    let home = home(&sink, "");
+    let some = (0..20).map(|nth| letter("a@x", &[&format!("{nth}@x")], "A: b\r\n\r\n")).collect();
+    queue(&home.store(), some);
+    let daemon = Daemon::start(&home);
+    sink.wait_for_words("MAIL", 4);
+    wait_for_rows(&home, "attempts > 0 AND is_dead = 0", 4);
+    sink.be_kind();
+    home.execute("UPDATE outbox SET due_at = 0");
+    sink.wait_for(20);
+    wait_for_rows(&home, "1 = 1", 0);
+    daemon.stop();
+    assert_eq!(sink.taken().len(), 20);
+    assert!(sink.connections() < 24, "{} connections", sink.connections());
+}
+
+#[test]
+fn tls_and_a_password() {
+    for (mechanism, implicit) in [("AUTH PLAIN AHV", false), ("AUTH LOGIN", true)] {
+        let folder = Home::new("", "");
+        let (file, tls) = certificate(folder.folder());
+        let sink =
+            Sink::with(Manners { tls: Some(tls), is_implicit: implicit, ..Manners::default() });
+        if mechanism == "AUTH LOGIN" {
+            sink.answer("EHLO", "250-sink\r\n250 AUTH=LOGIN");
+        }
+        let way = if implicit { "implicit" } else { "starttls" };
+        let more = format!("tls = '{way}'\nca_file = '{}'\nuser = 'user'\n", file.display());
+        let home = home(&sink, &format!("{more}password = 'secret'"));
+        queue(&home.store(), vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
+        let daemon = Daemon::start(&home);
+        assert!(sink.wait_for(1)[0].is_secret);
+        wait_for_rows(&home, "1 = 1", 0);
+        daemon.stop();
+        assert!(sink.said().iter().any(|line| line.starts_with(mechanism)), "{:?}", sink.said());
+    }
+}
+
+#[test]
+fn no_secret_is_told_to_a_stranger() {
+    let (folder, other) = (Home::new("", ""), Home::new("", ""));
+    let (_, tls) = certificate(folder.folder());
+    let (another, _) = certificate(other.folder());
+    let cases = [
+        (
+            Some(tls.clone()),
+            format!("tls = 'starttls'\nca_file = '{}'\n", another.display()),
+            "ertificate",
+        ),
+        (Some(tls), String::new(), "ertificate"), // a user makes "auto" ask for it
+        (None, String::new(), "it offers no TLS"),
+        (None, "tls = 'starttls'\n".to_owned(), "it does not offer STARTTLS"),
+    ];
+    for (tls, more, why) in cases {
+        let sink = Sink::with(Manners { tls, ..Manners::default() });
+        let home = home(&sink, &format!("{more}user = 'user'\npassword = 'secret'"));
+        queue(&home.store(), vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
+        let daemon = Daemon::start(&home);
+        wait_for_rows(&home, "attempts = 1 AND is_dead = 0", 1);
+        daemon.stop();
+        let error = waiting(&home.store()).remove(0).last_error;
+        assert!(error.contains(why), "{error}");
+        assert!(
+            !sink.said().iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL"))
+        );
+    }
+}
+
+#[test] // RFC 2033 §4.2
+fn lmtp_has_a_reply_for_each() {
+    let sink = Sink::start();
+    sink.answer(".<full@", "452 4.2.2 full");
+    sink.answer(".<gone@", "550 5.1.1 gone");
+    let home = home(&sink, "protocol = 'lmtp'");
+    queue(&home.store(), vec![letter("a@x", &["full@x", "here@x", "gone@x"], "A: b\r\n\r\n")]);
+    let daemon = Daemon::start(&home);
+    wait_for_rows(&home, "attempts = 1 AND is_dead = 0", 1);
+    daemon.stop();
+    let left = waiting(&home.store()).remove(0);
+    assert_eq!(left.recipients, ["full@x", "gone@x"]);
+    assert_eq!(left.last_error, "<full@x>: 452 4.2.2 full; <gone@x>: 550 5.1.1 gone");
+    assert!(sink.said().contains(&"LHLO mail.example.com".to_owned()));
+}
+
+#[test]
+fn a_command_takes_it() {
+    let home = Home::new("", "");
+    let command = home.folder().join("sendmail");
+    let script = "#!/bin/sh\ncase \"$*\" in *full*) echo no room >&2; exit 75;; *nobody*) exit 67;; \
+                  esac\necho \"$@\" > $(dirname $0)/args\ncat > $(dirname $0)/input\n";
+    std::fs::write(&command, script).expect("written");
+    std::fs::set_permissions(&command, PermissionsExt::from_mode(0o755)).expect("executable");
+    let relay = format!("[relay]\nprotocol = 'sendmail'\nsendmail = '{}'\n", command.display());
+    home.configure(&relay);
+    let all = vec![
+        letter("", &["a@x", "b@x"], "A: b\r\n\r\nc\r\n"),
+        letter("a@x", &["full@x"], "A: b\r\n\r\n"),
+        letter("a@x", &["nobody@x"], "A: b\r\n\r\n"),
+    ];
+    queue(&home.store(), all);
+    let daemon = Daemon::start(&home);
+    wait_for_rows(&home, "attempts = 1", 2);
+    wait_for_rows(&home, "1 = 1", 2);
+    daemon.stop();
+    let read = |name: &str| std::fs::read_to_string(home.folder().join(name)).expect("written");
+    assert_eq!(read("args"), "-i -f <> -- a@x b@x\n");
+    assert_eq!(read("input"), "A: b\n\nc\n");
+    let left = waiting(&home.store());
+    assert_eq!((left[0].is_dead, left[1].is_dead), (false, true));
+    assert_eq!(left[0].last_error, "<full@x>: exit status: 75: no room\\n");
+}
+
+#[test]
+fn without_a_relay_nothing_is_lost() {
+    let home = Home::new("", "");
+    queue(&home.store(), vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
+    Daemon::start(&home).stop();
+    let sink = Sink::start();
+    home.configure(&sink.relay());
+    let daemon = Daemon::start(&home);
+    sink.wait_for(1);
+    wait_for_rows(&home, "1 = 1", 0);
+    daemon.stop();
+}
+
+/// How often each recipient got the message.
+fn counts(sink: &Sink) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for taken in sink.taken() {
+        for to in taken.rcpt {
+            *counts.entry(to).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// Messages, one recipient each.
+fn many(count: usize) -> Vec<NewOutgoing> {
+    let to = |nth: usize| letter("a@x", &[&format!("{nth}@x")], "A: b\r\n\r\n");
+    (0..count).map(to).collect()
+}
+
+#[test]
+fn killed_at_random_it_sends_all_and_little_twice() {
+    const KILLS: usize = 5;
+    const SENDERS: usize = 4;
+    let sink = Sink::start();
+    let home = home(&sink, "");
+    queue(&home.store(), many(200));
+    for kill in 1..=KILLS {
+        let mut daemon = Daemon::start(&home);
+        sink.wait_for(sink.taken().len().max(kill * 20) + 5);
+        daemon.kill();
+    }
+    let daemon = Daemon::start(&home);
+    wait_for_rows(&home, "1 = 1", 0);
+    daemon.stop();
+    let counts = counts(&sink);
+    assert_eq!(counts.len(), 200, "each was sent");
+    // What each sender had in hand when we were killed may come again.
+    let again = counts.values().sum::<usize>() - 200;
+    assert!(again <= KILLS * SENDERS, "{counts:?}");
+    home.check();
+}
+
+#[test]
+fn two_nodes_send_each_message_once() {
+    if !postgres::is_wanted() {
+        return;
+    }
+    let sink = Sink::start();
+    let home = home(&sink, "");
+    let beside = home.beside();
+    queue(&home.store(), many(100));
+    let (one, two) = (Daemon::start(&home), Daemon::start(&beside));
+    sink.wait_for(20);
+    one.stop(); // the other goes on at once
+    wait_for_rows(&home, "1 = 1", 0);
+    two.stop();
+    let counts = counts(&sink);
+    assert_eq!((counts.len(), counts.values().sum::<usize>()), (100, 100));
+}
+
+/// What `tests/crash` does at the points of this room: killed there, and started again.
+pub(crate) fn die_at(point: &str) -> Result<(), String> {
+    let sink = Sink::start();
+    let home = home(&sink, "");
+    queue(&home.store(), many(3));
+    let died = match Daemon::start_to_crash(&home, Some(point)) {
+        Ok(mut daemon) => daemon.wait_for_death(PATIENCE).is_some(),
+        Err(log) => log.contains("unix_wait_status(9)"),
+    };
+    if !died {
+        return Err("it is not reached".to_owned());
+    }
+    let before = sink.taken().len();
+    let daemon = Daemon::start(&home);
+    wait_for_rows(&home, "1 = 1", 0);
+    daemon.stop();
+    let counts = counts(&sink);
+    let wrong = counts.len() != 3 || counts.values().any(|times| *times > 2);
+    home.check();
+    if wrong { Err(format!("{before} before the end, then {counts:?}")) } else { Ok(()) }
+}
