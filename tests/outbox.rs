@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use sora::config::Config;
 use sora::model::{Address, Timestamp};
 use sora::store::{
-    NewAccount, NewOutgoing, Outgoing, OutgoingKind, OutgoingOptions, SortedDelivery,
+    NewAccount, NewOutgoing, Opening, Outgoing, OutgoingKind, OutgoingOptions, SortedDelivery,
     SortedOutgoing, Store,
 };
 
-use crate::support::connection::PATIENCE;
+use crate::support::connection::{Connection, PATIENCE};
 use crate::support::daemon::Daemon;
 use crate::support::home::Home;
 use crate::support::postgres;
@@ -34,8 +35,15 @@ pub(crate) fn letter(sender: &str, recipients: &[&str], message: &str) -> NewOut
     }
 }
 
+/// Its store, beside a daemon or without one.
+fn store(home: &Home) -> Store {
+    let config = Config::find(Some(&home.config_file())).expect("the configuration is right");
+    Store::open_at(&sora::work::place(&config), Opening::Beside).expect("a store")
+}
+
 /// Commits letters as a delivery does.
-pub(crate) fn queue(store: &Store, letters: Vec<NewOutgoing>) {
+pub(crate) fn queue(home: &Home, letters: Vec<NewOutgoing>) {
+    let store = store(home);
     let address = Address::new("bob@example.org").expect("an address");
     let account = match store.account_by_address(&address).expect("a store") {
         Some(found) => found.account,
@@ -58,8 +66,8 @@ pub(crate) fn queue(store: &Store, letters: Vec<NewOutgoing>) {
     }
 }
 
-fn waiting(store: &Store) -> Vec<Outgoing> {
-    store.list_outgoing(None, None, 1_000).expect("a list")
+fn waiting(home: &Home) -> Vec<Outgoing> {
+    store(home).list_outgoing(None, None, 1_000).expect("a list")
 }
 
 /// Rows that are there, by what they say.
@@ -72,7 +80,8 @@ fn rows(home: &Home, query: &str) -> i64 {
 pub(crate) fn wait_for_rows(home: &Home, query: &str, count: i64) {
     let end = Instant::now() + PATIENCE;
     while rows(home, query) != count {
-        assert!(Instant::now() < end, "{} rows {query}", rows(home, query));
+        let left = || home.admin(&["outbox", "list"]);
+        assert!(Instant::now() < end, "{} rows {query}: {:?}", rows(home, query), left());
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }
@@ -85,7 +94,7 @@ fn what_waits_is_sent_and_its_row_goes() {
     let by = Some((Timestamp(i64::MAX), "N".to_owned()));
     let options = OutgoingOptions { notify: Some("NEVER".into()), ret: Some("HDRS".into()), by };
     let all = letter("ann@x", &["c@x", "d e@x"], "A: b\r\n\r\n.\n..x\ry\r\n\u{e4}");
-    queue(&home.store(), vec![NewOutgoing { options, ..all }, letter("", &["f@x"], "A: b\r\n")]);
+    queue(&home, vec![NewOutgoing { options, ..all }, letter("", &["f@x"], "A: b\r\n")]);
     let daemon = Daemon::start(&home);
     let mut taken = sink.wait_for(2);
     taken.sort_by_key(|taken| taken.rcpt.clone());
@@ -108,7 +117,7 @@ fn each_recipient_has_its_own_verdict() {
     sink.answer("RCPT TO:<later@", "450-4.2.1 not\r\n450 4.2.1 now");
     sink.answer("RCPT TO:<never@", "550 5.1.1 nobody");
     let home = home(&sink, "");
-    queue(&home.store(), vec![letter("a@x", &["now@x", "later@x", "never@x"], "A: b\r\n\r\n")]);
+    queue(&home, vec![letter("a@x", &["now@x", "later@x", "never@x"], "A: b\r\n\r\n")]);
     let daemon = Daemon::start(&home);
     assert_eq!(sink.wait_for(1)[0].rcpt, ["<now@x>"]);
     wait_for_rows(&home, "attempts = 1 AND is_dead = 0", 1);
@@ -118,7 +127,7 @@ fn each_recipient_has_its_own_verdict() {
     assert_eq!(sink.wait_for(2)[1].rcpt, ["<later@x>"]);
     wait_for_rows(&home, "is_dead = 1", 1);
     daemon.stop();
-    let left = waiting(&home.store());
+    let left = waiting(&home);
     assert_eq!(left[0].recipients, ["never@x"]);
     assert_eq!((left[0].attempts, &*left[0].last_error), (2, "<never@x>: 550 5.1.1 nobody"));
     assert_eq!(sink.taken().len(), 2, "nobody got it twice");
@@ -140,12 +149,12 @@ fn what_cannot_be_sent_ever_is_left_alone_at_once() {
         letter("a@x", &["b\u{f6}b@x"], "A: b\r\n\r\n"),
         letter("fine@x", &["a@x"], "A: b\r\n\r\n"),
     ];
-    queue(&home.store(), all);
+    queue(&home, all);
     let daemon = Daemon::start(&home);
     wait_for_rows(&home, "is_dead = 1", 5);
     wait_for_rows(&home, "1 = 1", 5);
     daemon.stop();
-    let told: Vec<String> = waiting(&home.store()).into_iter().map(|row| row.last_error).collect();
+    let told: Vec<String> = waiting(&home).into_iter().map(|row| row.last_error).collect();
     assert_eq!(
         told,
         [
@@ -166,10 +175,13 @@ fn a_relay_that_is_away_makes_mail_wait() {
     sink.answer("MAIL", "");
     let home = home(&sink, "");
     let some = (0..20).map(|nth| letter("a@x", &[&format!("{nth}@x")], "A: b\r\n\r\n")).collect();
-    queue(&home.store(), some);
+    queue(&home, some);
     let daemon = Daemon::start(&home);
     sink.wait_for_words("MAIL", 4);
-    wait_for_rows(&home, "attempts > 0 AND is_dead = 0", 4);
+    while rows(&home, "attempts > 0") == 0 {
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    assert!(rows(&home, "attempts > 0") < 10, "the others were not tried in vain");
     sink.be_kind();
     home.execute("UPDATE outbox SET due_at = 0");
     sink.wait_for(20);
@@ -192,7 +204,7 @@ fn tls_and_a_password() {
         let way = if implicit { "implicit" } else { "starttls" };
         let more = format!("tls = '{way}'\nca_file = '{}'\nuser = 'user'\n", file.display());
         let home = home(&sink, &format!("{more}password = 'secret'"));
-        queue(&home.store(), vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
+        queue(&home, vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
         let daemon = Daemon::start(&home);
         assert!(sink.wait_for(1)[0].is_secret);
         wait_for_rows(&home, "1 = 1", 0);
@@ -219,11 +231,11 @@ fn no_secret_is_told_to_a_stranger() {
     for (tls, more, why) in cases {
         let sink = Sink::with(Manners { tls, ..Manners::default() });
         let home = home(&sink, &format!("{more}user = 'user'\npassword = 'secret'"));
-        queue(&home.store(), vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
+        queue(&home, vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
         let daemon = Daemon::start(&home);
         wait_for_rows(&home, "attempts = 1 AND is_dead = 0", 1);
         daemon.stop();
-        let error = waiting(&home.store()).remove(0).last_error;
+        let error = waiting(&home).remove(0).last_error;
         assert!(error.contains(why), "{error}");
         assert!(
             !sink.said().iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL"))
@@ -237,11 +249,11 @@ fn lmtp_has_a_reply_for_each() {
     sink.answer(".<full@", "452 4.2.2 full");
     sink.answer(".<gone@", "550 5.1.1 gone");
     let home = home(&sink, "protocol = 'lmtp'");
-    queue(&home.store(), vec![letter("a@x", &["full@x", "here@x", "gone@x"], "A: b\r\n\r\n")]);
+    queue(&home, vec![letter("a@x", &["full@x", "here@x", "gone@x"], "A: b\r\n\r\n")]);
     let daemon = Daemon::start(&home);
     wait_for_rows(&home, "attempts = 1 AND is_dead = 0", 1);
     daemon.stop();
-    let left = waiting(&home.store()).remove(0);
+    let left = waiting(&home).remove(0);
     assert_eq!(left.recipients, ["full@x", "gone@x"]);
     assert_eq!(left.last_error, "<full@x>: 452 4.2.2 full; <gone@x>: 550 5.1.1 gone");
     assert!(sink.said().contains(&"LHLO mail.example.com".to_owned()));
@@ -262,7 +274,7 @@ fn a_command_takes_it() {
         letter("a@x", &["full@x"], "A: b\r\n\r\n"),
         letter("a@x", &["nobody@x"], "A: b\r\n\r\n"),
     ];
-    queue(&home.store(), all);
+    queue(&home, all);
     let daemon = Daemon::start(&home);
     wait_for_rows(&home, "attempts = 1", 2);
     wait_for_rows(&home, "1 = 1", 2);
@@ -270,7 +282,7 @@ fn a_command_takes_it() {
     let read = |name: &str| std::fs::read_to_string(home.folder().join(name)).expect("written");
     assert_eq!(read("args"), "-i -f <> -- a@x b@x\n");
     assert_eq!(read("input"), "A: b\n\nc\n");
-    let left = waiting(&home.store());
+    let left = waiting(&home);
     assert_eq!((left[0].is_dead, left[1].is_dead), (false, true));
     assert_eq!(left[0].last_error, "<full@x>: exit status: 75: no room\\n");
 }
@@ -278,7 +290,7 @@ fn a_command_takes_it() {
 #[test]
 fn without_a_relay_nothing_is_lost() {
     let home = Home::new("", "");
-    queue(&home.store(), vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
+    queue(&home, vec![letter("a@x", &["b@x"], "A: b\r\n\r\n")]);
     Daemon::start(&home).stop();
     let sink = Sink::start();
     home.configure(&sink.relay());
@@ -286,6 +298,76 @@ fn without_a_relay_nothing_is_lost() {
     sink.wait_for(1);
     wait_for_rows(&home, "1 = 1", 0);
     daemon.stop();
+}
+
+/// A script that sends everything there is to send.
+const SCRIPT: &str = "require [\"copy\", \"vacation\", \"enotify\", \"reject\"];
+if header \"subject\" \"no\" { reject \"Sch\u{f6}nen Dank\"; stop; }
+if header \"subject\" \"never\" { reject \"No, thanks\"; stop; }
+redirect :copy \"far@example.net\";
+vacation \"Away\";
+notify \"mailto:pager@example.net\";";
+
+#[test]
+fn what_scripts_send_arrives() {
+    let sink = Sink::start();
+    let home = home(&sink, "");
+    home.create_account("bob@example.org", "secret");
+    let daemon = Daemon::start(&home);
+    let mut sieve =
+        Connection::managesieve(daemon.managesieve, "bob@example.org", "secret").expect("a login");
+    let put = format!("PUTSCRIPT \"all\" {{{}+}}\r\n{SCRIPT}", SCRIPT.len());
+    sieve.must_sieve(&put).expect("a script");
+    sieve.must_sieve("SETACTIVE \"all\"").expect("a script");
+    let mut lmtp = Connection::lmtp(daemon.lmtp).expect("LMTP");
+    let mut deliver = |subject: &str| {
+        let message = format!(
+            "From: sender@example.org\r\nTo: bob@example.org\r\nMessage-ID: <1@example.org>\r\n\
+             Subject: {subject}\r\n\r\nThe body\r\n"
+        );
+        lmtp.deliver(&["bob@example.org"], message.as_bytes()).expect("an answer").remove(0)
+    };
+    assert!(deliver("hello").starts_with("250"));
+    let taken = sink.wait_for(3);
+    let to = |address: &str| {
+        let to = format!("<{address}>");
+        let found = taken.iter().find(|taken| taken.rcpt == [to.clone()]);
+        found.unwrap_or_else(|| panic!("nothing for {address}: {taken:?}"))
+    };
+    let sent_on = to("far@example.net");
+    assert_eq!(sent_on.mail, "<sender@example.org>", "RFC 5228 §4.2: the sender stays");
+    assert!(sent_on.message.starts_with("Received: by mail.example.com "), "{sent_on:?}");
+    assert!(sent_on.message.ends_with("\r\nSubject: hello\r\n\r\nThe body\r\n"), "{sent_on:?}");
+    assert!(!sent_on.message.contains("Return-Path"), "{sent_on:?}");
+    let answer = to("sender@example.org");
+    assert_eq!(answer.mail, "<>", "RFC 5230 §5.1");
+    assert!(
+        answer.message.contains("\r\nSubject: Auto: hello\r\nIn-Reply-To: <1@example.org>\r\n")
+    );
+    assert!(answer.message.ends_with("\r\n\r\nAway\r\n"), "{answer:?}");
+    let notice = to("pager@example.net");
+    let owner = "\r\nAuto-Submitted: auto-notified; owner-email=\"bob@example.org\"\r\n";
+    assert!(notice.message.contains(owner), "{notice:?}");
+
+    // The same answer is not given again; the rest is.
+    assert!(deliver("hello again").starts_with("250"));
+    sink.wait_for(5);
+    assert!(
+        deliver("never").starts_with("550 "),
+        "RFC 5429 §2.2: by protocol where that can say it"
+    );
+    assert!(deliver("no").starts_with("250"), "RFC 5429 §2.2: and otherwise by a report");
+    let report = sink.wait_for(6).remove(5);
+    assert_eq!((&*report.mail, &*report.rcpt), ("<>", &["<sender@example.org>".to_owned()][..]));
+    assert!(
+        report.message.contains("Disposition: automatic-action/MDN-sent-automatically; deleted")
+    );
+    assert!(report.message.contains("Sch=C3=B6nen Dank"), "{report:?}");
+    wait_for_rows(&home, "1 = 1", 0);
+    assert_eq!(home.count("SELECT COUNT(*) FROM messages"), 2, "what was rejected is not kept");
+    daemon.stop();
+    assert_eq!(sink.taken().len(), 6);
+    home.check();
 }
 
 /// How often each recipient got the message.
@@ -311,7 +393,7 @@ fn killed_at_random_it_sends_all_and_little_twice() {
     const SENDERS: usize = 4;
     let sink = Sink::start();
     let home = home(&sink, "");
-    queue(&home.store(), many(200));
+    queue(&home, many(200));
     for kill in 1..=KILLS {
         let mut daemon = Daemon::start(&home);
         sink.wait_for(sink.taken().len().max(kill * 20) + 5);
@@ -336,7 +418,7 @@ fn two_nodes_send_each_message_once() {
     let sink = Sink::start();
     let home = home(&sink, "");
     let beside = home.beside();
-    queue(&home.store(), many(100));
+    queue(&home, many(100));
     let (one, two) = (Daemon::start(&home), Daemon::start(&beside));
     sink.wait_for(20);
     one.stop(); // the other goes on at once
@@ -350,7 +432,7 @@ fn two_nodes_send_each_message_once() {
 pub(crate) fn die_at(point: &str) -> Result<(), String> {
     let sink = Sink::start();
     let home = home(&sink, "");
-    queue(&home.store(), many(3));
+    queue(&home, many(3));
     let died = match Daemon::start_to_crash(&home, Some(point)) {
         Ok(mut daemon) => daemon.wait_for_death(PATIENCE).is_some(),
         Err(log) => log.contains("unix_wait_status(9)"),

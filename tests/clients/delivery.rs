@@ -80,7 +80,7 @@ impl Postfix {
              command_directory = /usr/sbin\ndaemon_directory = {2}\n\
              mail_owner = postfix\nsetgid_group = postdrop\nmyhostname = mx.example.net\n\
              maillog_file = {0}/log\nmaillog_file_prefixes = {0}\ninet_interfaces = loopback-only\n\
-             inet_protocols = ipv4\nsmtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit\nmydestination =\nlocal_recipient_maps =\nalias_maps =\n\
+             inet_protocols = ipv4\nsmtpd_relay_restrictions = reject_unauth_destination\nmydestination =\nlocal_recipient_maps =\nalias_maps =\n\
              virtual_mailbox_domains = example.com\nvirtual_mailbox_maps =\n\
              virtual_transport = lmtp:inet:{1}\nlmtp_destination_recipient_limit = 50\n\
              default_database_type = hash\nsmtputf8_enable = no\n",
@@ -168,7 +168,7 @@ fn postfix_takes_what_leaves() {
     home.create_account(USER, PASSWORD);
     let circles = "Received: x\r\n".repeat(60); // more than Postfix's hopcount_limit
     outbox::queue(
-        &home.store(),
+        &home,
         vec![
             outbox::letter("ann@example.org", &[USER], "Subject: on\r\n\r\n.\r\n..its way\r\n"),
             outbox::letter("", &[USER], "Subject: an answer\r\n\r\n"),

@@ -231,8 +231,7 @@ impl Client {
             verdicts.push(done(&answer).err());
         }
         if verdicts.iter().all(Option::is_some) {
-            // Whatever it answers: the next MAIL will tell.
-            self.ask("RSET\r\n").map_err(lost)?;
+            self.is_broken = self.ask("RSET\r\n").is_err();
         } else {
             self.is_broken = self.data(letter, &mut verdicts).is_err();
         }
@@ -412,5 +411,44 @@ fn done(answer: &Answer) -> Result<(), Verdict> {
         Outcome::Never | Outcome::NotNow | Outcome::GoOn => {
             Err(Verdict::Later(answer.said.clone()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_read() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let text = "mx starttls\nSTARTTLS\nauth=LOGIN\nAUTH PLAIN GSSAPI\n8bitmime\nSMTPUTF8\nDSN\n\
+                    DELIVERBY 240\nSIZE 52428800\nPIPELINING\n";
+        let want = Offers {
+            starttls: true,
+            plain: true,
+            login: true,
+            eight_bit: true,
+            utf8: true,
+            dsn: true,
+            deliver_by: Some(240),
+            size: Some(52_428_800),
+        };
+        assert_eq!(Offers::of(&lines(text)), want);
+        assert_eq!(Offers::of(&lines("STARTTLS")), Offers::default(), "the greeting is a name");
+        let any = Offers { deliver_by: Some(0), size: Some(0), ..Offers::default() };
+        assert_eq!(Offers::of(&lines("mx\nDELIVERBY\nSIZE")), any);
+    }
+
+    #[test] // RFC 5321 §2.3.8: no line ends but by CRLF
+    fn messages_are_lines() {
+        let check = |message: &str, want: &[&str]| {
+            let found: Vec<_> = lines(message.as_bytes()).collect();
+            assert_eq!(found, want.iter().map(|line| line.as_bytes()).collect::<Vec<_>>());
+        };
+        check("", &[]);
+        check("a\r\nb", &["a", "b"]);
+        check("a\r\n\r\n", &["a", ""]);
+        check("a\nb\rc\n\r\r\n", &["a", "b", "c", "", ""]);
+        check("a\r\n.\nMAIL FROM:<>\r.\r\n", &["a", ".", "MAIL FROM:<>", "."]);
     }
 }

@@ -75,7 +75,7 @@ impl Post {
                     }
                 }
                 drop((to_do, tell));
-                let mut round = Round::new(&ours, jobs, &done);
+                let mut round = Round::new(&ours, &carrier, jobs, &done);
                 let mut bell = bell;
                 while !theirs.load(Ordering::Relaxed) {
                     if round.go(&bell, &stops) == Heard::NobodyRings {
@@ -130,6 +130,7 @@ enum Heard {
 /// What the one thread knows.
 struct Round<'a> {
     store: &'a Store,
+    carrier: &'a Carrier<'a>,
     holder: String,
     /// `None` at the end.
     jobs: Option<Sender<Outgoing>>,
@@ -150,12 +151,14 @@ struct Round<'a> {
 impl<'a> Round<'a> {
     fn new(
         store: &'a Store,
+        carrier: &'a Carrier<'a>,
         jobs: Sender<Outgoing>,
         done: &'a Receiver<(OutgoingId, Sent)>,
     ) -> Self {
         let now = clock::now();
         Self {
             store,
+            carrier,
             holder: Holder::ourselves().name(),
             jobs: Some(jobs),
             done,
@@ -207,7 +210,9 @@ impl<'a> Round<'a> {
 
     /// Hands out what is due; returns when to look again.
     fn look(&mut self, now: Instant) -> Result<Duration, Failure> {
-        let room = QUEUED_MAX.saturating_sub(self.in_flight.len());
+        // One finds out whether the relay is back.
+        let most = if self.pause.is_zero() { QUEUED_MAX } else { 1 };
+        let room = most.saturating_sub(self.in_flight.len());
         if room == 0 {
             return Ok(LOOK);
         }
@@ -221,6 +226,7 @@ impl<'a> Round<'a> {
             return Ok(LOOK);
         }
         let new = due.into_iter().filter(|outgoing| !self.in_flight.contains(&outgoing.id));
+        self.carrier.try_again();
         for outgoing in new.take(room).collect::<Vec<_>>() {
             self.in_flight.insert(outgoing.id);
             // There is room for it: nobody waits here.

@@ -33,7 +33,7 @@ const ERROR_BYTES_MAX: usize = 1_000;
 pub(super) enum Sent {
     /// Its row says what.
     Settled,
-    /// The relay is not there, or does not let us: others would fare the same.
+    /// The relay is not there, or does not let us: others would fare the same, and are not tried.
     Unreachable,
 }
 
@@ -45,6 +45,8 @@ pub(super) struct Carrier<'a> {
     trust: Trust,
     stop: &'a AtomicBool,
     stops: &'a Receiver<()>,
+    /// What was handed out is handed back untried.
+    away: AtomicBool,
 }
 
 impl<'a> Carrier<'a> {
@@ -55,13 +57,21 @@ impl<'a> Carrier<'a> {
         stops: &'a Receiver<()>,
     ) -> Self {
         let trust = Trust::new(settings.relay.clone());
-        Self { store, settings, trust, stop, stops }
+        Self { store, settings, trust, stop, stops, away: AtomicBool::new(false) }
+    }
+
+    /// It is to be tried again, though it was not there.
+    pub(super) fn try_again(&self) {
+        self.away.store(false, Ordering::Relaxed);
     }
 
     /// Sends one message, on `line` if there is one, which may be of use for the next.
     pub(super) fn carry(&self, line: &mut Option<Client>, outgoing: &Outgoing) -> Sent {
         if self.stop.load(Ordering::Relaxed) {
             return Sent::Settled; // it stays for later
+        }
+        if self.away.load(Ordering::Relaxed) {
+            return Sent::Unreachable;
         }
         let message = match self.store.outgoing_message(outgoing.id) {
             Ok(Some(message)) => message,
@@ -94,6 +104,7 @@ impl<'a> Carrier<'a> {
                 Sent::Settled
             }
             Err(Unreachable(why)) => {
+                self.away.store(true, Ordering::Relaxed);
                 let later = Verdict::Later(why);
                 self.settle(outgoing, vec![later; outgoing.recipients.len()]);
                 Sent::Unreachable

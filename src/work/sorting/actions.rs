@@ -149,6 +149,11 @@ pub(super) fn plan(
                 Some(copy) => plan.add(copy),
                 None => plan.fall_back("fileinto: not a mailbox name: kept in INBOX"),
             },
+            action @ Action::Reject { extended: false, .. }
+                if by_report(&action, mail) && sorter.relay.is_configured() =>
+            {
+                send(sorter, recipient, mail, &action, &mut plan)?;
+            }
             Action::Reject { reason, .. } => return Ok(Verdict::Rejected(reason)),
             action @ (Action::Redirect(_) | Action::Vacation(_) | Action::Notify(_)) => {
                 send(sorter, recipient, mail, &action, &mut plan)?;
@@ -157,6 +162,12 @@ pub(super) fn plan(
     }
     plan.remembered.extend(outcome.duplicates.iter().map(remembered));
     Ok(Verdict::Planned(Box::new(plan)))
+}
+
+/// RFC 5429 §2.2: `reject` keeps the exact text of its reason, which an answer of LMTP can only be in
+/// ASCII; but nobody is told of a message without a sender.
+fn by_report(action: &Action, mail: &Arriving<'_>) -> bool {
+    matches!(action, Action::Reject { reason, .. } if !reason.is_ascii()) && !mail.sender.is_empty()
 }
 
 /// Mail that leaves. What cannot leave is kept, and that is told.
@@ -170,6 +181,7 @@ fn send(
     let what = match action {
         Action::Redirect(_) => "redirect",
         Action::Vacation(_) => "vacation",
+        Action::Reject { .. } => "reject",
         _ => "notify",
     };
     if !sorter.relay.is_configured() {
