@@ -131,7 +131,10 @@ impl Failure {
 
     /// From the database; a full disk is told apart, since mail then waits elsewhere (452).
     pub(super) fn database(doing: &'static str, source: rusqlite::Error) -> Self {
+        let extended = source.sqlite_error().map(|error| error.extended_code);
         match source.sqlite_error_code() {
+            // It needs a little room even to open.
+            _ if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Self::NoSpace { doing },
             Some(rusqlite::ErrorCode::DiskFull) => Self::NoSpace { doing },
             Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
                 Self::Corrupt { doing, what: "the database file is damaged" }

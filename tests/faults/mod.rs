@@ -7,6 +7,7 @@
 
 mod bucket;
 mod database;
+mod disk;
 mod mail;
 mod nodes;
 mod site;

@@ -4,6 +4,7 @@ pub(crate) mod base64;
 pub(crate) mod connection;
 pub(crate) mod cutter;
 pub(crate) mod daemon;
+pub(crate) mod disk;
 pub(crate) mod driver;
 
 pub(crate) mod facts;
