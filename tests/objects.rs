@@ -382,6 +382,30 @@ fn a_bucket_is_tried_before_mail_depends_on_it() {
 }
 
 #[test]
+fn another_key_than_that_of_what_is_there_is_told() {
+    let key = "0123456789abcdef".repeat(4);
+    let s3 = format!("encrypt = true\nprefix = 'mail'\nencryption_key = '{key}'");
+    let Some(place) = place(&s3, "") else { return };
+    place.deliver(&message(1, 3_000));
+    place.settle();
+    let home = &place.server().home;
+    let (is_content, said) = try_out(home);
+    assert!(is_content && said.contains("the encryption key is that of what is there"), "{said}");
+    let text = std::fs::read_to_string(home.config_file()).expect("a file");
+    let without = text.replace("encrypt = true", "").replace("encryption_key", "# ");
+    for (wrong, why) in [
+        (text.replace(&key, &"f".repeat(64)), "encryption_key is not the one it was written with"),
+        (without, "set [s3] encryption_key"),
+    ] {
+        std::fs::write(home.config_file(), wrong).expect("a file");
+        let (is_content, said) = try_out(home);
+        assert!(!is_content && said.contains(why), "{said}");
+    }
+    std::fs::write(home.config_file(), text).expect("a file");
+    place.end();
+}
+
+#[test]
 fn bodies_are_read_several_at_once() {
     let Some(place) = place("", "[local_cache]\ncapacity = 0\n") else { return };
     for n in 1..=32 {

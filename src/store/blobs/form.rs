@@ -167,6 +167,12 @@ impl Dress {
         Ok(bytes)
     }
 
+    /// Whether our key is that of an encrypted object.
+    pub(in crate::store) fn opens(&self, object: &[u8], name: &str) -> Result<(), Unreadable> {
+        let key = self.key.as_ref().ok_or(Unreadable::NoKey)?;
+        unseal(object, key, name).map(drop)
+    }
+
     /// The bytes `part` of an encrypted body of `body_bytes`, out of the head and the segments of its
     /// object that [`sealed_part`] names.
     pub(in crate::store) fn undress_part(
