@@ -132,6 +132,46 @@ pub struct Pool {
 struct Shared {
     run: Box<dyn Run>,
     lanes: [Queue; Lane::ALL.len()],
+    living: Arc<Living>,
+}
+
+/// Threads that may still hold what is shared. It is theirs beside that: what is told when they end is
+/// true of the store, too.
+#[derive(Default)]
+struct Living {
+    threads: Mutex<usize>,
+    /// Rung when the last one has ended.
+    none: Condvar,
+}
+
+impl Living {
+    fn threads(&self) -> MutexGuard<'_, usize> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn one_less(&self) {
+        let mut threads = self.threads();
+        *threads -= 1;
+        if *threads == 0 {
+            self.none.notify_all();
+        }
+    }
+
+    /// False if some are left at `deadline`.
+    fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
+        let mut threads = self.threads();
+        while *threads > 0 {
+            #[expect(clippy::disallowed_methods, reason = "how much of the grace is left")]
+            let now = Instant::now();
+            let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now));
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.none.wait_timeout(threads, left);
+            threads = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
 }
 
 struct Queue {
@@ -140,8 +180,6 @@ struct Queue {
     state: Mutex<State>,
     /// Rung for a new task, and for the end.
     work: Condvar,
-    /// Rung when the last thread has ended.
-    ended: Condvar,
 }
 
 #[derive(Default)]
@@ -160,9 +198,8 @@ impl Pool {
             threads_max: lane.threads_max(),
             state: Mutex::default(),
             work: Condvar::new(),
-            ended: Condvar::new(),
         });
-        Self { shared: Arc::new(Shared { run, lanes }) }
+        Self { shared: Arc::new(Shared { run, lanes, living: Arc::default() }) }
     }
 
     /// Queues a job whose reply goes to `to`; gives it back if its lane is full or closed. Never waits.
@@ -177,7 +214,7 @@ impl Pool {
         #[expect(clippy::disallowed_methods, reason = "one deadline for all lanes")]
         let deadline = Instant::now().checked_add(grace);
         self.close();
-        self.shared.lanes.iter().all(|queue| queue.wait_for_end(deadline))
+        self.shared.living.wait_for_end(deadline)
     }
 
     fn close(&self) {
@@ -231,27 +268,9 @@ impl Queue {
             if state.tasks.is_empty() && (state.closed || waited == Some(true)) {
                 state.idle -= 1;
                 state.threads -= 1;
-                if state.threads == 0 {
-                    self.ended.notify_all();
-                }
                 return None;
             }
         }
-    }
-
-    fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
-        let mut state = self.lock();
-        while state.threads > 0 {
-            #[expect(clippy::disallowed_methods, reason = "how much of the grace is left")]
-            let now = Instant::now();
-            let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now));
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.ended.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
     }
 }
 
@@ -278,8 +297,15 @@ fn push(shared: &Arc<Shared>, lane: Lane, task: Task) -> Result<(), Task> {
 
 fn start_thread(shared: &Arc<Shared>, lane: Lane, queue: &Queue) {
     let thread = std::thread::Builder::new().name(lane.name().into()).stack_size(STACK_BYTES);
-    let worker = Arc::clone(shared);
-    let Err(error) = thread.spawn(move || serve(&worker, lane)) else { return };
+    let (worker, living) = (Arc::clone(shared), Arc::clone(&shared.living));
+    *living.threads() += 1;
+    let spawned = thread.spawn(move || {
+        serve(&worker, lane);
+        drop(worker);
+        living.one_less();
+    });
+    let Err(error) = spawned else { return };
+    shared.living.one_less();
     log::error!("work: no thread for lane {}: {error}", lane.name());
     let mut state = queue.lock();
     state.threads -= 1;
@@ -375,6 +401,21 @@ mod tests {
         assert!(pool.shutdown(Duration::from_secs(60)));
         assert_eq!(replies(&bag).len(), 100);
         assert!(pool.submit(job(0), bag.to(1)).is_err(), "closed");
+    }
+
+    #[test]
+    fn at_the_end_nothing_is_held_any_more() {
+        let (_poll, bag) = bag();
+        for _ in 0..100 {
+            let held = Arc::new(Barrier::new(1));
+            let pool = Pool::new(Box::new(Fake(Arc::clone(&held))));
+            for account in [0, 1, 3] {
+                pool.submit(job(account), bag.to(1)).unwrap();
+            }
+            assert!(pool.shutdown(Duration::from_secs(60)));
+            drop(pool);
+            assert_eq!(Arc::strong_count(&held), 1);
+        }
     }
 
     #[test]
