@@ -166,17 +166,15 @@ impl Store {
         }
         let blob = self.0.ids.next_blob(&self.0.engine)?;
         self.0.engine.write("reserving a body", Weight::Bytes(64), move |tx| {
-            tx.execute(
-                "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
-                 VALUES ($1, $2, 0, $3, 0, $4)",
-                &[
-                    Value::Int(account.0),
-                    Value::Int(blob.0),
-                    Value::Int(RESERVED),
-                    Value::Bytes(&[]),
-                ],
-            )
-            .map(drop)
+            if tx.has_rivals() {
+                // No start of a daemon knows that it is alone: its time tells when it is nobody's.
+                return blobs::reserve(tx, account, blob, 0, &[]);
+            }
+            let (account, blob) = (Value::Int(account.0), Value::Int(blob.0));
+            let sql = "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
+                       VALUES ($1, $2, 0, $3, 0, $4)";
+            let values = [account, blob, Value::Int(RESERVED), Value::Bytes(&[])];
+            tx.execute(sql, &values).map(drop)
         })?;
         match self.0.bodies.write(blob, from) {
             Ok((bytes, hash)) => {
@@ -201,7 +199,8 @@ impl Store {
             return self.place_body(account, &mut &*body);
         };
         let blob = self.0.ids.next_blob(&self.0.engine)?;
-        let (bytes, hash) = (body.len() as u64, Sha256::digest(body).into());
+        let bytes = body.len() as u64;
+        let hash: [u8; 32] = Sha256::digest(body).into();
         self.0.engine.write("reserving a body", Weight::Bytes(64), move |tx| {
             blobs::reserve(tx, account, blob, bytes, &hash)
         })?;

@@ -230,7 +230,7 @@ fn insert_blob(tx: &mut Tx<'_>, ready: &Ready) -> Result<(), Failure> {
             if named != 1 {
                 return Err(tx.corrupt("a placed body has no row, or a message already"));
             }
-            if placed.form != Form::NONE {
+            if placed.form != Form::NONE || tx.has_rivals() {
                 let sql = "DELETE FROM uploads WHERE account_id = $1 AND blob_id = $2";
                 tx.execute(sql, &[account, blob])?;
             }

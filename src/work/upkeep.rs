@@ -143,6 +143,7 @@ impl Upkeep {
                     Next::Renew(outdated) => renew(&store, &outdated),
                     Next::Round(Round::ForgetDeliveries) => {
                         forget(&store, &ours);
+                        give_up_reservations(&store);
                         forgetting = clock::now() + PAUSE;
                     }
                     Next::Round(Round::Clean) => {
@@ -176,6 +177,15 @@ fn forget(store: &Store, chores: &Chores) {
                 Err(failure) => return log::error!("upkeep: {failure}"),
             }
         }
+    }
+}
+
+/// What was to be a large body and came to nothing is left to the cleaner.
+fn give_up_reservations(store: &Store) {
+    match store.give_up_reservations() {
+        Ok(0) => {}
+        Ok(given_up) => log::info!("upkeep: {given_up} large bodies came to nothing"),
+        Err(failure) => log::error!("upkeep: {failure}"),
     }
 }
 

@@ -46,8 +46,6 @@ const LOOK_ROUND: Duration = Duration::from_secs(30);
 const COUNT: Duration = Duration::from_secs(5);
 /// Between two lines about it.
 const SAY: Duration = Duration::from_secs(60);
-/// Between two looks for reservations that came to nothing.
-const RESERVATIONS: Duration = Duration::from_secs(600);
 /// Between two tries of a bucket that refuses everything, or of a database that does.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -174,7 +172,6 @@ struct Round<'a> {
     counted: Option<Instant>,
     backlog: Backlog,
     said: Instant,
-    reservations: Instant,
 }
 
 impl<'a> Round<'a> {
@@ -203,7 +200,6 @@ impl<'a> Round<'a> {
             counted: None,
             backlog: Backlog::default(),
             said: now,
-            reservations: now,
         }
     }
 
@@ -219,9 +215,6 @@ impl<'a> Round<'a> {
         }
         if !self.outcomes.is_empty() && self.write_at() <= now {
             self.write_down();
-        }
-        if self.in_flight == 0 {
-            self.give_up_reservations(now);
         }
         self.wait(stops);
     }
@@ -428,18 +421,6 @@ impl<'a> Round<'a> {
         } else if now >= self.said + SAY {
             self.said = now;
             log::info!("uploader: {bodies} bodies of {} KiB wait to be moved", bytes >> 10);
-        }
-    }
-
-    fn give_up_reservations(&mut self, now: Instant) {
-        if now < self.reservations {
-            return;
-        }
-        self.reservations = now + RESERVATIONS;
-        match self.store.give_up_reservations() {
-            Ok(0) => {}
-            Ok(given_up) => log::info!("uploader: {given_up} large bodies came to nothing"),
-            Err(failure) => log::error!("uploader: {failure}"),
         }
     }
 }

@@ -356,13 +356,14 @@ fn hash_at(row: &Row<'_>, column: usize) -> Result<[u8; 32], Failure> {
     row.bytes(column)?.try_into().map_err(|_| row.corrupt("a hash of another length"))
 }
 
-/// Reserves an identifier for a large body that goes to the bucket before its message is there.
+/// Reserves an identifier for a large body that goes to the bucket, or into a file, before its message
+/// is there. Of one that goes into a file, no hash is known yet.
 pub(in crate::store) fn reserve(
     tx: &mut Tx<'_>,
     account: AccountId,
     blob: BlobId,
     size: u64,
-    hash: &[u8; 32],
+    hash: &[u8],
 ) -> Result<(), Failure> {
     let (account, blob) = (Value::Int(account.0), Value::Int(blob.0));
     tx.execute(

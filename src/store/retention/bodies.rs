@@ -47,6 +47,8 @@ impl Store {
 
     fn remove_bytes(&self, body: &Unneeded) -> Result<(), Failure> {
         match &self.0.objects {
+            // A file that was reserved, and whose delivery came to nothing.
+            _ if body.hash.is_empty() => self.0.bodies.remove(body.blob)?,
             // Whoever moved it may have died between its object and its row.
             Some(objects) if body.is_in_object || body.is_in_database => {
                 objects.delete(body.account, body.blob, &body.hash)?;

@@ -140,3 +140,20 @@ fn orphans_are_swept_at_the_daemons_start() {
     let blob = BlobId(kept.email_id.0);
     assert_eq!(store.read_body(store.account, blob, 0, 1).unwrap(), b"k");
 }
+
+#[test] // pitfall 40
+fn where_others_may_be_delivering_orphans_have_their_time() {
+    if !postgres::is_wanted() {
+        return;
+    }
+    let store = fixture();
+    store.store.append(store.message("INBOX", &[b'k'; 200_000])).unwrap();
+    store.place_body(store.account, &mut &b"orphan"[..]).unwrap();
+    assert_eq!(files(&store), 2);
+    assert_eq!(store.give_up_reservations().unwrap(), 0, "it may be on its way");
+    let mut database = store.dir.1.as_ref().unwrap().connect();
+    assert_eq!(database.execute("UPDATE uploads SET due_at = 0", &[]).unwrap(), 1);
+    assert_eq!(store.give_up_reservations().unwrap(), 1);
+    assert_eq!(store.remove_bodies().unwrap(), 1);
+    assert_eq!(files(&store), 1);
+}
