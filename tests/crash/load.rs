@@ -17,9 +17,25 @@ pub(super) const PASSWORD: &str = "pw";
 /// Over `inline_max`, so that it gets a file of its own.
 const LARGE_BYTES: usize = 300_000;
 
+/// What sorts the mail of the first user: it stays where it would have gone, and some of it is sent
+/// on, if anything takes it.
+const SCRIPT: &str = "require [\"copy\", \"imap4flags\"];\r\n\
+                      redirect :copy \"elsewhere@example.net\";\r\n\
+                      addflag \"\\\\Flagged\";\r\nkeep;\r\n";
+/// A relay that takes everything.
+const RELAY: &str = "[relay]\nprotocol = 'sendmail'\nsendmail = '/bin/true'\n";
+
+/// A home where mail leaves, too.
+pub(super) fn let_mail_leave(home: &Home) {
+    home.configure(RELAY);
+}
+
 /// The accounts and mailboxes that the load works on.
-pub(super) fn prepare(home: &Home, daemon: &Daemon) {
+pub(super) fn prepare(home: &Home, daemon: &Daemon, is_sorted: bool) {
     USERS.iter().for_each(|user| home.create_account(user, PASSWORD));
+    if is_sorted {
+        home.sort_mail_of(USERS[0], SCRIPT);
+    }
     let mut imap = Connection::imap(daemon.imap, USERS[0], PASSWORD).expect("a login");
     for name in ["Work", "Copied", "Moved"] {
         imap.must(&format!("CREATE {name}")).expect("a mailbox");

@@ -74,7 +74,11 @@ fn home_with_objects() -> Option<Home> {
 
 /// Where `point` is reached; `None` if that is not to be had here.
 fn home_for(point: &str) -> Option<Home> {
-    if point.starts_with("object:") {
+    if point.starts_with("outbox:") {
+        let home = Home::new("", "");
+        load::let_mail_leave(&home);
+        Some(home)
+    } else if point.starts_with("object:") {
         home_with_objects()
     } else if point.starts_with("body:") || point.starts_with("cleaner: bytes") {
         Some(Home::without_bucket("", "")) // of files
@@ -108,7 +112,7 @@ fn kill_at_random(random: &mut Random) {
 fn kill_at_random_in(home: &Home, random: &mut Random) -> Daemon {
     let mut ledger = Ledger::new();
     let daemon = Daemon::start(home);
-    load::prepare(home, &daemon);
+    load::prepare(home, &daemon, true);
     drop(daemon); // killed, too
     for kill in 0..KILLS {
         let mut daemon = Daemon::start(home);
@@ -135,7 +139,7 @@ fn die_at(home: &Home, point: &str) -> Result<(), String> {
         Err(log) => return Err(format!("it does not start: {log}")),
     }
     let daemon = Daemon::start(home);
-    load::prepare(home, &daemon);
+    load::prepare(home, &daemon, is_of_scripts(point));
     daemon.stop();
     let mut ledger = Ledger::new();
     if let Ok(mut daemon) = Daemon::start_to_crash(home, Some(point)) {
@@ -161,6 +165,11 @@ fn die_at(home: &Home, point: &str) -> Result<(), String> {
     }
     daemon.stop();
     check(home)
+}
+
+/// Only mail that a script sorts comes there.
+fn is_of_scripts(point: &str) -> bool {
+    ["deliver: sorted", "outbox:"].iter().any(|start| point.starts_with(start))
 }
 
 fn is_of_the_start(point: &str) -> bool {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use sora::config::Config;
+use sora::model::{Address, ScriptName};
 use sora::store::{Opening, Store};
 
 use super::postgres::{self, TestDatabase};
@@ -206,6 +207,17 @@ impl Home {
         let args =
             ["create-account", "--email", address, "--password", password, "--hash", "sha512"];
         self.admin(&args).expect("an account is made");
+    }
+
+    /// Gives an account a Sieve script, beside a daemon.
+    pub(crate) fn sort_mail_of(&self, address: &str, script: &str) {
+        let config = Config::find(Some(&self.config_file())).expect("the configuration is right");
+        let store = Store::open_at(&sora::work::place(&config), Opening::Beside).expect("a store");
+        let address = Address::new(address).expect("an address");
+        let account = store.account_by_address(&address).expect("a look").expect("it is there");
+        let name = ScriptName::new("sorts").expect("a name");
+        store.put_script(account.account, &name, script.into(), 10).expect("stored");
+        store.activate_script(account.account, Some(&name)).expect("active");
     }
 
     /// Every test that touched a store ends with this (invariant 10). The bucket is compared, too.

@@ -31,6 +31,26 @@ const STEPS: &[fn(&Store)] = &[
         store.deliver(vec![delivery]).remove(0).unwrap();
     },
     |store| {
+        let NewMessage { body, facts, .. } = message(&[b's'; 200_000]);
+        let copy = |mailbox: &str| SortedCopy {
+            body: 0,
+            mailbox: name(mailbox),
+            if_missing: IfMissing::Create,
+            flags: FlagSet::default(),
+            with: None,
+        };
+        let sorted = SortedDelivery {
+            account: ACCOUNT,
+            bodies: vec![(body, facts)],
+            copies: vec![copy("made"), copy("made/below")],
+            outgoing: Vec::new(),
+            remembered: Vec::new(),
+            digest: None,
+            report: None,
+        };
+        assert!(matches!(store.deliver_sorted(sorted).unwrap(), Sorted::Done { .. }));
+    },
+    |store| {
         store.copy(transfer(&[1, 2, 3], "Archive")).unwrap();
     },
     |store| {
