@@ -7,7 +7,7 @@ use parser::sieve::{Position, mailbox_list, sieve_address};
 
 use super::action::{Action, DeliverBy, Filing, Redirect, RedirectTo};
 use super::ask::Question;
-use super::keys::{Keys, Prepared};
+use super::keys::{Keys, Matcher, Prepared};
 use super::run::{Halt, Work, World};
 use super::scope::{cut, modify};
 use super::trace::shown;
@@ -302,14 +302,17 @@ impl World<'_> {
             if index.last { count.checked_sub(number) } else { number.checked_sub(1) }
         });
         let mut unwanted = vec![values.is_none(); count];
+        let mut captured = None;
         if let (Some(values), Some(prepared)) = (values, keys) {
             let texts = values.iter().zip(prepared).filter(|(_, known)| known.is_none());
             let texts = texts.map(|(text, _)| self.names().text(text).into_owned()).collect();
+            // "As if by the header test": with its match variables (RFC 5229 §3.2).
             let keys = Keys::new(*matching, prepared, texts, &mut work.budget)?;
+            let mut matcher = Matcher::new(*matching, keys, self.captures(), false);
             for (value, unwanted) in self.message.values(0, name.as_bytes()).zip(&mut unwanted) {
-                *unwanted =
-                    super::test::matches(*matching, &keys, &value.text(), &mut work.budget)?;
+                *unwanted = matcher.value(&value.text(), &mut work.budget)?;
             }
+            captured = matcher.captured;
         }
         self.edit(0, work)?;
         let gone = |nth: usize| {
@@ -317,6 +320,9 @@ impl World<'_> {
         };
         let many = (0..count).filter(|nth| gone(*nth)).count();
         self.message.remove_fields(name.as_bytes(), gone);
+        if let Some((captured, frame)) = captured.zip(self.frames.last_mut()) {
+            frame.scope.matches = captured;
+        }
         Ok(self.told(|| format!("deleteheader {name:?}: {many} of {count}")))
     }
 

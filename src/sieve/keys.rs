@@ -218,22 +218,6 @@ impl<'k> Matcher<'k> {
     }
 }
 
-/// Does a value match any of the keys? No variables are set.
-pub(super) fn any(
-    matching: Match,
-    keys: &Keys<'_>,
-    value: &[u8],
-    budget: &mut Budget,
-) -> Result<bool, Halt> {
-    let Some(subject) = subject(matching, value, budget)? else { return Ok(false) };
-    for key in keys.iter() {
-        if compare(matching, key, &subject, false, budget)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// A value as keys are compared with it; `None`: with none of them.
 fn subject<'v>(
     matching: Match,

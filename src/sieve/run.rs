@@ -513,6 +513,11 @@ impl<'m> World<'m> {
         Some(part)
     }
 
+    /// May the script on top read match variables?
+    pub(super) fn captures(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.script.captures())
+    }
+
     /// What `keep` is about: in IMAP the message as it is (RFC 6785 §3.1).
     pub(super) fn kept_version(&mut self) -> Result<Version, Halt> {
         match self.facts.environment.imap {

@@ -6,14 +6,13 @@ mod elsewhere;
 mod envelope;
 mod header;
 
-use parser::sieve::tree::{Compare, Match, Test, Word, WordOf};
+use parser::sieve::tree::{Compare, Test, Word, WordOf};
 
 pub(super) use date::{Moment, now};
 
 use super::ask::Question;
 use super::flags;
 use super::keys::{Keys, Matcher, Prepared};
-use super::limits::Budget;
 use super::run::{Halt, Work, World};
 
 /// What a test needs beside what it looks at.
@@ -181,14 +180,4 @@ pub(super) fn settle(
         work.why = matcher.why;
     }
     Ok(matched)
-}
-
-/// Does a value match any key of this match type? For `deleteheader`, which sets no variables.
-pub(super) fn matches(
-    matching: Match,
-    keys: &Keys<'_>,
-    value: &[u8],
-    budget: &mut Budget,
-) -> Result<bool, Halt> {
-    super::keys::any(matching, keys, value, budget)
 }
