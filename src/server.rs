@@ -88,6 +88,7 @@ impl Builder {
     pub fn start(self) -> Result<Handle, StartError> {
         let Self { config, hooks, handed_in, loops } = self;
         let data_dir = config.data_dir.clone();
+        work::check_scripts(&work::Settings::of(&config)).map_err(StartError::Scripts)?;
         let mut place = work::place(&config);
         place.wait_for_database(DATABASE_PATIENCE);
         let store = Store::open_at(&place, Opening::Daemon)
@@ -346,6 +347,8 @@ pub enum StartError {
         /// Why.
         source: Failure,
     },
+    /// A script of the site does not compile.
+    Scripts(Failure),
     /// No random bytes.
     Work(work::StartError),
     /// A certificate cannot be read or made.
@@ -360,6 +363,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store { data_dir, source } => write!(f, "{}: {source}", data_dir.display()),
+            Self::Scripts(failure) => failure.fmt(f),
             Self::Work(error) => error.fmt(f),
             Self::Certificate(error) => error.fmt(f),
             Self::Net(error) => error.fmt(f),
@@ -373,7 +377,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Store { source, .. } => Some(source),
+            Self::Store { source, .. } | Self::Scripts(source) => Some(source),
             Self::Work(error) => Some(error),
             Self::Certificate(error) => Some(error),
             Self::Net(error) => Some(error),

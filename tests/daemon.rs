@@ -61,7 +61,10 @@ fn command(folder: &Folder) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sora"));
     command.current_dir(&folder.0).args(["-imapaddr", "127.0.0.1:0", "-lmtpaddr", "127.0.0.1:0"]);
     command.args(folder.flags());
-    command.args(["-set", "servers.imap.tls_addr=127.0.0.1:0"]);
+    command.args(["-pop3addr", "127.0.0.1:0", "-managesieveaddr", "127.0.0.1:0"]);
+    for listener in ["imap", "pop3"] {
+        command.args(["-set", &format!("servers.{listener}.tls_addr=127.0.0.1:0")]);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -173,10 +173,11 @@ fn postgres(from: &config::Database) -> PostgresSettings {
 
 /// Tries what the configuration names and only use can tell; what there is to say of it, by line.
 pub fn try_out(config: &Config) -> Result<Vec<String>, Failure> {
-    match place(config).objects {
-        Some(objects) => crate::store::try_objects(&objects),
-        None => Ok(Vec::new()),
+    let mut lines = sorting::try_out(&sieve_settings(&config.sieve))?;
+    if let Some(objects) = place(config).objects {
+        lines.extend(crate::store::try_objects(&objects)?);
     }
+    Ok(lines)
 }
 
 fn objects(config: &Config) -> ObjectSettings {
@@ -197,6 +198,11 @@ fn objects(config: &Config) -> ObjectSettings {
         backlog_bytes_max: uploader.max_staging_size.0,
         cache: (local_cache.capacity.0 > 0).then(cache),
     }
+}
+
+/// Fails if a script of the site does not compile: nobody's mail is to be sorted otherwise than meant.
+pub fn check_scripts(settings: &Settings) -> Result<(), Failure> {
+    sorting::try_out(&settings.sieve).map(drop)
 }
 
 /// What an embedding program may bring.

@@ -14,6 +14,7 @@ use parser::message::MessageMap;
 
 pub(super) use self::actions::Plan;
 use self::answers::Oracle;
+pub(super) use self::scripts::try_out;
 use self::scripts::{Ready, Scripts};
 use super::clock;
 use super::outbox::Relay;

@@ -110,6 +110,22 @@ impl Scripts {
     }
 }
 
+/// The site's own scripts, tried; what there is to say of them, by line.
+pub(in crate::work) fn try_out(settings: &SieveSettings) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    for (key, path) in [("before", &settings.before), ("after", &settings.after)] {
+        let Some(path) = path else { continue };
+        let shown = path.display();
+        let wrong = |why: &dyn std::fmt::Display| Failure::Settings {
+            why: format!("[sieve] {key}: {shown}: {why}"),
+        };
+        let text = std::fs::read(path).map_err(|error| wrong(&error))?;
+        compiled(&text).map_err(|mistakes| wrong(&mistakes))?;
+        lines.push(format!("[sieve] {key}: {shown} compiles"));
+    }
+    Ok(lines)
+}
+
 fn read(path: &Path) -> Compiled {
     match std::fs::read(path) {
         Ok(text) => compiled(&text).inspect_err(|mistakes| {
@@ -127,4 +143,31 @@ fn compiled(text: &[u8]) -> Compiled {
         let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         lines.join("; ").into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_site_has_written_must_compile() {
+        let path = std::env::temp_dir().join(format!("sora-site-{}.sieve", std::process::id()));
+        let settings = SieveSettings { after: Some(path.clone()), ..SieveSettings::default() };
+        let said = |settings: &SieveSettings| match try_out(settings) {
+            Ok(lines) => lines.join("\n"),
+            Err(failure) => failure.to_string(),
+        };
+        let shown = path.display();
+        std::fs::write(&path, "keep;").unwrap();
+        assert_eq!(said(&settings), format!("[sieve] after: {shown} compiles"));
+        std::fs::write(&path, "keep;\nkep;").unwrap();
+        let mistake = said(&settings);
+        assert!(
+            mistake.contains(&format!("[sieve] after: {shown}: line 2, column 1")),
+            "{mistake}"
+        );
+        std::fs::remove_file(&path).unwrap();
+        assert!(said(&settings).contains("[sieve] after: "), "{}", said(&settings));
+        assert_eq!(said(&SieveSettings::default()), "");
+    }
 }
