@@ -85,7 +85,7 @@ fuzz:
 
 # What takes too long for every change: many more seeds, many more kills, and fuzzing.
 soak:
-	SIM_SEEDS=20000 SORA_SOAK=1 $(CARGO) test --workspace --features crash_points --locked
+	SIM_SEEDS=20000 SIEVE_SEEDS=200000 SORA_SOAK=1 $(CARGO) test --workspace --features crash_points --locked
 	$(MAKE) fuzz FUZZ_SECONDS=600
 
 install: build
