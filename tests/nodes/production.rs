@@ -88,7 +88,7 @@ fn pgbouncer_may_be_in_between() {
     home.admin("node1", &["check", "--deep"]).expect("nothing is wrong");
 }
 
-/// S3 stands still: what a node took, the other has from the database.
+/// S3 stands still: what a node took, the other has from the database (pitfall 48).
 fn staged_mail_is_served_by_both(home: &Production) {
     home.signal("weed", Signal::STOP);
     let mut sender = Connection::lmtp(home.at("lmtp")).expect("LMTP");
@@ -217,7 +217,7 @@ fn tls_goes_through(home: &Production) {
     }
 }
 
-/// What was answered stays, what was not is sent again, and nothing is there twice.
+/// What was answered stays, what was not is sent again, and nothing is there twice (pitfalls 6, 9).
 fn a_node_may_be_killed(home: &Production) {
     let before = tokens(client_of(home, "node2")).len();
     let (killed, sent) = (AtomicBool::new(false), AtomicU32::new(0));

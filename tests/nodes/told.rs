@@ -169,7 +169,7 @@ fn a_new_password_is_known_to_all_nodes_at_once() {
     stop(nodes);
 }
 
-#[test]
+#[test] // pitfall 147
 fn what_sora_admin_does_is_heard_on_all_nodes() {
     let Some(nodes) = pair() else { return };
     let mut idlers = [idler(&nodes.0), idler(&nodes.1)];
@@ -202,7 +202,7 @@ fn a_node_that_polls_hears_too_and_is_heard() {
     stop(nodes);
 }
 
-#[test]
+#[test] // pitfall 132
 fn a_server_that_was_away_is_heard_again() {
     let Some(nodes) = pair() else { return };
     let mut idle = idler(&nodes.1);
