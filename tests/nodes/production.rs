@@ -217,7 +217,7 @@ fn tls_goes_through(home: &Production) {
     }
 }
 
-/// What was answered stays, what was not is sent again, and nothing is there twice (pitfalls 6, 9).
+/// What was answered stays, what was not is sent again, and nothing is there twice (pitfalls 6, 10).
 fn a_node_may_be_killed(home: &Production) {
     let before = tokens(client_of(home, "node2")).len();
     let (killed, sent) = (AtomicBool::new(false), AtomicU32::new(0));

@@ -202,7 +202,7 @@ fn a_node_that_polls_hears_too_and_is_heard() {
     stop(nodes);
 }
 
-#[test] // pitfall 132
+#[test]
 fn a_server_that_was_away_is_heard_again() {
     let Some(nodes) = pair() else { return };
     let mut idle = idler(&nodes.1);
