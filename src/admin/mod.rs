@@ -162,7 +162,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "status",
         usage: "",
-        what: "say what waits for S3 or to be removed, and who sees to it",
+        what: "say what waits for S3, the relay or to be removed, and who sees to it",
         more: status::MORE,
         choices: status::CHOICES,
         run: status::run,

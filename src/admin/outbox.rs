@@ -20,10 +20,11 @@ outbox show --id ID [--body]      envelope, tries, the last error in full, and t
 outbox retry --id ID | --all      try again now, as if it had never been tried
 outbox delete --id ID | --all     throw away; it asks before it does, unless --yes is there
 
-Sieve scripts send mail: what they send on, answer, refuse and notify. It waits here until the relay
-([relay] in config.toml) has taken it. What the relay refuses for good, or did not take after [relay]
-max_attempts tries, is \"given up\": it stays here until somebody retries or deletes it. A message that
-was sent is not here any more; the log has it. The server looks at least every 30 seconds.
+Sieve scripts send mail: what they send on, answer, refuse and notify. It waits here until the
+relay ([relay] in config.toml) has taken it. What the relay refuses for good, or did not take after
+[relay] max_attempts tries, is \"given up\": it stays here until somebody retries or deletes it. A
+message that was sent is not here any more; the log has it. The server looks at least every 30
+seconds.
 
   sora-admin outbox list
   sora-admin outbox retry --all --email me@example.com

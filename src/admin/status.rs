@@ -44,6 +44,11 @@ fn staged(status: &Status) -> String {
 
 fn rest(status: &Status) -> String {
     let mut out = format!("To be removed: {}\n", shown(status.deleting, "message body"));
+    out.push_str(&format!("To leave by the relay: {}\n", shown(status.leaving, "message")));
+    if status.given_up.rows > 0 {
+        let given_up = shown(status.given_up, "message");
+        out.push_str(&format!("Given up: {given_up}; sora-admin outbox list says why\n"));
+    }
     for (name, holder, until) in &status.leases {
         out.push_str(&format!("Now at work: {name}, by {holder}, until {until} or longer\n"));
     }
@@ -97,6 +102,8 @@ mod tests {
             oldest: Some(Timestamp(now.0 - 3 * minute)),
             reserved: Counted { rows: 1, bytes: 2 << 20 },
             deleting: Counted::default(),
+            leaving: Counted { rows: 2, bytes: 4 << 10 },
+            given_up: Counted { rows: 1, bytes: 100 },
             takers: vec![taker],
             leases: vec![("cleaner".to_owned(), "b:2:host".to_owned(), now)],
         };
@@ -108,7 +115,9 @@ mod tests {
         );
         assert_eq!(staged(&status), want);
         let want = format!(
-            "To be removed: nothing\nNow at work: cleaner, by b:2:host, until {now} or longer\n"
+            "To be removed: nothing\nTo leave by the relay: 2 messages of 4kb\n\
+             Given up: 1 message of 100b; sora-admin outbox list says why\n\
+             Now at work: cleaner, by b:2:host, until {now} or longer\n"
         );
         assert_eq!(rest(&status), want);
         let many = Counted { rows: STATUS_ROWS_MAX.unsigned_abs(), bytes: 1 };

@@ -20,6 +20,10 @@ pub struct Status {
     pub reserved: Counted,
     /// Bodies that wait to be removed.
     pub deleting: Counted,
+    /// Mail that scripts sent, and that the relay has not taken yet.
+    pub leaving: Counted,
+    /// Mail that nobody tries to send any more.
+    pub given_up: Counted,
     /// Who has taken bodies.
     pub takers: Vec<Taker>,
     /// Pieces of background work that somebody does: name, who, until when the others leave it to them.
@@ -61,6 +65,8 @@ impl Store {
                 staged,
                 reserved: counted(tx, 1)?,
                 deleting: counted(tx, 4)?,
+                leaving: outgoing(tx, 0)?,
+                given_up: outgoing(tx, 1)?,
                 takers: takers(tx)?,
                 leases: leases(tx)?,
             })
@@ -74,6 +80,17 @@ fn counted(tx: &mut Tx<'_>, state: i64) -> Result<Counted, Failure> {
         "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM
          (SELECT size FROM blobs WHERE state <> 3 AND state = $1 LIMIT $2) AS b",
         &[Value::Int(state), Value::Int(STATUS_ROWS_MAX)],
+        |row| Ok(Counted { rows: row.uint(0)?, bytes: row.uint(1)? }),
+    )?;
+    Ok(counted.unwrap_or_default())
+}
+
+/// Mail that leaves.
+fn outgoing(tx: &mut Tx<'_>, is_dead: i64) -> Result<Counted, Failure> {
+    let counted = tx.query_one(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM
+         (SELECT size FROM outbox WHERE is_dead = $1 LIMIT $2) AS o",
+        &[Value::Int(is_dead), Value::Int(STATUS_ROWS_MAX)],
         |row| Ok(Counted { rows: row.uint(0)?, bytes: row.uint(1)? }),
     )?;
     Ok(counted.unwrap_or_default())
