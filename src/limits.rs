@@ -137,6 +137,8 @@ pub const DELIVERIES_IN_BATCH_MAX: usize = 64;
 pub const TRANSACTION_ATTEMPTS_MAX: u32 = 6;
 /// Seconds after which one that failed is not run again.
 pub const TRANSACTION_RETRY_SECONDS_MAX: u64 = 10;
+/// Seconds between two lines that say that PostgreSQL cannot be reached.
+pub const DATABASE_COMPLAINT_SECONDS: u64 = 5;
 /// Connections that read the embedded database at once.
 pub const READERS_MAX: usize = 16;
 /// KiB of pages that the writer's connection keeps.

@@ -220,6 +220,13 @@ impl Batch {
                     false => Outcome::PassedOver(parcel),
                 });
             }
+            // Each by itself would wait for one as long again.
+            Single::Undone(failure) if failure.is_without_connection() => {
+                let said = failure.to_string();
+                let lost = || std::io::Error::other(said.clone());
+                let failed = |_| Outcome::Failed(Failure::file("delivering", lost()));
+                self.tell(Vec::new(), failed);
+            }
             Single::Undone(failure) => {
                 log::warn!("{failure}; {} deliveries each alone", self.members.len());
                 self.tell(Vec::new(), |parcel| Outcome::Alone(parcel, Before::No));

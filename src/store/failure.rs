@@ -118,6 +118,11 @@ impl Failure {
         }
     }
 
+    /// There is no database to be had now.
+    pub(super) fn is_without_connection(&self) -> bool {
+        matches!(self, Self::Database { source: DatabaseError::NoConnection(_), .. })
+    }
+
     /// Time was over: who tries again at once waits as long again.
     pub(super) fn is_timeout(&self) -> bool {
         match self {

@@ -13,12 +13,15 @@ const PLAN: Plan = Plan { senders: 4, readers: 3, large: LARGE };
 fn killed_and_restarted() {
     let Some(database) = database(true) else { return };
     let cluster = database.cluster();
-    let Some(site) = Site::new(database, 2, PATIENT, "") else { return };
+    let Some(mut site) = Site::new(database, 2, PATIENT, "") else { return };
     let mail = site.mail(PLAN);
     for _ in 0..3 {
         mail.flows(60);
         cluster.kill();
         mail.is_put_off(PLAN.senders);
+        assert!(
+            site.daemon(0).says("the database cannot be reached: error connecting to server: ")
+        );
         cluster.revive();
     }
     mail.flows(60);

@@ -1,8 +1,8 @@
 //! One connection: its session, what it has prepared, and whether it is still of use.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use postgres::fallible_iterator::FallibleIterator;
@@ -322,5 +322,24 @@ impl r2d2::ManageConnection for Connector {
 
     fn has_broken(&self, db: &mut Db) -> bool {
         !db.is_usable() || db.prepared.len() > limits::PREPARED_STATEMENTS_MAX
+    }
+}
+
+/// Says why there is no connection, once in a while: the pool tries again and again.
+#[derive(Debug, Default)]
+pub(super) struct Complaints(Mutex<Option<Instant>>);
+
+impl r2d2::HandleError<postgres::Error> for Complaints {
+    #[expect(clippy::disallowed_methods, reason = "a log is bounded by time")]
+    fn handle_error(&self, error: postgres::Error) {
+        let now = Instant::now();
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = Duration::from_secs(limits::DATABASE_COMPLAINT_SECONDS);
+        if said.is_some_and(|said| now.saturating_duration_since(said) < each) {
+            return;
+        }
+        *said = Some(now);
+        let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        log::warn!("the database cannot be reached: {error}: {why}");
     }
 }

@@ -25,7 +25,7 @@ use crate::model::Timestamp;
 use crate::store::failure::DatabaseError;
 use crate::store::{Failure, PostgresSettings, migrations};
 
-use connection::{Connector, Counts, Shared};
+use connection::{Complaints, Connector, Counts, Shared};
 use settings::{Access, Settings};
 use trouble::Trouble;
 
@@ -54,6 +54,7 @@ impl Postgres {
             .min_idle(Some(0))
             .test_on_check_out(false)
             .connection_timeout(from.connect_timeout)
+            .error_handler(Box::new(Complaints::default()))
             .build_unchecked(Connector(Arc::clone(&shared)));
         Ok(Self { pool, shared })
     }
