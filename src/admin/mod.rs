@@ -12,6 +12,7 @@ mod error;
 mod options;
 mod outbox;
 mod password;
+mod scripts;
 mod sieve;
 mod status;
 

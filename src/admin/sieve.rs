@@ -1,4 +1,5 @@
-//! `sieve`: scripts checked and tried out without a server, a store or a delivery.
+//! `sieve`: scripts checked and tried out without a server, a store or a delivery. Those of an account
+//! are in `scripts`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,11 +9,11 @@ use std::time::SystemTime;
 use parser::message::MessageMap;
 
 use super::options::{Choice, Options};
-use super::{AdminError, Streams};
+use super::{AdminError, Streams, scripts};
 use crate::model::{ScriptName, Timestamp};
 use crate::sieve::{
-    Action, Answer, Envelope, Error, Facts, Filing, Line, LineKind, Location, Mail, OFFERED,
-    Outcome, Question, RedirectTo, Script, Step, compile, run as begin,
+    Action, Answer, Capabilities, Envelope, Error, Facts, Filing, Line, LineKind, Location, Mail,
+    OFFERED, Outcome, Question, RedirectTo, SERVED, Script, Step, compile, run as begin,
 };
 
 pub(super) const CHOICES: &[Choice] = &[
@@ -26,12 +27,20 @@ pub(super) const CHOICES: &[Choice] = &[
         what: "a mailbox that is there; repeatable (none given: all that are asked for)",
     },
     Choice { name: "edited", value: "", what: "show the message where the script has changed it" },
+    Choice { name: "email", value: "ADDRESS", what: "the account whose scripts are meant" },
+    Choice { name: "activate", value: "", what: "with put: make it the active script" },
 ];
 
 pub(super) const MORE: &str = "\
 sieve check FILE      is it right? Every mistake with its line, and what to write instead
 sieve test FILE MESSAGE
                       what would become of this message? Nothing is stored or sent.
+sieve list --email ADDRESS             the account's scripts
+sieve put FILE NAME --email ADDRESS    store one, if it is right; --activate makes it the active one
+sieve get NAME --email ADDRESS         print one
+sieve activate NAME --email ADDRESS    make it sort what comes in; sieve deactivate: none does
+sieve delete NAME --email ADDRESS      delete one that is not active
+sieve log --email ADDRESS              the last runs that failed, or all ([sieve] log), with why
 
 - is standard input. Scripts that FILE includes are looked for beside it, as NAME.sieve or NAME;
 global ones in the folder global there. No id was seen before, no list has anybody, no mailbox has
@@ -44,11 +53,21 @@ annotations or a special use.
 pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
     match options.words() {
         ["check", file] => check(file, streams),
+        ["put", file, name] => {
+            let text = read(file, streams)?;
+            let script = compiled_from(file, &text, SERVED, streams)?;
+            warn(&script, &text, streams)?;
+            scripts::put(options, streams, name, text)
+        }
         ["test", file, message] => test(file, message, options, streams),
         ["check", ..] => Err(options.wrong("check wants one FILE")),
         ["test", ..] => Err(options.wrong("test wants FILE and MESSAGE")),
-        [] => Err(options.wrong("check or test is missing")),
-        [other, ..] => Err(options.wrong(&format!("{other:?} is neither check nor test"))),
+        ["put", ..] => Err(options.wrong("put wants FILE and NAME")),
+        [] => Err(options.wrong("check, test, list, put, get, activate, delete or log is missing")),
+        words => scripts::run(options, streams).unwrap_or_else(|| {
+            let said = words.join(" ");
+            Err(options.wrong(&format!("{said:?} is not understood; see --help")))
+        }),
     }
 }
 
@@ -74,7 +93,16 @@ fn check(file: &str, streams: &mut Streams<'_>) -> Result<(), AdminError> {
 }
 
 fn compiled(file: &str, text: &[u8], streams: &mut Streams<'_>) -> Result<Script, AdminError> {
-    compile(text, OFFERED).or_else(|mistakes| {
+    compiled_from(file, text, OFFERED, streams)
+}
+
+fn compiled_from(
+    file: &str,
+    text: &[u8],
+    offered: Capabilities,
+    streams: &mut Streams<'_>,
+) -> Result<Script, AdminError> {
+    compile(text, offered).or_else(|mistakes| {
         for mistake in &mistakes {
             show(mistake, text, Colour::Red, streams)?;
         }

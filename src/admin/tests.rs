@@ -472,7 +472,7 @@ fn sieve_check_shows_mistakes() {
     assert!(said.contains("1 | if tru { kep; }\n  |    ^\n"), "{said}");
     assert!(said.ends_with("DIR/wrong.sieve: 2 mistakes"), "{said}");
     assert!(place.run("sieve check DIR/none").unwrap_err().contains("No such file"));
-    assert!(place.run("sieve chek x").unwrap_err().contains("neither check nor test"));
+    assert!(place.run("sieve chek x").unwrap_err().contains("\"chek x\" is not understood"));
 }
 
 #[test]
@@ -603,4 +603,50 @@ fn mail_that_leaves_is_shown_retried_and_deleted() {
     ] {
         assert!(place.run(line).unwrap_err().contains(what), "{line}");
     }
+}
+
+#[test]
+fn sieve_keeps_the_scripts_of_an_account() {
+    let place = Place::new();
+    place.run("create-account --email me@example.com --password secret").unwrap();
+    let right = place.file("right.sieve", "keep;\n");
+    let wrong = place.file("wrong.sieve", "kep;\n");
+    place.check("sieve list --email me@example.com", Ok("no scripts\n"));
+    let said = place.run(&format!("sieve put {right} main --email me@example.com")).unwrap();
+    assert!(said.starts_with("main is stored\nit is not active"), "{said}");
+    assert!(place.run(&format!("sieve put {wrong} main --email me@example.com")).is_err());
+    place.check("sieve get main --email me@example.com", Ok("keep;\n"));
+    place.check(
+        "sieve activate main --email me@example.com",
+        Ok("main sorts what comes in from now on\n"),
+    );
+    place.check("sieve list --email me@example.com", Ok("active         6  main\n"));
+    let said = place.run("sieve delete main --email me@example.com").unwrap_err();
+    assert!(said.contains("main: it is the active script"), "{said}");
+    place.run("sieve deactivate --email me@example.com").unwrap();
+    place.check("sieve delete main --email me@example.com", Ok("main is deleted\n"));
+    let said = place.run("sieve get main --email me@example.com").unwrap_err();
+    assert!(said.contains("main: there is no such script"), "{said}");
+    assert!(place.run("sieve list --email nobody@example.com").is_err());
+}
+
+#[test]
+fn sieve_log_shows_what_failed() {
+    let place = Place::new();
+    place.run("create-account --email me@example.com --password secret").unwrap();
+    assert!(
+        place.run("sieve log --email me@example.com").unwrap().starts_with("no runs were kept")
+    );
+    let script = place.file("a.sieve", "require \"ihave\";\nerror \"oh no\";\n");
+    place.run(&format!("sieve put {script} a --email me@example.com --activate")).unwrap();
+    let message = place.file("m.eml", "Subject: x\n\nx\n");
+    place.run(&format!("deliver {message} --to me@example.com")).unwrap();
+    let said = place.run("sieve log --email me@example.com").unwrap();
+    assert!(said.contains("  failed\n    script a\n    line 2, column 1: "), "{said}");
+    assert!(said.contains("oh no"), "{said}");
+    let inbox = crate::model::MailboxName::inbox();
+    let address = Address::new("me@example.com").unwrap();
+    let store = place.store();
+    let account = store.account_by_address(&address).unwrap().unwrap().account;
+    assert_eq!(store.mailbox(account, &inbox).unwrap().messages, 1);
 }
