@@ -127,6 +127,8 @@ impl Weed {
         command.args(["mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]);
         command.args(["-s3.domainName=localhost"]); // buckets by host name
         command.args(["-s3.config=s3.json", "-admin.ui=false", "-webdav=false"]);
+        // Each bucket takes some volumes, and by itself it has as many as fit on the disk when full.
+        command.arg("-volume.max=4000");
         for (name, port) in names.iter().zip(&ports) {
             command.arg(format!("-{name}={port}"));
         }
