@@ -74,10 +74,11 @@ fn activate(
     let (account, store) = account(options)?;
     let shown = name.unwrap_or("none");
     store.activate_script(account, named.as_ref()).map_err(|error| told(options, shown, error))?;
-    Ok(match name {
+    match name {
         Some(name) => writeln!(streams.out, "{name} sorts what comes in from now on")?,
         None => writeln!(streams.out, "no script is active; mail goes to INBOX")?,
-    })
+    }
+    Ok(())
 }
 
 fn delete(options: &Options<'_>, streams: &mut Streams<'_>, name: &str) -> Result<(), AdminError> {

@@ -463,6 +463,22 @@ fn login_is_by_the_stored_password() {
     assert!(matches!(login("bob@example.org", "new"), Reply::LoggedIn { .. }));
 }
 
+#[test] // pitfall 64
+fn a_deleted_account_lets_nobody_in() {
+    let room = Room::new();
+    let login = || {
+        let (user, password) = ("bob@example.org".into(), Secret::new("secret"));
+        room.run(Job::Login { user, password, peer: None, act_as: String::new() })
+    };
+    assert!(matches!(login(), Reply::LoggedIn { .. }));
+    room.runner.store.delete_account(room.account).unwrap();
+    assert!(matches!(login(), Reply::Refused(Refusal::BadCredentials)), "remembered or not");
+    let reply = room.run(Job::FindRecipient { given: "bob@example.org".into() });
+    assert!(matches!(reply, Reply::Refused(Refusal::NoSuchRecipient)));
+    room.runner.store.restore_account(room.account).unwrap();
+    assert!(matches!(login(), Reply::LoggedIn { .. }));
+}
+
 #[test]
 fn a_hash_of_another_cost_is_renewed_unless_it_was_changed() {
     let room = Room::new();

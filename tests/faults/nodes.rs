@@ -53,7 +53,7 @@ fn one_is_killed_wherever_it_is() {
 
 /// Letters that are alike to the byte and come again and again, while others like them are removed for
 /// good, by cleaners that die.
-#[test] // pitfall 37, pitfall 46
+#[test] // pitfall 37, pitfall 38, pitfall 46
 #[cfg_attr(not(feature = "crash_points"), ignore = "the points are not compiled in")]
 fn cleaners_die_while_the_same_letter_comes_again() {
     let Some(database) = database(false) else { return };
