@@ -17,10 +17,23 @@ pub(crate) struct Production {
 }
 
 impl Production {
-    /// Starts it with further arguments; `None`, having said so, if a program is not there.
+    /// Starts it with further arguments; `None`, having said so, if a program is not there. Ports are
+    /// chosen before they are used: one that somebody else takes in between costs another try.
     pub(crate) fn start(args: &[&str]) -> Option<Self> {
+        let mut why = String::new();
+        for _ in 0..3 {
+            match Self::try_start(args) {
+                Ok(started) => return started,
+                Err(reason) => why = reason,
+            }
+        }
+        panic!("{why}")
+    }
+
+    fn try_start(args: &[&str]) -> Result<Option<Self>, String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/production/run");
-        let mut command = Command::new(find("python3")?);
+        let Some(python) = find("python3") else { return Ok(None) };
+        let mut command = Command::new(python);
         command.arg(script).args(["--ports", "auto", "--plain", "--until-eof", "--no-fsync"]);
         command.args(["--sora", env!("CARGO_BIN_EXE_sora")]).args(args);
         command.env_remove("SORA_CRASH_AT");
@@ -33,17 +46,19 @@ impl Production {
             said.insert(name.to_owned(), value.to_owned());
         }
         if !said.is_empty() {
-            return Some(Self { script, said });
+            return Ok(Some(Self { script, said }));
         }
         let mut why = String::new();
         let stderr = script.stderr.as_mut().expect("it is piped");
         stderr.read_to_string(&mut why).expect("it is text");
         let _status = script.wait();
         match why.trim().strip_prefix("production: no ") {
-            Some(program) => skipped(program),
-            None => panic!("{why}"),
+            Some(program) => {
+                skipped(program);
+                Ok(None)
+            }
+            None => Err(why),
         }
-        None
     }
 
     /// Where a part listens: `imap`, `lmtp` for the balancer, `node1_imap` and so on.
