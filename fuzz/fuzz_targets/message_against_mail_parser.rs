@@ -184,6 +184,7 @@ fn odd_header(header: &[u8]) -> Option<&'static str> {
             || !field.name.iter().all(u8::is_ascii_graphic)
             || lines.clone().any(|line| line.contains('\r'))
             || lines.skip(1).any(|line| line.trim().is_empty())
+            || field.value.iter().any(|byte| byte.is_ascii_control() && !b"\t\r\n".contains(byte))
         {
             return Some("a field that RFC 5322 §2.2 does not know");
         }

@@ -41,6 +41,8 @@ fn understood(error: parser::Error, input: &[u8]) -> bool {
             matches!(at, [b'+' | b'-', zone @ ..] if zone.iter().take(4).all(u8::is_ascii_digit))
         }
         "flag" => at.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"NIL")),
+        // The first entry of GETMETADATA, for them; an option, for us (RFC 5464 §4.2).
+        "number64" if before(input, error.offset).ends_with(b"MAXSIZE ") => true,
         "number64" | "mod-sequence-valzer" => {
             at.iter().take_while(|byte| byte.is_ascii_digit()).count() >= 19
         }
@@ -50,4 +52,9 @@ fn understood(error: parser::Error, input: &[u8]) -> bool {
         | "UID FETCH with CHANGEDSINCE for VANISHED" => true,
         _ => false,
     }
+}
+
+/// What stands before an offset, in capitals.
+fn before(input: &[u8], offset: usize) -> Vec<u8> {
+    input.get(..offset).unwrap_or_default().to_ascii_uppercase()
 }

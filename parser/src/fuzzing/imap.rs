@@ -194,8 +194,9 @@ fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>
             }
         }
     }
-    // Each byte once, and again at the end of its line, where a literal may be announced.
-    assert!(looked <= 2 * stream.len() + 2 * calls, "{looked} steps");
+    // Each byte once, and twice more at the end of its line, where a literal may be announced: its
+    // brace is looked for, and its number read.
+    assert!(looked <= 3 * stream.len() + 2 * calls, "{looked} steps");
     // How much of an unfinished line is skipped already depends on the cuts.
     if !framer.is_fresh() && matches!(events.last(), Some(Event::Skipped(_))) {
         events.pop();

@@ -145,7 +145,7 @@ fn events<'a>(stream: &'a [u8], cuts: &[usize], limits: Limits) -> Vec<Event<'a>
     if !framer.is_fresh() && matches!(events.last(), Some(Event::Skipped(_))) {
         events.pop();
     }
-    assert!(looked <= 2 * stream.len() + 2 * calls, "{looked} steps");
+    assert!(looked <= 3 * stream.len() + 2 * calls, "{looked} steps");
     events
 }
 
