@@ -93,6 +93,7 @@ fn a_dead_cleaner_is_followed_by_another() {
     client.must("SELECT INBOX").expect("an inbox");
     let expunge = |client: &mut Connection| {
         client.append("INBOX", b"Subject: x\r\n\r\nx\r\n").expect("appended");
+        home.wait_until_moved(); // SeaweedFS has no bucket before something is put there
         client.must("NOOP").expect("news");
         client.must("STORE 1:* +FLAGS.SILENT (\\Deleted)").expect("stored");
         client.must("EXPUNGE").expect("expunged");
