@@ -10,6 +10,7 @@ mod flags;
 mod keys;
 mod nearest;
 mod relay;
+mod rules;
 mod s3;
 mod show;
 mod unused;

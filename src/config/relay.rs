@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::values::{Given, Value, quoted};
+use super::values::{Choice, Given, Value, quoted};
 use super::{Config, Hidden, Listen, Text};
 
 /// `[relay]`
@@ -100,28 +100,10 @@ pub enum RelayProtocol {
     Sendmail,
 }
 
-impl Value for RelayProtocol {
-    fn expected(&self) -> &'static str {
-        "\"smtp\", \"lmtp\" or \"sendmail\""
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given.text()? {
-            "smtp" => Self::Smtp,
-            "lmtp" => Self::Lmtp,
-            "sendmail" => Self::Sendmail,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(match self {
-            Self::Smtp => "smtp",
-            Self::Lmtp => "lmtp",
-            Self::Sendmail => "sendmail",
-        })
-    }
+impl Choice for RelayProtocol {
+    const EXPECTED: &str = "\"smtp\", \"lmtp\" or \"sendmail\"";
+    const ALL: &[(&str, Self)] =
+        &[("smtp", Self::Smtp), ("lmtp", Self::Lmtp), ("sendmail", Self::Sendmail)];
 }
 
 /// TLS with the relay.
@@ -137,30 +119,14 @@ pub enum RelayTls {
     Never,
 }
 
-impl Value for RelayTls {
-    fn expected(&self) -> &'static str {
-        "\"auto\", \"starttls\", \"implicit\" or \"none\""
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given.text()? {
-            "auto" => Self::Auto,
-            "starttls" => Self::StartTls,
-            "implicit" => Self::Implicit,
-            "none" => Self::Never,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(match self {
-            Self::Auto => "auto",
-            Self::StartTls => "starttls",
-            Self::Implicit => "implicit",
-            Self::Never => "none",
-        })
-    }
+impl Choice for RelayTls {
+    const EXPECTED: &str = "\"auto\", \"starttls\", \"implicit\" or \"none\"";
+    const ALL: &[(&str, Self)] = &[
+        ("auto", Self::Auto),
+        ("starttls", Self::StartTls),
+        ("implicit", Self::Implicit),
+        ("none", Self::Never),
+    ];
 }
 
 impl Config {

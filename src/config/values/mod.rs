@@ -1,16 +1,19 @@
 //! The kinds of value a key may have: how each is written, and how it prints again.
 
+mod choice;
 mod duration;
 mod listen;
+mod size;
 
-use std::fmt;
 use std::path::PathBuf;
 
+pub(super) use choice::Choice;
+pub use choice::{Engine, Hearing, Home, SieveLog};
 pub use duration::{duration, shown_duration};
 pub use listen::Listen;
+pub use size::Size;
 
 use crate::model::{Networks, Secret};
-use crate::s3::Addressing;
 
 /// A value as it was found: in a file with its type, on the command line as text.
 #[derive(Clone, Copy, Debug)]
@@ -171,64 +174,6 @@ impl Value for Option<PathBuf> {
     }
 }
 
-/// A number of bytes. Written `25mb`, `16 kb`, `1gb` (1024-based) or as bare bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub u64);
-
-impl Size {
-    const UNITS: [(&str, u64); 5] =
-        [("tb", 1 << 40), ("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10), ("b", 1)];
-
-    /// So many times 1024 bytes.
-    pub const fn kibi(count: u64) -> Self {
-        Self(count << 10)
-    }
-
-    /// So many times 1024 × 1024 bytes.
-    pub const fn mebi(count: u64) -> Self {
-        Self(count << 20)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().to_ascii_lowercase();
-        let (digits, unit) = Self::UNITS
-            .iter()
-            .find_map(|(name, unit)| Some((text.strip_suffix(name)?.trim_end(), *unit)))
-            .unwrap_or((&text, 1));
-        // `i64`: what a file can hold, and a database
-        let bytes = whole(digits)?.checked_mul(unit).filter(|bytes| i64::try_from(*bytes).is_ok());
-        bytes.map(Self)
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fits = |unit: u64| self.0 >= unit && self.0.is_multiple_of(unit);
-        match Self::UNITS.iter().find(|(_, unit)| fits(*unit)) {
-            Some((name, unit)) => write!(f, "{}{name}", self.0 / unit),
-            None => write!(f, "{}b", self.0),
-        }
-    }
-}
-
-impl Value for Size {
-    fn expected(&self) -> &'static str {
-        "a size such as \"25mb\", \"16kb\" or a number of bytes"
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given {
-            Given::Integer(bytes) => Self(u64::try_from(bytes).ok()?),
-            given => Self::parse(given.text()?)?,
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(&self.to_string())
-    }
-}
-
 /// Digits only: no sign, no blanks.
 fn whole(digits: &str) -> Option<u64> {
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
@@ -288,103 +233,6 @@ impl Value for LogOutput {
     }
 }
 
-/// What keeps accounts, mailboxes and flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// One file in `data_dir`.
-    Sqlite,
-    /// A server of PostgreSQL.
-    Postgres,
-}
-
-impl Value for Engine {
-    fn expected(&self) -> &'static str {
-        "\"sqlite\" or \"postgres\""
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given.text()? {
-            "sqlite" => Self::Sqlite,
-            "postgres" => Self::Postgres,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
-        })
-    }
-}
-
-/// Which runs of scripts are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SieveLog {
-    /// None.
-    Off,
-    /// Those that failed.
-    Errors,
-    /// All.
-    All,
-}
-
-impl Value for SieveLog {
-    fn expected(&self) -> &'static str {
-        "\"off\", \"errors\" or \"all\""
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given.text()? {
-            "off" => Self::Off,
-            "errors" => Self::Errors,
-            "all" => Self::All,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(match self {
-            Self::Off => "off",
-            Self::Errors => "errors",
-            Self::All => "all",
-        })
-    }
-}
-
-/// How a node hears of what other nodes changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hearing {
-    /// PostgreSQL tells it.
-    Listen,
-    /// It looks now and then.
-    Poll,
-}
-
-impl Value for Hearing {
-    fn expected(&self) -> &'static str {
-        "\"listen\" or \"poll\""
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given.text()? {
-            "listen" => Self::Listen,
-            "poll" => Self::Poll,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(match self {
-            Self::Listen => "listen",
-            Self::Poll => "poll",
-        })
-    }
-}
-
 impl Value for u16 {
     fn expected(&self) -> &'static str {
         "a port from 1 to 65535"
@@ -402,61 +250,6 @@ impl Value for u16 {
 
     fn show(&self) -> String {
         self.to_string()
-    }
-}
-
-/// What keeps messages that are not in the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Home {
-    /// Files in `data_dir/bodies`.
-    Directory,
-    /// A bucket.
-    S3,
-}
-
-impl Value for Home {
-    fn expected(&self) -> &'static str {
-        "\"directory\" or \"s3\""
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given.text()? {
-            "directory" => Self::Directory,
-            "s3" => Self::S3,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(match self {
-            Self::Directory => "directory",
-            Self::S3 => "s3",
-        })
-    }
-}
-
-impl Value for Addressing {
-    fn expected(&self) -> &'static str {
-        "\"auto\", \"path\" or \"virtual\""
-    }
-
-    fn set(&mut self, given: Given<'_>) -> Option<()> {
-        *self = match given.text()? {
-            "auto" => Self::Auto,
-            "path" => Self::Path,
-            "virtual" => Self::VirtualHost,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn show(&self) -> String {
-        quoted(match self {
-            Self::Auto => "auto",
-            Self::Path => "path",
-            Self::VirtualHost => "virtual",
-        })
     }
 }
 
@@ -514,6 +307,8 @@ impl Value for Hidden {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use crate::s3::Addressing;
 
     use super::*;
 
