@@ -4,178 +4,29 @@
 //! the [`Reply`] comes back to the loop that asked. Both are plain owned data: nothing borrowed and
 //! no closures, so a job can be logged, replayed from a seed, or made to fail on purpose.
 
-use std::any::Any;
-use std::fmt;
+mod delivery;
+mod held;
+mod mailbox;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use parser::sieve::Capabilities;
 
-use crate::error::{Fault, Refusal};
-use crate::mail::search::Query;
-use crate::mail::{Message, Snapshot, UidRuns};
-use crate::model::{
-    AccountId, Address, BlobId, EmailId, Flags, Keyword, Keywords, MailboxId, MailboxName, ModSeq,
-    ScriptName, Secret, SpecialUse, ThreadId, Timestamp, Uid, UidValidity,
+pub use delivery::{DeliveryProblem, Envelope, EnvelopeDsn, Recipient, RecipientDsn};
+pub use held::{Body, Seat, Ticket};
+pub use mailbox::{
+    Access, Change, Fetched, FlagSet, MailboxInfo, MailboxKey, StoreMode, Subscription, Transfer,
+    Wants,
 };
 
-/// A mailbox of an account: what most jobs are about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MailboxKey {
-    /// Whose.
-    pub account: AccountId,
-    /// Which.
-    pub mailbox: MailboxId,
-}
-
-/// Something in a mailbox changed; whoever watches it reads what (invariant 8). A lost or repeated
-/// one is harmless.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Where.
-    pub mailbox: MailboxKey,
-    /// The mailbox's mod-sequence after the change.
-    pub mod_seq: ModSeq,
-}
-
-/// SELECT or EXAMINE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// EXAMINE: nothing may change.
-    ReadOnly,
-    /// SELECT.
-    ReadWrite,
-}
-
-/// Where a message on its way in lies until its transaction takes it.
-#[derive(Debug)]
-pub enum Body {
-    /// At most [`crate::limits::MESSAGE_IN_MEMORY_BYTES_MAX`].
-    Memory(Vec<u8>),
-    /// In the spool.
-    Spooled(Ticket),
-}
-
-impl Body {
-    /// Its bytes.
-    pub fn len(&self) -> u64 {
-        match self {
-            Self::Memory(bytes) => bytes.len() as u64,
-            Self::Spooled(ticket) => ticket.bytes,
-        }
-    }
-
-    /// True if it has none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// A message being spooled: dropping the ticket drops the file (it has no name).
-pub struct Ticket {
-    /// Bytes written so far.
-    pub bytes: u64,
-    /// The file and its share of the spool's bound: `work` knows what is inside.
-    pub file: Box<dyn Any + Send>,
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ticket({} bytes)", self.bytes)
-    }
-}
-
-/// An account's place among its connections; dropping it gives the place back.
-pub struct Seat(pub Box<dyn Any + Send>);
-
-impl fmt::Debug for Seat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seat")
-    }
-}
-
-/// What STORE does, or APPEND sets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FlagSet {
-    /// System flags.
-    pub flags: Flags,
-    /// Keywords by name; new ones are given a bit by the store.
-    pub keywords: Vec<Keyword>,
-}
-
-/// How a STORE combines (RFC 9051 §6.4.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreMode {
-    /// FLAGS
-    Replace,
-    /// +FLAGS
-    Add,
-    /// -FLAGS
-    Remove,
-}
-
-/// What a FETCH needs of each message beyond the snapshot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wants {
-    /// The rendered ENVELOPE.
-    pub envelope: bool,
-    /// The encoded message map: BODY, BODYSTRUCTURE, and where the sections lie.
-    pub map: bool,
-    /// The top header block, its blank line included.
-    pub header: bool,
-    /// The whole message, if it is at most `BODY_SLICE_BYTES_MAX`; a larger one is read by
-    /// [`Job::ReadBody`].
-    pub body: bool,
-}
-
-/// What was read of one message.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-    /// As the store has it now; from the retained row if it was expunged meanwhile (pitfall 80).
-    pub message: Message,
-    /// The keywords behind `message.keywords`.
-    pub keywords: Keywords,
-    /// Where its bytes are.
-    pub blob: BlobId,
-    /// If wanted: ready to be written after `ENVELOPE `.
-    pub envelope: Option<Arc<[u8]>>,
-    /// If wanted: see `parser::message::MessageMap`.
-    pub map: Option<Arc<[u8]>>,
-    /// If wanted.
-    pub header: Option<Arc<[u8]>>,
-    /// If wanted and small enough.
-    pub body: Option<Arc<[u8]>>,
-}
-
-/// The mailbox row: all that SELECT and STATUS tell, and LIST.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MailboxInfo {
-    /// Its key.
-    pub key: MailboxKey,
-    /// Its name.
-    pub name: MailboxName,
-    /// RFC 6154.
-    pub special_use: Option<SpecialUse>,
-    /// RFC 9051 §6.3.7.
-    pub subscribed: bool,
-    /// UIDVALIDITY.
-    pub uid_validity: UidValidity,
-    /// UIDNEXT.
-    pub uid_next: u32,
-    /// HIGHESTMODSEQ, at least 1.
-    pub highest_mod_seq: ModSeq,
-    /// MESSAGES.
-    pub messages: u32,
-    /// UNSEEN.
-    pub unseen: u32,
-    /// DELETED.
-    pub deleted: u32,
-    /// SIZE.
-    pub bytes: u64,
-}
-
-/// A name that is subscribed, whether or not a mailbox is there (pitfall 75).
-pub type Subscription = MailboxName;
+use crate::error::{Fault, Refusal};
+use crate::mail::search::Query;
+use crate::mail::{Snapshot, UidRuns};
+use crate::model::{
+    AccountId, Address, BlobId, EmailId, MailboxName, ModSeq, ScriptName, Secret, SpecialUse,
+    ThreadId, Timestamp, Uid, UidValidity,
+};
 
 /// A Sieve script, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,67 +37,6 @@ pub struct ScriptInfo {
     pub is_active: bool,
     /// Its size.
     pub bytes: u64,
-}
-
-/// One recipient that RCPT found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recipient {
-    /// Whose mail it is.
-    pub account: AccountId,
-    /// The address as the client gave it, for Delivered-To.
-    pub given: String,
-    /// What stood behind `+` (RFC 5233).
-    pub detail: Option<String>,
-    /// The number of the account's active script, if it has one.
-    pub script: Option<i64>,
-    /// What RCPT said of reports.
-    pub dsn: Option<Box<RecipientDsn>>,
-}
-
-/// The envelope of a delivery (RFC 5321 §2.3.1) and what the Received line tells (§4.4).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Envelope {
-    /// MAIL FROM without its brackets; "" for the null sender.
-    pub sender: String,
-    /// What LHLO said.
-    pub helo: String,
-    /// The peer, if it has an address.
-    pub peer: Option<IpAddr>,
-    /// TLS was in use: "with LMTPS" (RFC 3848).
-    pub tls: bool,
-    /// SMTPUTF8 was given: "with UTF8LMTP" (RFC 6531 §4.3).
-    pub utf8: bool,
-    /// What the sender wanted to be told, for scripts that ask (RFC 6009).
-    pub dsn: Option<Box<EnvelopeDsn>>,
-}
-
-/// What MAIL said of reports (RFC 3461 §4.3, §4.4).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EnvelopeDsn {
-    /// RET: the whole message, or its header.
-    pub full: Option<bool>,
-    /// ENVID, its xtext undone.
-    pub id: Option<String>,
-}
-
-/// What RCPT said of reports (RFC 3461 §4.1, §4.2).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecipientDsn {
-    /// NOTIFY: of success, failure, delay; never if none.
-    pub notify: Option<[bool; 3]>,
-    /// ORCPT: `rfc822;tim@example.com`, its xtext undone.
-    pub original: Option<String>,
-}
-
-/// Where COPY and MOVE take their messages from and to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transfer {
-    /// From.
-    pub from: MailboxKey,
-    /// Which.
-    pub uids: UidRuns,
-    /// To, by name: in the same account.
-    pub to: MailboxName,
 }
 
 /// One thing a session asks. The arrow says which replies may come, besides `Failed`.
@@ -649,15 +439,4 @@ pub enum Reply {
     },
     /// The primary first.
     Addresses(Vec<Address>),
-}
-
-/// Why one recipient's copy was not stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeliveryProblem {
-    /// The recipient's script wants it refused, with these words: 5xx (RFC 5429 §2.1.1).
-    Rejected(String),
-    /// Never will be: 5xx.
-    Refused(Refusal),
-    /// Perhaps later: 4xx.
-    Failed(Fault),
 }
