@@ -31,6 +31,14 @@ pub enum Refusal {
     Cannot(&'static str),
     /// Another mailbox of the account has this special use. `[USEATTR]` (RFC 6154 §5.3)
     SpecialUseTaken,
+    /// The mailbox cannot have this special use. `[USEATTR]`
+    SpecialUseUnknown,
+    /// The value of an annotation is larger than this many bytes. `[METADATA MAXSIZE n]` (RFC 5464 §4.3)
+    MetadataTooBig(usize),
+    /// The mailbox or the account has as many annotations as it may. `[METADATA TOOMANY]`
+    MetadataTooMany,
+    /// The operator sets this annotation, and nobody else. `[NOPERM]` (RFC 5464 §4.1)
+    MetadataReadOnly,
     /// A bound of `limits` was met: keywords, mailboxes. `[LIMIT]`
     Limit(&'static str),
     /// Over quota. `[OVERQUOTA]`

@@ -12,6 +12,17 @@ pub const MAILBOX_NAME_BYTES_MAX: usize = 1_000;
 pub const MAILBOX_DEPTH_MAX: usize = 32;
 /// Mailboxes in one account.
 pub const MAILBOXES_PER_ACCOUNT_MAX: usize = 10_000;
+/// Bytes of the name of an annotation's entry.
+pub const METADATA_NAME_BYTES_MAX: usize = 512;
+/// Bytes of an annotation's value; RFC 5464 §4.1 asks for 1,024. A command of IMAP has room for two.
+pub const METADATA_VALUE_BYTES_MAX: usize = 32 * 1024;
+/// Annotations of one mailbox, and of an account as a server; RFC 5464 §4.1 asks for 10.
+pub const METADATA_ENTRIES_MAX: usize = 1_000;
+/// Bytes of all annotations of an account, names included, and those of deleted mailboxes that can
+/// still be restored.
+pub const METADATA_BYTES_PER_ACCOUNT_MAX: usize = 1024 * 1024;
+/// Removed annotations of an account that are remembered, so that other sessions can be told.
+pub const METADATA_REMOVED_MAX: usize = 1_000;
 /// Bytes of an address: 256 of local part (pitfall 18), `@`, 255 of domain.
 pub const ADDRESS_BYTES_MAX: usize = 512;
 
@@ -34,6 +45,8 @@ pub const SIEVE_SKIPPED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const SCRIPT_REPORT_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of all compiled scripts that are kept, as far as their texts tell.
 pub const COMPILED_SCRIPTS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of what is known of scripts for events of IMAP, in all accounts.
+pub const EVENT_SCRIPTS_CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Runs of an account's scripts that are kept to be told.
 pub const SCRIPT_RUNS_KEPT: i64 = 20;
 /// Bytes that wait in a connection's input buffer.

@@ -7,6 +7,7 @@
 mod delivery;
 mod held;
 mod mailbox;
+mod metadata;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use mailbox::{
     Access, Change, Fetched, FlagSet, MailboxInfo, MailboxKey, StoreMode, Subscription, Transfer,
     Wants,
 };
+pub use metadata::{Annotated, Annotation, AnnotationChange, MailboxAnnotations};
 
 use crate::error::{Fault, Refusal};
 use crate::mail::search::Query;

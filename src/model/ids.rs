@@ -41,6 +41,11 @@ identifier! {
     ModSeq
 }
 
+impl MailboxId {
+    /// No mailbox: the account as a server, which has annotations of its own (RFC 5464 §3.1).
+    pub const SERVER: Self = Self(0);
+}
+
 /// A message's unique identifier in its mailbox (RFC 9051 §2.3.1.1): 1 to 2^32 - 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(pub u32);

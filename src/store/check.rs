@@ -45,6 +45,21 @@ const RULES: &[Rule] = &[
               WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = o.account_id)",
     },
     Rule {
+        words: "an annotation belongs to mailbox {}/{}, which was never there",
+        sql: "SELECT d.account_id, d.mailbox_id FROM metadata d
+              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = d.account_id)
+                 OR (d.mailbox_id <> 0 AND NOT EXISTS
+                     (SELECT 1 FROM mailboxes m
+                      WHERE m.account_id = d.account_id AND m.mailbox_id = d.mailbox_id))",
+    },
+    Rule {
+        words: "account {} has changed annotations {} times and has one at {}",
+        sql: "SELECT a.account_id, a.metadata_mod_seq, MAX(d.mod_seq) FROM accounts a
+              JOIN metadata d ON d.account_id = a.account_id
+              GROUP BY a.account_id, a.metadata_mod_seq
+              HAVING MAX(d.mod_seq) > a.metadata_mod_seq",
+    },
+    Rule {
         words: "account {} gives out script {} next and has a script {}",
         sql: "SELECT a.account_id, a.next_script_id, MAX(s.script_id) FROM accounts a
               JOIN sieve_scripts s ON s.account_id = a.account_id

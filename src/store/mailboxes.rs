@@ -193,7 +193,7 @@ pub(super) fn create(
         return Err(Refusal::MailboxExists.into());
     }
     if let Some(special_use) = special_use
-        && is_taken(tx, account, special_use)?
+        && holder(tx, account, special_use)?.is_some()
     {
         return Err(Refusal::SpecialUseTaken.into()); // RFC 6154 §5.3, pitfall 74
     }
@@ -251,14 +251,18 @@ pub(super) fn create_parents(
     Ok(())
 }
 
-fn is_taken(tx: &mut Tx<'_>, account: AccountId, special_use: SpecialUse) -> Result<bool, Failure> {
-    let holder = tx.query_one(
+/// The mailbox that has a special use.
+pub(super) fn holder(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    special_use: SpecialUse,
+) -> Result<Option<MailboxId>, Failure> {
+    tx.query_one(
         "SELECT mailbox_id FROM mailboxes
          WHERE account_id = $1 AND special_use = $2 AND name_key IS NOT NULL",
         &[Value::Int(account.0), Value::Text(special_use.as_str())],
-        |_| Ok(()),
-    )?;
-    Ok(holder.is_some())
+        |row| row.int(0).map(MailboxId),
+    )
 }
 
 /// Adds the row of a mailbox, empty, with a UIDVALIDITY greater than any the account has given out.

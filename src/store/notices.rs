@@ -62,10 +62,14 @@ impl Store {
         self.0.engine.glance("reading what others changed", |tx| {
             let mut found = Vec::with_capacity(mailboxes.len());
             tx.query(
-                "SELECT wanted.account, wanted.mailbox, mailboxes.highest_mod_seq
+                // Mailbox 0 stands for the account's annotations.
+                "SELECT wanted.account, wanted.mailbox,
+                        COALESCE(mailboxes.highest_mod_seq, accounts.metadata_mod_seq)
                  FROM unnest($1, $2) AS wanted (account, mailbox)
-                 LEFT JOIN mailboxes ON account_id = wanted.account
-                      AND mailbox_id = wanted.mailbox AND name_key IS NOT NULL",
+                 LEFT JOIN mailboxes ON mailboxes.account_id = wanted.account
+                      AND mailbox_id = wanted.mailbox AND name_key IS NOT NULL
+                 LEFT JOIN accounts ON accounts.account_id = wanted.account
+                      AND wanted.mailbox = 0 AND accounts.deleted_at IS NULL",
                 &[Value::Ids(&accounts), Value::Ids(&numbers)],
                 |row| {
                     let (account, mailbox) = (AccountId(row.int(0)?), MailboxId(row.int(1)?));

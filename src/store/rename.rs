@@ -3,37 +3,42 @@
 use super::accounts::lock_account;
 use super::engine::{Tx, Value, Weight};
 use super::mailboxes::{self, INBOX, below, find};
-use super::{Error, Store, copy};
+use super::{Error, Store, copy, metadata};
 use crate::error::Refusal;
 use crate::job::{Change, MailboxKey};
 use crate::model::{AccountId, MailboxId, MailboxName};
 
 impl Store {
     /// Renames a mailbox and all below it. From INBOX it moves the messages to a new mailbox and
-    /// leaves INBOX and its children; `Some` then has the `Change` of INBOX (pitfall 69).
+    /// leaves INBOX, its children and its annotations. What sessions have to be told, then (pitfall 69).
     pub fn rename_mailbox(
         &self,
         account: AccountId,
         from: &MailboxName,
         to: &MailboxName,
-    ) -> Result<Option<Change>, Error> {
+    ) -> Result<Vec<Change>, Error> {
         let (from, to) = (from.clone(), to.clone());
         let weight = if from.is_inbox() { Weight::Bulk } else { Weight::Bytes(4_096) };
         self.0.engine.write("renaming a mailbox", weight, move |tx| {
             lock_account(tx, account)?;
             if from.is_inbox() {
-                return rename_inbox(tx, account, &to).map(Some);
+                return rename_inbox(tx, account, &to).map(Vec::from);
             }
-            rename(tx, account, &from, &to).map(|()| None)
+            rename(tx, account, &from, &to).map(|()| Vec::new())
         })
     }
 }
 
-fn rename_inbox(tx: &mut Tx<'_>, account: AccountId, to: &MailboxName) -> Result<Change, Error> {
+fn rename_inbox(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    to: &MailboxName,
+) -> Result<[Change; 2], Error> {
     let target = mailboxes::create(tx, account, to, None)?;
     let inbox = MailboxKey { account, mailbox: INBOX };
     let mod_seq = copy::move_all(tx, inbox, target)?;
-    Ok(Change { mailbox: inbox, mod_seq })
+    let annotated = metadata::copy(tx, inbox, target.mailbox)?;
+    Ok([Change { mailbox: inbox, mod_seq }, annotated])
 }
 
 fn rename(

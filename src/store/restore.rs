@@ -11,7 +11,7 @@ use super::engine::{Row, Tx, Value, Weight};
 use super::expunge::{Reason, retire};
 use super::retention::{self, LockedAny};
 use super::row::{self, Difference};
-use super::{Error, Failure, Store, copy, mailboxes};
+use super::{Error, Failure, Store, copy, mailboxes, metadata};
 use crate::crash_point;
 use crate::error::Refusal;
 use crate::job::{Change, MailboxKey};
@@ -200,7 +200,11 @@ fn target_of(tx: &mut Tx<'_>, from: MailboxKey) -> Result<MailboxKey, Error> {
         Some((_, false)) => Ok(from),
         Some((name, true)) => match mailboxes::find(tx, account, &name.key())? {
             Some(mailbox) => Ok(MailboxKey { account, mailbox }),
-            None => mailboxes::create(tx, account, &name, None),
+            None => {
+                let made = mailboxes::create(tx, account, &name, None)?;
+                metadata::take_over(tx, from, made.mailbox)?;
+                Ok(made)
+            }
         },
     }
 }

@@ -8,6 +8,7 @@ mod changes;
 pub mod cleaner;
 mod clock;
 mod deliver;
+mod event_scripts;
 mod facts;
 mod holder;
 mod login;

@@ -237,9 +237,8 @@ impl Runner {
     }
 
     fn rename_mailbox(&self, account: AccountId, from: &MailboxName, to: &MailboxName) -> Answer {
-        if let Some(change) = self.store.rename_mailbox(account, from, to)? {
-            self.changes.publish(change);
-        }
+        let changes = self.store.rename_mailbox(account, from, to)?;
+        changes.into_iter().for_each(|change| self.changes.publish(change));
         Ok(Reply::Done)
     }
 

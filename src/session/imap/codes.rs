@@ -34,6 +34,12 @@ pub(super) fn refusal(refusal: Refusal, missing: Missing) -> Cow<'static, str> {
         Refusal::HasChildren => "NO [HASCHILDREN] The mailbox has children",
         Refusal::Cannot(why) => return Cow::Owned(format!("NO [CANNOT] {why}")),
         Refusal::SpecialUseTaken => "NO [USEATTR] Another mailbox has that special use",
+        Refusal::SpecialUseUnknown => "NO [USEATTR] The mailbox cannot have that special use",
+        Refusal::MetadataTooBig(most) => {
+            return Cow::Owned(format!("NO [METADATA MAXSIZE {most}] The value is too large"));
+        }
+        Refusal::MetadataTooMany => "NO [METADATA TOOMANY] There are too many annotations",
+        Refusal::MetadataReadOnly => "NO [NOPERM] That annotation is not for clients to change",
         Refusal::Limit(what) => return Cow::Owned(format!("NO [LIMIT] {what}")),
         Refusal::OverQuota => "NO [OVERQUOTA] Over quota",
         Refusal::TooBig => "NO [TOOBIG] The message is too large",

@@ -159,6 +159,9 @@ impl Store {
                      (SELECT digest FROM script_memory WHERE account_id = $1 LIMIT $2)",
                 "DELETE FROM script_runs WHERE account_id = $1 AND run_id IN
                      (SELECT run_id FROM script_runs WHERE account_id = $1 LIMIT $2)",
+                "DELETE FROM metadata WHERE account_id = $1 AND mailbox_id = 0 AND name IN
+                     (SELECT name FROM metadata
+                      WHERE account_id = $1 AND mailbox_id = 0 LIMIT $2)",
             ] {
                 if tx.execute(sql, &piece)? > 0 {
                     return Ok(true);

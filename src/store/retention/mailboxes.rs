@@ -283,6 +283,7 @@ fn dismantle(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Cleaned, Failure> {
     if !cleaned.more {
         for sql in [
             "DELETE FROM keywords WHERE account_id = $1 AND mailbox_id = $2",
+            "DELETE FROM metadata WHERE account_id = $1 AND mailbox_id = $2",
             "DELETE FROM mailboxes WHERE account_id = $1 AND mailbox_id = $2",
         ] {
             tx.execute(sql, &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0)])?;

@@ -10,7 +10,7 @@ impl Fixture {
         self.delete_mailbox(self.account, &name(mailbox))
     }
 
-    fn rename(&self, from: &str, to: &str) -> Result<Option<crate::job::Change>, Error> {
+    fn rename(&self, from: &str, to: &str) -> Result<Vec<crate::job::Change>, Error> {
         self.rename_mailbox(self.account, &name(from), &name(to))
     }
 
@@ -149,7 +149,7 @@ fn rename_of_inbox_moves_its_messages() {
     store.append("INBOX");
     store.append_with("INBOX", Flags::SEEN, &["Later"]);
     let inbox = store.info("INBOX");
-    let change = store.rename("INBOX", "Old/2020").unwrap().unwrap();
+    let change = store.rename("INBOX", "Old/2020").unwrap()[0];
     assert_eq!(change.mailbox, inbox.key);
     let after = store.info("INBOX");
     assert_eq!((after.key, after.messages, after.uid_next), (inbox.key, 0, 3));

@@ -15,6 +15,7 @@ mod expunge;
 mod fetch;
 mod flags;
 mod mailboxes;
+mod metadata;
 mod opening;
 #[path = "../../../tests/support/postgres.rs"]
 pub(crate) mod postgres;

@@ -442,3 +442,35 @@ fn a_lease_has_one_holder_until_it_ends() {
     store.store.give_lease_back("cleaner", "two").unwrap();
     assert!(take("one", DAY));
 }
+
+#[test] // RFC 5464 §4.1
+fn annotations_go_with_their_mailbox_and_come_back_with_its_mail() {
+    let store = fixture();
+    let annotations = || store.count("SELECT COUNT(*) FROM metadata");
+    for mailbox in ["back", "gone", "new"] {
+        store.create_mailbox(store.account, &name(mailbox), None).unwrap();
+        store.append(mailbox);
+        store.annotate(mailbox, &[("/shared/comment", Some(mailbox))]).unwrap();
+    }
+    let (back, gone, new) = (store.key("back"), store.key("gone"), store.key("new"));
+    for mailbox in ["back", "gone", "new"] {
+        store.delete_mailbox(store.account, &name(mailbox)).unwrap();
+    }
+    store.create_mailbox(store.account, &name("new"), None).unwrap();
+    store.restore_all(back);
+    store.restore_all(new);
+    assert_eq!(store.annotated("back"), ["/shared/comment=back"]);
+    assert_eq!(store.annotated("new"), [""; 0], "made by somebody else");
+    assert_eq!(annotations(), 3);
+    let cleaned = store.clean(&AT_ONCE);
+    assert_eq!((cleaned.1, annotations()), (1, 1), "{gone:?}");
+    // A deleted account has them again when it is restored, or they go with it.
+    store.annotate("", &[("/private/x", Some("1"))]).unwrap();
+    store.delete_account(store.account).unwrap();
+    store.restore_account(store.account).unwrap();
+    assert_eq!((store.annotated("back").len(), store.annotated("").len()), (1, 1));
+    store.delete_account(store.account).unwrap();
+    store.clean(&AT_ONCE);
+    while store.remove_account(store.account).unwrap() {}
+    assert_eq!((annotations(), store.count("SELECT COUNT(*) FROM accounts")), (0, 0));
+}
