@@ -13,7 +13,6 @@ use std::time::Duration;
 use super::*;
 use crate::job::{Change, Job, MailboxKey, Reply};
 use crate::model::{AccountId, MailboxId, ModSeq};
-use crate::session::Settings;
 use crate::work::{Changes, Done, Lane, Run};
 
 /// Answers `job 0` at once; `job 1` when the test says so; `job 2` after its own change.
@@ -63,28 +62,12 @@ fn plan(listeners: Vec<ListenPlan>) -> Plan {
 fn echo_at(listen: Listen) -> ListenPlan {
     ListenPlan {
         service: Service::Echo,
-        settings: settings(),
+        settings: SharedSettings::default(),
         socket: Socket::Open(listen),
         tls: None,
         is_implicit: false,
         proxies: Networks::default(),
     }
-}
-
-fn settings() -> SharedSettings {
-    Arc::new(Settings {
-        hostname: "localhost".to_owned(),
-        append_bytes_max: 1 << 20,
-        lmtp_bytes_max: 1 << 20,
-        xclient_from: Default::default(),
-        pop3_exclusive: false,
-        expire_days: None,
-        sieve: Default::default(),
-        insecure_auth: false,
-        idle_seconds_max: 1800,
-        login_seconds_max: 60,
-        changes_come_late: false,
-    })
 }
 
 fn serve(plan: Plan) -> Server {

@@ -96,16 +96,7 @@ impl ManageSieve {
     /// What `net` must know between steps.
     pub fn standing(&self) -> Standing {
         let trusted = self.user.is_some();
-        let settings = &self.settings;
-        Standing {
-            watches: None,
-            patience_seconds: match trusted {
-                true => settings.idle_seconds_max,
-                false => settings.login_seconds_max,
-            },
-            trusted,
-            expects_input: !self.gathering.is_empty(),
-        }
+        Standing { expects_input: !self.gathering.is_empty(), ..self.settings.standing(trusted) }
     }
 
     /// One event.

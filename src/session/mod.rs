@@ -12,6 +12,8 @@ pub mod managesieve;
 mod output;
 pub mod pop3;
 mod sasl;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -204,6 +206,33 @@ pub struct Settings {
     pub login_seconds_max: u32,
     /// Other nodes change mailboxes, too, and word of it comes a moment after their commits.
     pub changes_come_late: bool,
+}
+
+impl Settings {
+    /// Of a session that has logged in, or has not, and waits for nothing else.
+    fn standing(&self, trusted: bool) -> Standing {
+        let patience_seconds = if trusted { self.idle_seconds_max } else { self.login_seconds_max };
+        Standing { watches: None, patience_seconds, trusted, expects_input: false }
+    }
+}
+
+impl Default for Settings {
+    /// What the RFCs want at least, on a host that has no name.
+    fn default() -> Self {
+        Self {
+            hostname: "localhost".to_owned(),
+            append_bytes_max: 25 << 20,
+            lmtp_bytes_max: 50 << 20,
+            xclient_from: Networks::default(),
+            pop3_exclusive: false,
+            expire_days: None,
+            sieve: SieveSettings::default(),
+            insecure_auth: false,
+            idle_seconds_max: 1_800,
+            login_seconds_max: 60,
+            changes_come_late: false,
+        }
+    }
 }
 
 /// The settings as sessions share them.

@@ -90,16 +90,7 @@ impl Pop3 {
     /// What `net` must know between steps.
     pub fn standing(&self) -> Standing {
         let trusted = matches!(self.state, State::Transaction(_));
-        let settings = &self.settings;
-        Standing {
-            watches: None,
-            patience_seconds: match trusted {
-                true => settings.idle_seconds_max,
-                false => settings.login_seconds_max,
-            },
-            trusted,
-            expects_input: false,
-        }
+        self.settings.standing(trusted)
     }
 
     /// One event.

@@ -19,14 +19,7 @@ fn settings() -> SharedSettings {
         hostname: "mail.example.com".to_owned(),
         append_bytes_max: MESSAGE_BYTES_MAX,
         lmtp_bytes_max: MESSAGE_BYTES_MAX,
-        xclient_from: Default::default(),
-        pop3_exclusive: false,
-        expire_days: None,
-        sieve: Default::default(),
-        insecure_auth: false,
-        idle_seconds_max: 1_800,
-        login_seconds_max: 60,
-        changes_come_late: false,
+        ..Settings::default()
     })
 }
 

@@ -119,16 +119,13 @@ impl Imap {
 
     /// What `net` reads off this session.
     pub fn standing(&self) -> Standing {
-        let settings = &self.settings;
         let (watches, trusted) = match &self.state {
             State::NotAuthenticated => (None, false),
             State::Authenticated(_) => (None, true),
             State::Selected(_, mailbox) => (Some(mailbox.key), true),
         };
-        let patience_seconds =
-            if trusted { settings.idle_seconds_max } else { settings.login_seconds_max };
         let expects_input = matches!(self.doing, Doing::Append(_)) || !self.framer.is_fresh();
-        Standing { watches, patience_seconds, trusted, expects_input }
+        Standing { watches, expects_input, ..self.settings.standing(trusted) }
     }
 
     fn on_reply(&mut self, reply: Reply, out: &mut Output) -> Next {

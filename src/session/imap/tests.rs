@@ -1,184 +1,54 @@
 //! Dialogues with a scripted store: what a model store cannot do, such as failing in the middle
 //! of a body. All else is in tests/transcripts/imap.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::Imap;
 use crate::error::{Fault, Refusal};
-use crate::job::{Change, Fetched, Job, MailboxInfo, MailboxKey, Reply, Seat, Ticket};
+use crate::job::{Change, Fetched, Job, Reply, Ticket};
 use crate::limits::{BODY_SLICE_BYTES_MAX, OUTPUT_BYTES_MAX, SPOOL_CHUNK_BYTES};
-use crate::mail::{Message, Snapshot, SnapshotHead, UidRuns};
-use crate::model::{
-    AccountId, Address, BlobId, Flags, KeywordMask, Keywords, MailboxId, MailboxName, ModSeq, Uid,
-    UidValidity,
+use crate::mail::{Message, Snapshot, UidRuns};
+use crate::model::{ModSeq, Uid};
+use crate::session::testing::{
+    Dialogue, KEY, batch, info, logged_in, message, opened, peer, snapshot,
 };
-use crate::session::{Event, Next, Output, Peer, Settings};
+use crate::session::{Event, Service, Settings, testing};
 
-const KEY: MailboxKey = MailboxKey { account: AccountId(1), mailbox: MailboxId(7) };
-
-/// A session, and all that it said.
-struct Dialogue {
-    imap: Imap,
-    said: String,
-    job: Option<Job>,
-    closed: bool,
-    /// Most bytes that one step left waiting.
-    most: usize,
+fn started(remote: bool, changes_come_late: bool) -> Dialogue {
+    let settings = Settings { changes_come_late, ..Settings::default() };
+    Dialogue::new(Service::Imap, peer(remote), settings)
 }
 
-impl Dialogue {
-    fn new(remote: bool) -> Self {
-        Self::of(remote, false)
-    }
-
-    fn of(remote: bool, changes_come_late: bool) -> Self {
-        let settings = Settings {
-            hostname: "mail.example.com".to_owned(),
-            append_bytes_max: 1_000_000,
-            lmtp_bytes_max: 1_000_000,
-            xclient_from: Default::default(),
-            pop3_exclusive: false,
-            expire_days: None,
-            sieve: Default::default(),
-            insecure_auth: false,
-            idle_seconds_max: 1_800,
-            login_seconds_max: 60,
-            changes_come_late,
-        };
-        let address = if remote { Ipv4Addr::new(192, 0, 2, 1) } else { Ipv4Addr::LOCALHOST };
-        let peer = Peer { address: Some(IpAddr::V4(address)), tls: false, can_start_tls: remote };
-        let imap = Imap::new(Arc::new(settings), peer);
-        Self { imap, said: String::new(), job: None, closed: false, most: 0 }
-    }
-
-    /// Logged in, with `snapshot` selected, and what was said until then forgotten.
-    fn selected(snapshot: &Arc<Snapshot>) -> Self {
-        Self::new(false).select(snapshot)
-    }
-
-    fn select(self, snapshot: &Arc<Snapshot>) -> Self {
-        let mut dialogue = self;
-        dialogue.say("a LOGIN me secret\r\n");
-        let address = Address::new("me@example.com").expect("an address");
-        let seat = Seat(Box::new(()));
-        dialogue.reply(Reply::LoggedIn { account: KEY.account, address, seat });
-        dialogue.say("a SELECT INBOX\r\n");
-        let snapshot = Arc::clone(snapshot);
-        dialogue.reply(Reply::MailboxOpened { info: info(&snapshot), snapshot });
-        dialogue.said.clear();
-        dialogue
-    }
-
-    fn say(&mut self, input: &str) {
-        let mut rest = input.as_bytes();
-        while !rest.is_empty() && self.job.is_none() && !self.closed {
-            let consumed = self.step(Event::Input(rest));
-            rest = &rest[consumed..];
-            if consumed == 0 {
-                break;
-            }
-        }
-    }
-
-    fn reply(&mut self, reply: Reply) {
-        assert!(self.job.take().is_some(), "no job was out");
-        self.step(Event::Reply(reply));
-    }
-
-    fn step(&mut self, event: Event<'_>) -> usize {
-        let mut event = Some(event);
-        let mut consumed = 0;
-        while let Some(now) = event.take() {
-            let mut out = Output::new();
-            let step = self.imap.step(now, &mut out);
-            consumed += step.consumed;
-            self.most = self.most.max(out.len());
-            self.said.push_str(&String::from_utf8_lossy(&out.into_bytes()));
-            match step.next {
-                Next::Read | Next::StartTls => {}
-                Next::Drain => event = Some(Event::Drained),
-                Next::Run(job) => self.job = Some(*job),
-                Next::Close => self.closed = true,
-            }
-        }
-        consumed
-    }
-
-    #[track_caller]
-    fn check(&mut self, want: &str) {
-        assert_eq!(std::mem::take(&mut self.said), want);
-    }
+/// Logged in, with `snapshot` selected, and what was said until then forgotten.
+fn selected(snapshot: &Arc<Snapshot>) -> Dialogue {
+    select(started(false, false), snapshot)
 }
 
-fn message(uid: u32, size: u32) -> Message {
-    Message {
-        uid: Uid(uid),
-        mod_seq: ModSeq(i64::from(uid)),
-        flags: Flags::SEEN,
-        keywords: KeywordMask(0),
-        internal_seconds: 0,
-        size,
-    }
-}
-
-fn snapshot(messages: impl IntoIterator<Item = Message>) -> Arc<Snapshot> {
-    let messages: Vec<Message> = messages.into_iter().collect();
-    let last = messages.last().map_or(0, |message| message.uid.0);
-    let head = SnapshotHead {
-        mailbox: KEY.mailbox,
-        uid_validity: UidValidity(1),
-        uid_next: last + 1,
-        highest_mod_seq: ModSeq(i64::from(last) + 1),
-        keywords: Keywords::default(),
-    };
-    Arc::new(Snapshot::load(head, messages))
-}
-
-fn info(snapshot: &Snapshot) -> MailboxInfo {
-    MailboxInfo {
-        key: KEY,
-        name: MailboxName::inbox(),
-        special_use: None,
-        subscribed: true,
-        uid_validity: snapshot.head.uid_validity,
-        uid_next: snapshot.head.uid_next,
-        highest_mod_seq: snapshot.head.highest_mod_seq,
-        messages: snapshot.len(),
-        unseen: 0,
-        deleted: 0,
-        bytes: 0,
-    }
+fn select(mut dialogue: Dialogue, snapshot: &Arc<Snapshot>) -> Dialogue {
+    dialogue.say("a LOGIN me secret\r\n");
+    dialogue.reply(logged_in());
+    dialogue.say("a SELECT INBOX\r\n");
+    dialogue.reply(opened(snapshot));
+    dialogue.said.clear();
+    dialogue
 }
 
 /// Of a message whose body is too large to come with it.
 fn fetched(uid: u32, size: u32) -> Fetched {
-    Fetched {
-        message: message(uid, size),
-        keywords: Keywords::default(),
-        blob: BlobId(i64::from(uid)),
-        envelope: None,
-        map: None,
-        header: None,
-        body: None,
-    }
-}
-
-fn batch(messages: Vec<Fetched>) -> Reply {
-    Reply::Messages { messages, next: None, snapshot: None }
+    testing::fetched(message(uid, size), None)
 }
 
 /// pitfalls 58, 59
 #[test]
 fn capabilities_tell_whether_a_password_is_welcome() {
-    let mut remote = Dialogue::new(true);
+    let mut remote = started(true, false);
     remote.step(Event::Opened);
     assert!(remote.said.starts_with("* OK [CAPABILITY IMAP4rev1"), "{}", remote.said);
     assert!(remote.said.contains("STARTTLS LOGINDISABLED]"), "{}", remote.said);
     remote.said.clear();
     remote.say("a LOGIN me secret\r\n");
     remote.check("a NO [PRIVACYREQUIRED] Use TLS first\r\n");
-    let mut local = Dialogue::new(false);
+    let mut local = started(false, false);
     local.say("a LOGIN me secret\r\n");
     assert!(matches!(local.job, Some(Job::Login { .. })));
 }
@@ -188,7 +58,7 @@ fn capabilities_tell_whether_a_password_is_welcome() {
 fn what_other_nodes_did_is_read_before_it_is_named() {
     let (before, after) = (snapshot([message(4, 9)]), snapshot([message(4, 9), message(6, 9)]));
     let check = |late: bool, command: &str, reads_first: bool| {
-        let mut dialogue = Dialogue::of(false, late).select(&before);
+        let mut dialogue = select(started(false, late), &before);
         dialogue.say(&format!("a {command}\r\n"));
         let is_refresh = matches!(dialogue.job, Some(Job::Refresh { .. }));
         assert_eq!(is_refresh, reads_first, "{late} {command}");
@@ -227,7 +97,7 @@ fn a_session_is_small() {
 #[test]
 fn a_large_body_goes_out_in_slices() {
     let size = 600_000;
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, size)]));
+    let mut dialogue = selected(&snapshot([message(1, size)]));
     dialogue.say("a FETCH 1 (UID BODY.PEEK[])\r\n");
     dialogue.reply(batch(vec![fetched(1, size)]));
     dialogue.check("");
@@ -250,7 +120,7 @@ fn a_large_body_goes_out_in_slices() {
 /// Pitfalls 48, 49: a body that cannot be had is no empty one; the others still come.
 #[test]
 fn a_body_that_cannot_be_had_is_left_out() {
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, 300_000), message(2, 2)]));
+    let mut dialogue = selected(&snapshot([message(1, 300_000), message(2, 2)]));
     dialogue.say("a FETCH 1:2 BODY.PEEK[]\r\n");
     let small = Fetched { body: Some((*b"hi").into()), ..fetched(2, 2) };
     dialogue.reply(batch(vec![fetched(1, 300_000), small]));
@@ -263,7 +133,7 @@ fn a_body_that_cannot_be_had_is_left_out() {
 /// The second item fails: the first was told, and the response ends rightly.
 #[test]
 fn an_item_that_cannot_be_had_is_left_out() {
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, 300_000)]));
+    let mut dialogue = selected(&snapshot([message(1, 300_000)]));
     dialogue.say("a FETCH 1 (ENVELOPE BODY.PEEK[])\r\n");
     let envelope = Some((*b"(NIL)").into());
     dialogue.reply(batch(vec![Fetched { envelope, ..fetched(1, 300_000) }]));
@@ -276,7 +146,7 @@ fn an_item_that_cannot_be_had_is_left_out() {
 /// In the middle of a literal there is no honest way on.
 #[test]
 fn a_body_that_breaks_off_closes_the_connection() {
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, 300_000)]));
+    let mut dialogue = selected(&snapshot([message(1, 300_000)]));
     dialogue.say("a FETCH 1 BODY.PEEK[]\r\n");
     dialogue.reply(batch(vec![fetched(1, 300_000)]));
     dialogue.reply(Reply::Bytes(b"begun".as_slice().into()));
@@ -288,7 +158,7 @@ fn a_body_that_breaks_off_closes_the_connection() {
 /// Pitfall 62: BYE in any phase but inside a response.
 #[test]
 fn shutdown_says_bye_where_it_can() {
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, 300_000)]));
+    let mut dialogue = selected(&snapshot([message(1, 300_000)]));
     dialogue.say("a FETCH 1 BODY.PEEK[]\r\n");
     dialogue.reply(batch(vec![fetched(1, 300_000)]));
     dialogue.reply(Reply::Bytes(b"begun".as_slice().into()));
@@ -296,7 +166,7 @@ fn shutdown_says_bye_where_it_can() {
     dialogue.step(Event::Shutdown);
     assert!(dialogue.closed);
     dialogue.check("");
-    let mut dialogue = Dialogue::selected(&snapshot([]));
+    let mut dialogue = selected(&snapshot([]));
     dialogue.say("a IDLE\r\n");
     dialogue.reply(Reply::Current { snapshot: snapshot([]) });
     dialogue.step(Event::Shutdown);
@@ -306,7 +176,7 @@ fn shutdown_says_bye_where_it_can() {
 /// pitfall 142
 #[test]
 fn a_nul_makes_a_literal8_of_binary_only() {
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, 3)]));
+    let mut dialogue = selected(&snapshot([message(1, 3)]));
     dialogue.say("a FETCH 1 BODY.PEEK[]\r\n");
     dialogue.reply(batch(vec![Fetched { body: Some((*b"a\0b").into()), ..fetched(1, 3) }]));
     dialogue.check("* 1 FETCH (BODY[] {3}\r\na\0b)\r\na OK FETCH completed\r\n");
@@ -316,7 +186,7 @@ fn a_nul_makes_a_literal8_of_binary_only() {
 #[test]
 fn many_messages_go_out_in_batches() {
     let all = snapshot((1..=50_000).map(|uid| message(uid, 1)));
-    let mut dialogue = Dialogue::selected(&all);
+    let mut dialogue = selected(&all);
     dialogue.say("a FETCH 1:* (UID FLAGS)\r\n");
     dialogue.reply(Reply::Current { snapshot: Arc::clone(&all) });
     assert!(dialogue.most <= OUTPUT_BYTES_MAX + 1_000, "{}", dialogue.most);
@@ -328,7 +198,7 @@ fn many_messages_go_out_in_batches() {
 #[test]
 fn long_answers_go_out_in_batches() {
     let all = snapshot((1..=50_000).map(|uid| message(uid, 1)));
-    let mut dialogue = Dialogue::selected(&all);
+    let mut dialogue = selected(&all);
     dialogue.say("a SEARCH ALL\r\n");
     let uids = UidRuns::range(Uid(1), Uid(50_000));
     let found = Reply::Found {
@@ -381,7 +251,7 @@ fn a_large_message_is_spooled() {
         }
         chunks
     };
-    let mut dialogue = Dialogue::selected(&empty);
+    let mut dialogue = selected(&empty);
     dialogue.say("a APPEND Box {700000}\r\n");
     dialogue.check(""); // not before the mailbox is known to be there
     dialogue.reply(Reply::MailboxStatus(info(&empty)));
@@ -390,7 +260,7 @@ fn a_large_message_is_spooled() {
     assert_eq!(chunks, [SPOOL_CHUNK_BYTES, SPOOL_CHUNK_BYTES, 700_000 - 2 * SPOOL_CHUNK_BYTES]);
     dialogue.say("\r\n");
     assert!(matches!(&dialogue.job, Some(Job::Append { body, .. }) if body.len() == 700_000));
-    let mut dialogue = Dialogue::selected(&empty);
+    let mut dialogue = selected(&empty);
     dialogue.say("a APPEND Box {700000+}\r\n");
     assert_eq!(feed(&mut dialogue, true).len(), 1);
     dialogue.say("\r\nb CAPABILITY\r\n");
@@ -401,7 +271,7 @@ fn a_large_message_is_spooled() {
 /// pitfall 73
 #[test]
 fn a_mailbox_deleted_elsewhere_ends_the_session() {
-    let mut dialogue = Dialogue::selected(&snapshot([]));
+    let mut dialogue = selected(&snapshot([]));
     dialogue.say("a IDLE\r\n");
     dialogue.reply(Reply::Current { snapshot: snapshot([]) });
     dialogue.said.clear();
@@ -414,7 +284,7 @@ fn a_mailbox_deleted_elsewhere_ends_the_session() {
 /// A `Change` that the view already covers costs no job (an idle mailbox costs no query).
 #[test]
 fn an_old_change_is_no_news() {
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, 1)]));
+    let mut dialogue = selected(&snapshot([message(1, 1)]));
     dialogue.say("a IDLE\r\n");
     dialogue.reply(Reply::Current { snapshot: snapshot([message(1, 1)]) });
     dialogue.step(Event::Changed(Change { mailbox: KEY, mod_seq: ModSeq(2) }));
@@ -426,7 +296,7 @@ fn an_old_change_is_no_news() {
 /// A command that waits in the input while news are read is not asked for its literal twice.
 #[test]
 fn news_before_a_command_ask_for_nothing_twice() {
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, 1)]));
+    let mut dialogue = selected(&snapshot([message(1, 1)]));
     dialogue.step(Event::Changed(Change { mailbox: KEY, mod_seq: ModSeq(4) }));
     dialogue.say("a UID SEARCH SUBJECT {1}\r\n");
     dialogue.check("+ OK\r\n");
@@ -450,7 +320,7 @@ fn fields_of_an_attached_message_are_read_and_picked() {
     );
     let map = parser::message::MessageMap::parse(text.as_bytes()).encode();
     let size = u32::try_from(text.len()).expect("small");
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, size)]));
+    let mut dialogue = selected(&snapshot([message(1, size)]));
     dialogue.say("a FETCH 1 BODY.PEEK[2.HEADER.FIELDS (Subject)]\r\n");
     dialogue.reply(batch(vec![Fetched { map: Some(map.into()), ..fetched(1, size) }]));
     while let Some(Job::ReadBody { offset, count, .. }) = &dialogue.job {
@@ -469,7 +339,7 @@ fn fields_of_an_attached_message_are_read_and_picked() {
 fn a_part_in_an_unknown_encoding_is_left_out() {
     let text = "Content-Transfer-Encoding: x-odd\r\n\r\ntext";
     let map = parser::message::MessageMap::parse(text.as_bytes()).encode();
-    let mut dialogue = Dialogue::selected(&snapshot([message(1, 9)]));
+    let mut dialogue = selected(&snapshot([message(1, 9)]));
     dialogue.say("a FETCH 1 (FLAGS BINARY.PEEK[1])\r\n");
     dialogue.reply(batch(vec![Fetched { map: Some(map.into()), ..fetched(1, 9) }]));
     let asked =
@@ -523,7 +393,7 @@ fn every_command_survives_every_reply() {
     ];
     for command in commands {
         for reply in replies {
-            let mut dialogue = Dialogue::selected(&snapshot([message(1, 1)]));
+            let mut dialogue = selected(&snapshot([message(1, 1)]));
             dialogue.step(Event::Changed(Change { mailbox: KEY, mod_seq: ModSeq(9) }));
             let line = format!("x {command}\r\n");
             for _ in 0..20 {

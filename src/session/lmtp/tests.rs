@@ -24,16 +24,9 @@ fn open_to(proxies: &str) -> Peered {
 fn open_with(bytes_max: u64, xclient_from: crate::model::Networks) -> Peered {
     let settings = Settings {
         hostname: "mx".into(),
-        append_bytes_max: 0,
         lmtp_bytes_max: bytes_max,
         xclient_from,
-        pop3_exclusive: false,
-        expire_days: None,
-        sieve: Default::default(),
-        insecure_auth: false,
-        idle_seconds_max: 1800,
-        login_seconds_max: 60,
-        changes_come_late: false,
+        ..Settings::default()
     };
     let peer = Peer { address: None, tls: false, can_start_tls: true };
     let mut peered = Peered { session: Lmtp::new(Arc::new(settings), peer), out: Output::new() };

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::ManageSieve;
-use crate::job::{Job, Reply, Seat};
-use crate::model::{AccountId, Address};
-use crate::session::{Event, Next, Output, Peer, Settings, SieveSettings};
+use crate::job::{Job, Reply};
+use crate::session::testing::{logged_in, peer};
+use crate::session::{Event, Next, Output, Settings, SieveSettings};
 
 struct Dialogue {
     session: ManageSieve,
@@ -21,22 +21,9 @@ struct Dialogue {
 impl Dialogue {
     fn logged_in() -> Self {
         let sieve = SieveSettings { script_bytes_max: 1 << 20, ..SieveSettings::default() };
-        let settings = Settings {
-            hostname: "mail.example.com".to_owned(),
-            append_bytes_max: 0,
-            lmtp_bytes_max: 0,
-            xclient_from: Default::default(),
-            pop3_exclusive: false,
-            expire_days: None,
-            sieve,
-            changes_come_late: false,
-            insecure_auth: false,
-            idle_seconds_max: 1_800,
-            login_seconds_max: 60,
-        };
-        let peer = Peer { address: None, tls: false, can_start_tls: false };
+        let settings = Settings { sieve, ..Settings::default() };
         let mut dialogue = Self {
-            session: ManageSieve::new(Arc::new(settings), peer),
+            session: ManageSieve::new(Arc::new(settings), peer(false)),
             said: String::new(),
             waiting: Vec::new(),
             stored: Vec::new(),
@@ -82,11 +69,7 @@ impl Dialogue {
 
     fn answer(&mut self, job: Job) -> Reply {
         match job {
-            Job::Login { .. } => Reply::LoggedIn {
-                account: AccountId(1),
-                address: Address::new("me@example.com").expect("an address"),
-                seat: Seat(Box::new(())),
-            },
+            Job::Login { .. } => logged_in(),
             Job::PutScript { script, .. } => {
                 self.stored.push(script.len());
                 Reply::ScriptTaken { warnings: "line 1, column 1: \"x\"".into() }
