@@ -5,38 +5,12 @@
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench may fail")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parser::message::MessageMap;
 use sora::sieve::{Action, Envelope, Facts, Mail, OFFERED, Outcome, Script, Step, compile, run};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[expect(unsafe_code, reason = "an allocator cannot be written without")]
-// SAFETY: every call is handed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps to the contract of `GlobalAlloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps to the contract of `GlobalAlloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn main() {
     let message = message();
@@ -74,9 +48,7 @@ fn main() {
 
 /// Best of many short rounds: what the machine can do where others leave it alone for a moment.
 fn time<T>(name: &str, times: u32, mut work: impl FnMut() -> T) {
-    let before = ALLOCATIONS.get();
-    drop(black_box(work()));
-    let allocations = ALLOCATIONS.get() - before;
+    let allocations = allocation_counter::measure(|| drop(black_box(work()))).count_total;
     let mut best = f64::INFINITY;
     for _ in 0..200 {
         let start = Instant::now();

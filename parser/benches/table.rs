@@ -7,40 +7,9 @@
 //! - `--rounds N`: run ours N times and time nothing, for `valgrind --tool=callgrind`;
 //! - a directory: messages to be read besides our own.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call is handed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps to the contract of `GlobalAlloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: likewise.
-        unsafe { System.realloc(pointer, layout, bytes) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: likewise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Work that is done so many times in a row.
 pub struct Task<'a>(Box<dyn FnMut(usize) + 'a>);
@@ -74,10 +43,8 @@ impl<'a> Task<'a> {
         }))
     }
 
-    fn allocations(&mut self) -> usize {
-        let before = ALLOCATIONS.get();
-        (self.0)(1);
-        ALLOCATIONS.get() - before
+    fn allocations(&mut self) -> u64 {
+        allocation_counter::measure(|| (self.0)(1)).count_total
     }
 
     #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]

@@ -1,41 +1,17 @@
 //! Reading a command allocates nothing, and neither does walking it; a message map and a script cost
 //! what their parts cost: counted, not promised.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use parser::imap::{self, AppendPieces, AppendRead, Command, Frame, Framer, Limits, Notify};
 use parser::message::{Addresses, DateTime, MessageMap, header};
 use parser::{Line, Lines, lmtp, managesieve, pop3, proxy, sieve};
 
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[expect(unsafe_code, reason = "an allocator cannot be written without")]
-// SAFETY: every call is handed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps to the contract of `GlobalAlloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps to the contract of `GlobalAlloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Frames, reads and walks one command; how many allocations that took.
-fn allocations(frame: &[u8]) -> usize {
+fn allocations(frame: &[u8]) -> u64 {
+    counted(|| walk(frame)).1
+}
+
+fn walk(frame: &[u8]) {
     let limits = Limits { line_bytes_max: 65_536, frame_bytes_max: 65_536 };
-    let before = ALLOCATIONS.get();
     let mut framer = Framer::new();
     let framed = loop {
         match framer.next(frame, &limits) {
@@ -67,7 +43,6 @@ fn allocations(frame: &[u8]) -> usize {
         }
         _ => {}
     }
-    ALLOCATIONS.get() - before
 }
 
 #[test]
@@ -112,42 +87,45 @@ fn commands_are_read_without_allocating() {
 
 #[test]
 fn pieces_of_an_append_are_read_without_allocating() {
-    let before = ALLOCATIONS.get();
-    let mut pieces = AppendPieces::new();
-    let command: [&[u8]; 4] = [
-        b"a APPEND x (\\Seen) {310+}\r\n",
-        b" \" 1-Feb-2020 00:00:00 +0000\" CATENATE (URL {2}\r\n/a TEXT {7}\r\n",
-        b" UTF8 (~{1}\r\n",
-        b"))\r\n",
-    ];
-    for piece in command {
-        let Ok(AppendRead::Piece(piece)) = pieces.read(piece) else { panic!("a piece") };
-        piece.items.for_each(drop);
-    }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    let ((), count) = counted(|| {
+        let mut pieces = AppendPieces::new();
+        let command: [&[u8]; 4] = [
+            b"a APPEND x (\\Seen) {310+}\r\n",
+            b" \" 1-Feb-2020 00:00:00 +0000\" CATENATE (URL {2}\r\n/a TEXT {7}\r\n",
+            b" UTF8 (~{1}\r\n",
+            b"))\r\n",
+        ];
+        for piece in command {
+            let Ok(AppendRead::Piece(piece)) = pieces.read(piece) else { panic!("a piece") };
+            piece.items.for_each(drop);
+        }
+    });
+    assert_eq!(count, 0);
 }
 
 /// pitfall 61: what is announced is neither kept nor waited for before it was found to fit.
 #[test]
 fn a_literal_beyond_the_limit_costs_nothing() {
     let limits = Limits { line_bytes_max: 8_192, frame_bytes_max: 8_192 };
-    let before = ALLOCATIONS.get();
-    for input in [&b"a LOGIN {99999999999}\r\n"[..], b"a LOGIN {9223372036854775807+}\r\nxxxx"] {
-        let mut framer = Framer::new();
-        assert!(matches!(framer.next(input, &limits), Frame::Literal { .. }));
-        assert!(!framer.accept_literal());
-        framer.refuse_literal();
-        assert!(matches!(framer.next(input, &limits), Frame::Skip { .. }));
-        assert!(imap::command(input).is_err());
-    }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    let ((), count) = counted(|| {
+        for input in [&b"a LOGIN {99999999999}\r\n"[..], b"a LOGIN {9223372036854775807+}\r\nxxxx"]
+        {
+            let mut framer = Framer::new();
+            assert!(matches!(framer.next(input, &limits), Frame::Literal { .. }));
+            assert!(!framer.accept_literal());
+            framer.refuse_literal();
+            assert!(matches!(framer.next(input, &limits), Frame::Skip { .. }));
+            assert!(imap::command(input).is_err());
+        }
+    });
+    assert_eq!(count, 0);
 }
 
 /// What `work` gives, and how many allocations it took.
-fn counted<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = ALLOCATIONS.get();
-    let given = work();
-    (given, ALLOCATIONS.get() - before)
+fn counted<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let mut given = None;
+    let cost = allocation_counter::measure(|| given = Some(work()));
+    (given.expect("it ran"), cost.count_total)
 }
 
 #[test]
@@ -208,7 +186,7 @@ fn a_message_map_costs_what_its_parts_cost() {
     for attachments in [1, 10, 100] {
         let few = allocations(attachments, 1);
         assert_eq!(allocations(attachments, 10_000 / attachments), few, "however long bodies are");
-        assert!(few <= 16 + attachments, "{few} for {attachments} parts");
+        assert!(few <= 16 + attachments as u64, "{few} for {attachments} parts");
     }
 }
 
