@@ -223,16 +223,7 @@ fn when_too_much_is_staged_senders_are_told_to_wait() {
 fn nothing_is_lost_or_doubled_whatever_the_bucket_does() {
     let Some(place) = place("", "[local_cache]\ncapacity = 0\n") else { return };
     let mut n = 0;
-    for fault in [
-        Fault::Status(500),
-        Fault::Status(503),
-        Fault::Refuse,
-        Fault::CutRequest,
-        Fault::LoseAnswer,
-        Fault::CutAnswer,
-        Fault::SpoilAnswer,
-        Fault::Hang,
-    ] {
+    for fault in Fault::NETWORK {
         place.proxy.set_every(2, fault);
         for _ in 0..10 {
             n += 1;

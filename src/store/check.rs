@@ -15,6 +15,21 @@ struct Rule {
     sql: &'static str,
 }
 
+/// `$what`, a row of `$table`, belongs to an account.
+macro_rules! orphans {
+    ($what:literal, $table:literal) => {
+        Rule {
+            words: concat!($what, " belongs to account {}, which is not there"),
+            sql: concat!(
+                "SELECT t.account_id FROM ",
+                $table,
+                " t WHERE NOT EXISTS
+                     (SELECT 1 FROM accounts a WHERE a.account_id = t.account_id)"
+            ),
+        }
+    };
+}
+
 /// Every rule that one query can prove.
 const RULES: &[Rule] = &[
     Rule {
@@ -24,26 +39,10 @@ const RULES: &[Rule] = &[
               WHERE a.deleted_at IS NULL
               GROUP BY a.account_id HAVING COALESCE(SUM(c.is_primary), 0) <> 1",
     },
-    Rule {
-        words: "an address belongs to account {}, which is not there",
-        sql: "SELECT c.account_id FROM credentials c
-              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = c.account_id)",
-    },
-    Rule {
-        words: "a subscription belongs to account {}, which is not there",
-        sql: "SELECT s.account_id FROM subscriptions s
-              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = s.account_id)",
-    },
-    Rule {
-        words: "a script belongs to account {}, which is not there",
-        sql: "SELECT s.account_id FROM sieve_scripts s
-              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = s.account_id)",
-    },
-    Rule {
-        words: "outgoing mail belongs to account {}, which is not there",
-        sql: "SELECT o.account_id FROM outbox o
-              WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = o.account_id)",
-    },
+    orphans!("an address", "credentials"),
+    orphans!("a subscription", "subscriptions"),
+    orphans!("a script", "sieve_scripts"),
+    orphans!("outgoing mail", "outbox"),
     Rule {
         words: "an annotation belongs to mailbox {}/{}, which was never there",
         sql: "SELECT d.account_id, d.mailbox_id FROM metadata d

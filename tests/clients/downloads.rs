@@ -1,6 +1,6 @@
 //! Programs that fetch mail, or sort it on the server.
 
-use super::{PASSWORD, Place, USER, maildir, private};
+use super::{PASSWORD, Place, USER, getmailrc, maildir, new_maildir, private};
 use crate::support::messages;
 use crate::support::program;
 
@@ -8,27 +8,16 @@ use crate::support::program;
 fn getmail_fetches_everything_once() {
     let Some(getmail) = program::find("getmail") else { return };
     let place = Place::new(4);
-    let mail = place.folder().join("mail");
-    for folder in ["new", "cur", "tmp"] {
-        std::fs::create_dir_all(mail.join(folder)).expect("a Maildir");
-    }
-    let text = format!(
-        "[retriever]\ntype = SimpleIMAPRetriever\nserver = 127.0.0.1\nport = {}\n\
-         username = {USER}\npassword = {PASSWORD}\nmailboxes = (\"INBOX\",)\n\
-         [destination]\ntype = MDA_external\npath = /bin/sh\nallow_root_commands = true\n\
-         arguments = (\"-c\", \"cat > $(mktemp {}/new/XXXXXX)\")\n\
-         [options]\nread_all = false\ndelete = false\nverbose = 2\n",
-        place.server.imap().port(),
-        mail.display()
-    );
-    std::fs::write(place.folder().join("getmailrc"), text).expect("a configuration");
-    let folder = format!("--getmaildir={}", place.folder().display());
+    let mail = new_maildir(&place);
+    let port = place.server.imap().port();
+    let args = getmailrc(&place, &mail, "SimpleIMAPRetriever", port, false);
+    let args = args.each_ref().map(String::as_str);
     for _ in 0..2 {
-        program::run(&getmail, place.folder(), &[&folder[..], "--rcfile=getmailrc"]).ok();
+        program::run(&getmail, place.folder(), &args).ok();
         assert_eq!(maildir(&mail).len(), 4);
     }
     place.deliver(5, 5);
-    program::run(&getmail, place.folder(), &[&folder[..], "--rcfile=getmailrc"]).ok();
+    program::run(&getmail, place.folder(), &args).ok();
     assert_eq!(maildir(&mail).len(), 5);
     place.stop();
 }

@@ -10,7 +10,7 @@ mod sieve;
 mod sync;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::connection::Connection;
 use crate::support::messages;
@@ -85,6 +85,29 @@ fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::Permissions::from_mode(0o600);
     std::fs::set_permissions(path, mode).expect("its mode");
+}
+
+/// An empty Maildir for programs that make none.
+fn new_maildir(place: &Place) -> PathBuf {
+    let mail = place.folder().join("mail");
+    for folder in ["new", "cur", "tmp"] {
+        std::fs::create_dir_all(mail.join(folder)).expect("a Maildir");
+    }
+    mail
+}
+
+/// Writes `getmailrc`: mail by `retriever` from `port` into the Maildir. Gives the arguments.
+fn getmailrc(place: &Place, mail: &Path, retriever: &str, port: u16, delete: bool) -> [String; 2] {
+    let text = format!(
+        "[retriever]\ntype = {retriever}\nserver = 127.0.0.1\nport = {port}\n\
+         username = {USER}\npassword = {PASSWORD}\n\
+         [destination]\ntype = MDA_external\npath = /bin/sh\nallow_root_commands = true\n\
+         arguments = (\"-c\", \"cat > $(mktemp {}/new/XXXXXX)\")\n\
+         [options]\nread_all = false\ndelete = {delete}\nverbose = 2\n",
+        mail.display()
+    );
+    std::fs::write(place.folder().join("getmailrc"), text).expect("a configuration");
+    [format!("--getmaildir={}", place.folder().display()), "--rcfile=getmailrc".to_owned()]
 }
 
 /// The messages of a Maildir.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{PASSWORD, Place, USER, maildir, private};
+use super::{PASSWORD, Place, USER, getmailrc, maildir, new_maildir, private};
 use crate::support::messages;
 use crate::support::program;
 
@@ -76,23 +76,12 @@ fn fetchmail_takes_what_is_new() {
 fn getmail_deletes_what_it_took() {
     let Some(getmail) = program::find("getmail") else { return };
     let place = Place::new(4);
-    let mail = place.folder().join("mail");
-    for folder in ["new", "cur", "tmp"] {
-        std::fs::create_dir_all(mail.join(folder)).expect("a Maildir");
-    }
-    let text = format!(
-        "[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {}\n\
-         username = {USER}\npassword = {PASSWORD}\n\
-         [destination]\ntype = MDA_external\npath = /bin/sh\nallow_root_commands = true\n\
-         arguments = (\"-c\", \"cat > $(mktemp {}/new/XXXXXX)\")\n\
-         [options]\nread_all = false\ndelete = true\nverbose = 2\n",
-        place.server.pop3().port(),
-        mail.display()
-    );
-    std::fs::write(place.folder().join("getmailrc"), text).expect("a configuration");
-    let folder = format!("--getmaildir={}", place.folder().display());
+    let mail = new_maildir(&place);
+    let port = place.server.pop3().port();
+    let args = getmailrc(&place, &mail, "SimplePOP3Retriever", port, true);
+    let args = args.each_ref().map(String::as_str);
     for _ in 0..2 {
-        program::run(&getmail, place.folder(), &[&folder[..], "--rcfile=getmailrc"]).ok();
+        program::run(&getmail, place.folder(), &args).ok();
         assert_eq!(maildir(&mail).len(), 4);
         assert_eq!(place.flags("INBOX").len(), 0);
     }
@@ -103,10 +92,7 @@ fn getmail_deletes_what_it_took() {
 fn mpop_pipelines() {
     let Some(mpop) = program::find("mpop") else { return };
     let place = Place::new(40);
-    let mail = place.folder().join("mail");
-    for folder in ["new", "cur", "tmp"] {
-        std::fs::create_dir_all(mail.join(folder)).expect("a Maildir");
-    }
+    let mail = new_maildir(&place);
     let mut text = String::new();
     let (port, mail_path) = (place.server.pop3().port(), mail.display());
     let ids = place.folder().join("ids");

@@ -16,16 +16,7 @@ fn it_does_all_that_networks_do() {
     let Some(site) = Site::new(database, 2, "timeout = '1s'", NO_CACHE) else { return };
     let mail = site.mail(Plan { senders: 4, readers: 3, large: LARGE });
     mail.flows(20);
-    for fault in [
-        Fault::Status(500),
-        Fault::Status(503),
-        Fault::Refuse,
-        Fault::CutRequest,
-        Fault::LoseAnswer,
-        Fault::CutAnswer,
-        Fault::SpoilAnswer,
-        Fault::Hang,
-    ] {
+    for fault in Fault::NETWORK {
         let before = site.objects.requests();
         site.objects.set_every(3, fault);
         mail.until("trouble", |_| site.objects.requests() >= before + 30);

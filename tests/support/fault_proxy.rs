@@ -29,6 +29,20 @@ pub(crate) enum Fault {
     Slow(u64),
 }
 
+impl Fault {
+    /// All that networks do to a request.
+    pub(crate) const NETWORK: [Self; 8] = [
+        Self::Status(500),
+        Self::Status(503),
+        Self::Refuse,
+        Self::CutRequest,
+        Self::LoseAnswer,
+        Self::CutAnswer,
+        Self::SpoilAnswer,
+        Self::Hang,
+    ];
+}
+
 /// The man.
 #[derive(Debug)]
 pub(crate) struct FaultProxy {
