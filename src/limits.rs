@@ -186,6 +186,10 @@ pub const CLEANED_PAGE_MAILBOXES: i64 = 1_000;
 pub const CLEANED_BODIES_MAX: i64 = 200;
 /// Messages that one call lists or restores of those that were deleted.
 pub const RESTORED_MESSAGES_MAX: i64 = 1_000;
+/// Messages that an import commits together.
+pub const IMPORT_BATCH_MESSAGES_MAX: usize = 256;
+/// Bytes of messages after which an import commits.
+pub const IMPORT_BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Times that a request to S3 is sent before its failure is told.
 pub const S3_TRIES_MAX: u32 = 4;

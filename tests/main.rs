@@ -13,6 +13,7 @@ mod contract;
 mod crash;
 mod daemon;
 mod faults;
+mod import;
 mod nodes;
 mod objects;
 mod outbox;

@@ -77,6 +77,13 @@ pub enum AdminError {
         /// Of how many.
         of: usize,
     },
+    /// Some folders were not imported, or not all of them; each has been named.
+    NotImported {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// `check` found something.
     Differences(usize),
     /// A file cannot be read.
@@ -159,6 +166,9 @@ impl fmt::Display for AdminError {
             ),
             Self::PasswordsDiffer => f.write_str("the two passwords differ; nothing was changed"),
             Self::Undelivered { failed, of } => write!(f, "{failed} of {of} were not delivered"),
+            Self::NotImported { failed, of } => {
+                write!(f, "{failed} of {of} folders were not imported, or not all of them")
+            }
             Self::Differences(1) => f.write_str("1 difference"),
             Self::Differences(count) => write!(f, "{count} differences"),
             Self::File { file, source } => write!(f, "{}: {source}", file.display()),

@@ -9,6 +9,7 @@ mod cleanup;
 mod deleted;
 mod deliver;
 mod error;
+mod import;
 mod options;
 mod outbox;
 mod password;
@@ -151,6 +152,14 @@ const COMMANDS: &[Command] = &[
         more: deliver::MORE,
         choices: deliver::CHOICES,
         run: deliver::run,
+    },
+    Command {
+        name: "import",
+        usage: "--email ADDRESS --maildir PATH [--dry-run] [--new-uids]",
+        what: "bring the mail of an account from Dovecot, with its UIDs",
+        more: import::MORE,
+        choices: import::CHOICES,
+        run: import::run,
     },
     Command {
         name: "sieve",

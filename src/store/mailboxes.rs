@@ -306,3 +306,18 @@ fn take_mailbox_id(tx: &mut Tx<'_>, account: AccountId) -> Result<(MailboxId, i6
     )?
     .ok_or_else(|| tx.corrupt("an account is missing"))
 }
+
+/// A UIDVALIDITY greater than any the account has given out.
+pub(super) fn take_uid_validity(tx: &mut Tx<'_>, account: AccountId) -> Result<i64, Failure> {
+    let now = tx.now().seconds().clamp(1, i64::from(u32::MAX));
+    tx.query_one(
+        "UPDATE accounts
+         SET last_uid_validity = CASE WHEN last_uid_validity >= $2 THEN last_uid_validity + 1
+                                      ELSE $2 END
+         WHERE account_id = $1
+         RETURNING last_uid_validity",
+        &[Value::Int(account.0), Value::Int(now)],
+        |row| row.int(0),
+    )?
+    .ok_or_else(|| tx.corrupt("an account is missing"))
+}

@@ -19,6 +19,7 @@
 //! | scripts | [`Store::scripts`], [`Store::script`], [`Store::active_script`], [`Store::put_script`], [`Store::has_space`], [`Store::activate_script`], [`Store::delete_script`], [`Store::rename_script`] |
 //! | snapshots | [`Store::open_mailbox`], [`Store::load_snapshot`], [`Store::refresh_snapshot`] |
 //! | messages in | [`Store::place_body`], [`Store::deliver`], [`Store::append`] |
+//! | from another server | [`Store::begin_import`], [`Store::imported`], [`Store::import`], [`Store::end_import`] |
 //! | sorted by a script | [`Store::deliver_sorted`], [`Store::remembers`], [`Store::forget_memories`], [`Store::script_runs`] |
 //! | mail that leaves | [`Store::due_outgoing`], [`Store::next_outgoing`], [`Store::list_outgoing`], [`Store::outgoing_message`], [`Store::remove_outgoing`], [`Store::postpone_outgoing`], [`Store::retry_outgoing`] |
 //! | messages out | [`Store::fetch`], [`Store::fetch_near`], [`Store::read_body`] |
@@ -42,6 +43,7 @@ mod failure;
 mod fetch;
 mod flags;
 mod ids;
+mod import;
 mod keywords;
 mod locks;
 mod mailboxes;
@@ -80,6 +82,7 @@ pub use expunge::Expunged;
 pub use failure::{DatabaseError, Error, Failure};
 pub use fetch::Batch;
 pub use flags::{FlagChange, FlagsStored};
+pub use import::{ImportSource, Imported, Numbered, Plan, Unfit};
 pub use metadata::EventScripts;
 pub use notices::Line;
 pub use outbox::{NewOutgoing, Outgoing, OutgoingId, OutgoingKind, OutgoingOptions};

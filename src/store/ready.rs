@@ -194,6 +194,24 @@ fn insert_message(
     })
 }
 
+/// The same with a UID that was chosen and a mod-sequence that many have: the mailbox's row is the
+/// caller's (`import`).
+pub(super) fn insert_numbered(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    ready: &Ready,
+    arrival: row::Arrival,
+) -> Result<(), Error> {
+    let flags = &ready.message.flags;
+    let mask = keywords::mask_of(tx, mailbox, &flags.keywords)?;
+    let ids = &ready.message.facts.message_ids;
+    let thread = threads::of_message(tx, mailbox.account, ready.blob, ids)?;
+    insert_blob(tx, ready)?;
+    insert_map(tx, ready, thread)?;
+    insert_message(tx, mailbox, ready, (flags, mask), (arrival, thread))?;
+    Ok(())
+}
+
 /// The body and its row; a placed body's row is there already.
 fn insert_blob(tx: &mut Tx<'_>, ready: &Ready) -> Result<(), Failure> {
     let account = Value::Int(ready.message.account.0);

@@ -40,11 +40,11 @@ use std::time::Duration;
 
 use crate::config::{self, Config};
 use crate::error::{Fault, Refusal};
-use crate::job::{Change, DeliveryProblem, Job, MailboxKey, Recipient};
-use crate::model::Address;
+use crate::job::{Change, DeliveryProblem, FlagSet, Job, MailboxKey, Recipient};
+use crate::model::{AccountId, Address, MailboxName, Timestamp};
 use crate::store::{
-    CacheSettings, Database, Failure, ObjectSettings, Place, PostgresSettings, PostgresTls,
-    Retention, Store,
+    CacheSettings, Database, Failure, NewBody, NewMessage, ObjectSettings, Place, PostgresSettings,
+    PostgresTls, Retention, Store,
 };
 
 pub use changes::Changes;
@@ -369,6 +369,19 @@ pub fn origination_fields(hostname: &str) -> Result<String, StartError> {
 /// True if mail to `address` has an account to go to, with or without its `+detail`.
 pub fn is_deliverable(store: &Store, address: &Address) -> Result<bool, Failure> {
     Ok(run::find_account(store, address)?.is_some())
+}
+
+/// A message with its facts, ready for the store: for what comes in by no protocol.
+pub fn new_message(
+    account: AccountId,
+    mailbox: MailboxName,
+    flags: FlagSet,
+    internal_date: Timestamp,
+    bytes: Vec<u8>,
+) -> NewMessage {
+    let facts = facts::of(&bytes);
+    let body = NewBody::Bytes(bytes);
+    NewMessage { account, mailbox, flags, internal_date: Some(internal_date), body, facts }
 }
 
 /// Delivers one message by the ordinary path but without a server: for `sora-admin deliver` and the

@@ -5,6 +5,7 @@
 //! reach fails the test: then the load lacks something.
 
 mod cleaning;
+mod importing;
 mod ledger;
 mod load;
 mod parts;
@@ -44,6 +45,8 @@ fn every_named_point() {
         let Some(home) = home_for(point) else { continue };
         let died = if is_of_admin {
             cleaning::die_at(home, point)
+        } else if point.starts_with(importing::POINT) {
+            importing::die_at(&home, point)
         } else if point.starts_with(parts::POINT) {
             parts::die_at(&home, point)
         } else {

@@ -11,6 +11,7 @@ pub(crate) mod facts;
 pub(crate) mod fault_proxy;
 pub(crate) mod home;
 pub(crate) mod mail;
+pub(crate) mod maildir;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod postgres;

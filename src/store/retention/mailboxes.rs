@@ -4,7 +4,7 @@
 use super::super::engine::{Row, Tx, Value, Weight};
 use super::super::expunge::{Reason, retire};
 use super::super::row::{self, Difference};
-use super::super::{Failure, Store};
+use super::super::{Failure, Store, import};
 use super::{Cleaned, Cuts, Due, DuePage, Leaving, References, Retention, release};
 use crate::crash_point;
 use crate::job::MailboxKey;
@@ -279,6 +279,9 @@ fn dismantle(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Cleaned, Failure> {
         let forgotten = forget_expunged(tx, mailbox, i64::MAX)?;
         cleaned.removed = forgotten.messages;
         cleaned.more = forgotten.rows > 0;
+    }
+    if !cleaned.more {
+        cleaned.more = import::forget(tx, mailbox)? > 0;
     }
     if !cleaned.more {
         for sql in [

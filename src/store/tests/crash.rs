@@ -65,6 +65,17 @@ const STEPS: &[fn(&Store)] = &[
     |store| {
         store.move_messages(transfer(&[2, 3], "Trash")).unwrap();
     },
+    |store| {
+        store.begin_import(ACCOUNT, &name("Old"), Plan::New).unwrap();
+    },
+    |store| {
+        let mailbox = store.mailbox(ACCOUNT, &name("Old")).unwrap().key;
+        let old = |n: u8| {
+            let (message, source) = (message(&[b'o', n]), ImportSource([n; 16]));
+            Imported { message, uid: Some(Uid(n.into())), source }
+        };
+        store.import(mailbox, None, 1, vec![old(3), old(7)]).unwrap();
+    },
 ];
 
 const ACCOUNT: AccountId = AccountId(1);
