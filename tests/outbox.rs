@@ -133,7 +133,7 @@ fn each_recipient_has_its_own_verdict() {
     assert_eq!(sink.taken().len(), 2, "nobody got it twice");
 }
 
-#[test]
+#[test] // pitfall 32
 fn what_cannot_be_sent_ever_is_left_alone_at_once() {
     let sink = Sink::start();
     sink.answer("MAIL FROM:<spam@", "554 5.7.1 no");
@@ -169,7 +169,7 @@ fn what_cannot_be_sent_ever_is_left_alone_at_once() {
     home.check();
 }
 
-#[test]
+#[test] // pitfall 32
 fn a_relay_that_is_away_makes_mail_wait() {
     let sink = Sink::start();
     sink.answer("MAIL", "");
@@ -387,7 +387,7 @@ fn many(count: usize) -> Vec<NewOutgoing> {
     (0..count).map(to).collect()
 }
 
-#[test]
+#[test] // pitfall 32
 fn killed_at_random_it_sends_all_and_little_twice() {
     const KILLS: usize = 5;
     const SENDERS: usize = 4;
