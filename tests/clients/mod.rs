@@ -5,6 +5,7 @@ mod delivery;
 mod downloads;
 mod mutt;
 mod pop3;
+mod postfix;
 mod scripts;
 mod sieve;
 mod sync;
@@ -50,6 +51,13 @@ impl Place {
     /// Our own connection, to look at what the program did.
     fn imap(&self) -> Connection {
         Connection::imap(self.server.imap(), USER, PASSWORD).expect("a login")
+    }
+
+    /// A message of INBOX, and how much of it the network took.
+    fn fetch(&self, uid: u32) -> (Vec<u8>, usize) {
+        let mut imap = self.imap();
+        imap.must("EXAMINE INBOX").expect("INBOX");
+        imap.fetch_body(uid).expect("its body")
     }
 
     /// Flags by UID.
