@@ -212,8 +212,8 @@ fn plain_type(value: &[u8]) -> bool {
     let token = |bytes: &[u8]| !bytes.is_empty() && content::first_token(bytes) == bytes;
     let ascii = value.iter().all(|byte| matches!(byte, b' '..=b'~'));
     let mut pieces = value.split(|byte| *byte == b';');
-    let mut media = pieces.next().unwrap_or_default().splitn(2, |byte| *byte == b'/');
-    let named = media.all(token) && value.contains(&b'/');
+    let media = pieces.next().unwrap_or_default();
+    let named = media.contains(&b'/') && media.splitn(2, |byte| *byte == b'/').all(token);
     let mut names: Vec<Vec<u8>> = Vec::new();
     named
         && ascii

@@ -50,8 +50,9 @@ pub(crate) fn find_near(byte: u8, bytes: &[u8]) -> Option<usize> {
     let found = if eights.len() > EIGHTS {
         find(byte, bytes.get(before..).unwrap_or_default())
     } else {
-        took(tail.len());
-        tail.iter().position(|&other| other == byte)
+        let found = tail.iter().position(|&other| other == byte);
+        took(found.unwrap_or(tail.len()).saturating_add(1));
+        found
     };
     found.map(|at| before.wrapping_add(at))
 }

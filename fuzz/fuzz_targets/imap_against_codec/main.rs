@@ -42,7 +42,7 @@ fn understood(error: parser::Error, input: &[u8]) -> bool {
         }
         "flag" => at.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"NIL")),
         // The first entry of GETMETADATA, for them; an option, for us (RFC 5464 §4.2).
-        "number64" if before(input, error.offset).ends_with(b"MAXSIZE ") => true,
+        _ if in_metadata_options(input, error.offset) => true,
         "number64" | "mod-sequence-valzer" => {
             at.iter().take_while(|byte| byte.is_ascii_digit()).count() >= 19
         }
@@ -54,7 +54,9 @@ fn understood(error: parser::Error, input: &[u8]) -> bool {
     }
 }
 
-/// What stands before an offset, in capitals.
-fn before(input: &[u8], offset: usize) -> Vec<u8> {
-    input.get(..offset).unwrap_or_default().to_ascii_uppercase()
+/// True behind `GETMETADATA x (MAXSIZE` or `(DEPTH`.
+fn in_metadata_options(input: &[u8], offset: usize) -> bool {
+    let before = input.get(..offset).unwrap_or_default().to_ascii_uppercase();
+    let has = |word: &[u8]| before.windows(word.len()).any(|window| window == word);
+    has(b" GETMETADATA ") && (has(b" (MAXSIZE") || has(b" (DEPTH"))
 }
