@@ -18,6 +18,8 @@ pub const METADATA_NAME_BYTES_MAX: usize = 512;
 pub const METADATA_VALUE_BYTES_MAX: usize = 32 * 1024;
 /// Annotations of one mailbox, and of an account as a server; RFC 5464 §4.1 asks for 10.
 pub const METADATA_ENTRIES_MAX: usize = 1_000;
+/// Entries that one command asks for.
+pub const METADATA_ASKED_MAX: usize = 100;
 /// Bytes of all annotations of an account, names included, and those of deleted mailboxes that can
 /// still be restored.
 pub const METADATA_BYTES_PER_ACCOUNT_MAX: usize = 1024 * 1024;

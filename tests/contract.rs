@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sora::job::{Body, FlagSet, Job, MailboxKey, Reply, StoreMode, Transfer, Wants};
+use sora::job::{Annotated, Body, FlagSet, Job, MailboxKey, Reply, StoreMode, Transfer, Wants};
+use sora::limits;
 use sora::mail::search::Query;
 use sora::mail::{Message, Snapshot, UidRuns};
 use sora::model::{
-    AccountId, Address, Flags, Keyword, Keywords, MailboxName, ModSeq, Secret, SpecialUse,
-    Timestamp, Uid,
+    AccountId, Address, Depth, EntryName, Flags, Keyword, Keywords, MailboxName, ModSeq, Secret,
+    SpecialUse, Timestamp, Uid,
 };
 use sora::store::{NewAccount, Store};
 use sora::work::password::{self, Scheme};
@@ -168,6 +169,9 @@ enum Asked {
     Rename(MailboxName, MailboxName),
     Subscribe(MailboxName, bool),
     List,
+    Annotate(Option<MailboxName>, Vec<(EntryName, Option<Vec<u8>>)>),
+    Annotations(Annotated, Vec<EntryName>, Depth),
+    AnnotationChanges(i64),
     Open(MailboxName),
 }
 
@@ -176,7 +180,7 @@ impl Asked {
         let name =
             |random: &mut Random| MailboxName::new(random.pick::<&str>(&NAMES)).expect("a name");
         let (at, to) = (name(random), name(random));
-        match random.below(20) {
+        match random.below(23) {
             0..=4 => {
                 let day = random.below(20_000) as i64;
                 Self::Append(at, random.next() as u32, flags(random), day * 86_400)
@@ -200,6 +204,21 @@ impl Asked {
             16 if !at.is_inbox() || random.one_in(3) => Self::Rename(at, to),
             17 => Self::Subscribe(at, random.one_in(2)),
             18 => Self::List,
+            19..=20 => {
+                let of = (!random.one_in(4)).then_some(at);
+                let entries = (0..random.below(4)).map(|_| (entry(random), value(random)));
+                Self::Annotate(of, entries.collect())
+            }
+            21 => {
+                let of = match random.below(3) {
+                    0 => Annotated::Server,
+                    1 => Annotated::Mailboxes,
+                    _ => Annotated::Mailbox(at),
+                };
+                let depth = *random.pick(&[Depth::Itself, Depth::Children, Depth::All]);
+                Self::Annotations(of, vec![entry(random), entry(random)], depth)
+            }
+            22 if random.one_in(2) => Self::AnnotationChanges(random.below(8) as i64),
             _ => Self::Open(at),
         }
     }
@@ -225,6 +244,15 @@ impl Asked {
             Self::Subscribe(name, true) => Job::Subscribe { account, name: name.clone() },
             Self::Subscribe(name, false) => Job::Unsubscribe { account, name: name.clone() },
             Self::List => Job::ListMailboxes { account },
+            Self::Annotate(of, entries) => {
+                Job::SetMetadata { account, of: of.clone(), entries: entries.clone() }
+            }
+            Self::Annotations(of, names, depth) => {
+                Job::GetMetadata { account, of: of.clone(), names: names.clone(), depth: *depth }
+            }
+            Self::AnnotationChanges(since) => {
+                Job::MetadataChanges { account, since: ModSeq(*since) }
+            }
             Self::Store(name, ..)
             | Self::Expunge(name, _)
             | Self::Remove(name, _)
@@ -362,6 +390,30 @@ fn flags(random: &mut Random) -> FlagSet {
         }
     }
     FlagSet { flags, keywords }
+}
+
+fn entry(random: &mut Random) -> EntryName {
+    let names = [
+        "/shared",
+        "/private",
+        "/shared/comment",
+        "/Shared/Comment",
+        "/private/a",
+        "/private/a/b",
+        "/private/a/b/c",
+        "/private/specialuse",
+        "/shared/admin",
+    ];
+    EntryName::new(random.pick::<&str>(&names)).expect("a name")
+}
+
+fn value(random: &mut Random) -> Option<Vec<u8>> {
+    let values = ["", "x", "\\Junk", "\\trash", "two\r\nlines\0"];
+    match random.below(10) {
+        0..=3 => None,
+        4 => Some(vec![b'x'; limits::METADATA_VALUE_BYTES_MAX + random.below(2)]),
+        _ => Some(random.pick::<&str>(&values).as_bytes().to_vec()),
+    }
 }
 
 fn query(random: &mut Random) -> Query {

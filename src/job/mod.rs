@@ -26,8 +26,8 @@ use crate::error::{Fault, Refusal};
 use crate::mail::search::Query;
 use crate::mail::{Snapshot, UidRuns};
 use crate::model::{
-    AccountId, Address, BlobId, EmailId, MailboxName, ModSeq, ScriptName, Secret, SpecialUse,
-    ThreadId, Timestamp, Uid, UidValidity,
+    AccountId, Address, BlobId, Depth, EmailId, EntryName, MailboxName, ModSeq, ScriptName, Secret,
+    SpecialUse, ThreadId, Timestamp, Uid, UidValidity,
 };
 
 /// A Sieve script, without its text.
@@ -241,6 +241,35 @@ pub enum Job {
         /// As received, dots undone, without our trace lines.
         body: Body,
     },
+    /// The annotations that names reach: GETMETADATA, and for LIST those of each mailbox. →
+    /// `Metadata` with one for each mailbox asked for, `Refused(NoSuchMailbox)`
+    GetMetadata {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        of: Annotated,
+        /// Which.
+        names: Vec<EntryName>,
+        /// And how far below them.
+        depth: Depth,
+    },
+    /// SETMETADATA: all or nothing. → `MetadataSet`, `Refused(NoSuchMailbox | MetadataTooBig |
+    /// MetadataTooMany | MetadataReadOnly | SpecialUseTaken | SpecialUseUnknown)`
+    SetMetadata {
+        /// Whose.
+        account: AccountId,
+        /// Of which mailbox; `None` for the server.
+        of: Option<MailboxName>,
+        /// Those without a value are removed.
+        entries: Vec<(EntryName, Option<Vec<u8>>)>,
+    },
+    /// Which annotations of an account changed. → `MetadataChanges`
+    MetadataChanges {
+        /// Whose.
+        account: AccountId,
+        /// After this change.
+        since: ModSeq,
+    },
     /// LISTSCRIPTS. → `Scripts`
     ListScripts {
         /// Whose.
@@ -425,6 +454,20 @@ pub enum Reply {
     RecipientFound(Recipient),
     /// One answer for each recipient, in order.
     Delivered(Vec<Result<(), DeliveryProblem>>),
+    /// Ascending by mailbox.
+    Metadata(Vec<MailboxAnnotations>),
+    /// SETMETADATA is done.
+    MetadataSet {
+        /// Which change of the account's annotations it was.
+        mod_seq: ModSeq,
+    },
+    /// What changed, in the order of the changes.
+    MetadataChanges {
+        /// The last change there is.
+        mod_seq: ModSeq,
+        /// Of entries that were set or removed.
+        changes: Vec<AnnotationChange>,
+    },
     /// Ascending by name.
     Scripts(Vec<ScriptInfo>),
     /// The text of one.

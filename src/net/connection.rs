@@ -108,7 +108,7 @@ pub(super) struct Connection {
     standing: Standing,
     state: State,
     /// A mailbox changed, and the session has not heard of it yet.
-    changed: Option<Change>,
+    changed: [Option<Change>; 2],
     /// When it last did what we wait for: came closer to a command, or to the end.
     active_at: Tick,
     /// When the peer last took output.
@@ -163,7 +163,7 @@ impl Connection {
             sent: 0,
             standing,
             state,
-            changed: None,
+            changed: [None; 2],
             active_at: now,
             taken_at: now,
             paced_since: None,
@@ -187,8 +187,8 @@ impl Connection {
         &mut self.stream
     }
 
-    /// The mailbox whose changes it wants.
-    pub(super) fn watches(&self) -> Option<MailboxKey> {
+    /// The mailboxes whose changes it wants.
+    pub(super) fn watches(&self) -> [Option<MailboxKey>; 2] {
         self.standing.watches
     }
 
@@ -207,10 +207,12 @@ impl Connection {
 
     /// A mailbox changed. Of several changes the highest is told, when the session can hear it.
     pub(super) fn on_change(&mut self, mailbox: MailboxKey, mod_seq: ModSeq) {
-        if self.standing.watches == Some(mailbox) {
-            let told = self.changed.filter(|change| change.mailbox == mailbox);
-            let mod_seq = told.map_or(mod_seq, |change| change.mod_seq.max(mod_seq));
-            self.changed = Some(Change { mailbox, mod_seq });
+        for (watched, changed) in self.standing.watches.iter().zip(&mut self.changed) {
+            if *watched == Some(mailbox) {
+                let told = changed.filter(|change| change.mailbox == mailbox);
+                let mod_seq = told.map_or(mod_seq, |change| change.mod_seq.max(mod_seq));
+                *changed = Some(Change { mailbox, mod_seq });
+            }
         }
     }
 
@@ -312,8 +314,8 @@ impl Connection {
         if self.shutdown {
             self.shutdown = false;
             self.step(Event::Shutdown, turn);
-        } else if let Some(change) = self.changed.take() {
-            if self.standing.watches == Some(change.mailbox) {
+        } else if let Some(change) = self.changed.iter_mut().find_map(Option::take) {
+            if self.standing.watches.contains(&Some(change.mailbox)) {
                 self.step(Event::Changed(change), turn);
             }
         } else if self.unsent() >= OUTPUT_BYTES_MAX && !self.flush(turn)? {

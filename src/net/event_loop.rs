@@ -300,8 +300,13 @@ impl EventLoop {
             log::error!("net: a session panicked; its connection is closed");
             Outcome::Over
         });
-        let watches = connection.watches().filter(|_| outcome != Outcome::Over);
-        let missed = if watches == watched { None } else { self.watch(token, watched, watches) };
+        let watches = if outcome == Outcome::Over { [None; 2] } else { connection.watches() };
+        let mut missed = [None; 2];
+        for (missed, (before, after)) in missed.iter_mut().zip(watched.into_iter().zip(watches)) {
+            if before != after {
+                *missed = self.watch(token, before, after);
+            }
+        }
         if outcome == Outcome::Over {
             self.wheel.clear(token.slot);
             self.connections.remove(token, connection.is_working());
@@ -313,11 +318,11 @@ impl EventLoop {
         {
             self.wheel.set(token.slot, due);
         }
-        if let Some(change) = missed {
+        for change in missed.into_iter().flatten() {
             connection.on_change(change.mailbox, change.mod_seq);
         }
         self.connections.put_back(token, connection);
-        if outcome == Outcome::GoesOn || missed.is_some() {
+        if outcome == Outcome::GoesOn || missed.iter().any(Option::is_some) {
             self.queue(token);
         }
     }

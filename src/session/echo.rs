@@ -35,7 +35,7 @@ impl Echo {
 
     pub(super) fn standing(&self) -> Standing {
         Standing {
-            watches: self.watches,
+            watches: [self.watches, None],
             patience_seconds: self.patience_seconds,
             trusted: true,
             expects_input: matches!(self.waiting, Waiting::Bytes(..)),

@@ -83,7 +83,7 @@ impl Lmtp {
     /// What `net` must know between steps.
     pub fn standing(&self) -> Standing {
         Standing {
-            watches: None,
+            watches: [None; 2],
             patience_seconds: self.settings.login_seconds_max,
             trusted: true,
             expects_input: matches!(self.state, State::Data(_) | State::Skipping(_)),

@@ -212,7 +212,7 @@ impl Settings {
     /// Of a session that has logged in, or has not, and waits for nothing else.
     fn standing(&self, trusted: bool) -> Standing {
         let patience_seconds = if trusted { self.idle_seconds_max } else { self.login_seconds_max };
-        Standing { watches: None, patience_seconds, trusted, expects_input: false }
+        Standing { watches: [None; 2], patience_seconds, trusted, expects_input: false }
     }
 }
 
@@ -241,8 +241,9 @@ pub type SharedSettings = Arc<Settings>;
 /// What `net` reads off a session between steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The mailbox whose changes it wants to hear of.
-    pub watches: Option<MailboxKey>,
+    /// The mailbox whose changes it wants to hear of, and the account whose annotations, by
+    /// [`MailboxId::SERVER`](crate::model::MailboxId::SERVER).
+    pub watches: [Option<MailboxKey>; 2],
     /// Seconds of silence after which it gets [`Event::Timeout`].
     pub patience_seconds: u32,
     /// Logged in (LMTP: always): for limits on strangers, and the slow-peer rule.

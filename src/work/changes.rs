@@ -9,7 +9,7 @@ use crate::job::{Change, MailboxKey};
 use crate::limits::RECENT_CHANGES_MAX;
 use crate::model::ModSeq;
 
-/// The watched mailboxes of the process. Bounded by the connections: each watches one at most.
+/// The watched mailboxes of the process. Bounded by the connections: each watches a mailbox and an account's annotations at most.
 #[derive(Debug, Default)]
 pub struct Changes {
     watched: RwLock<HashMap<MailboxKey, Vec<Watcher>>>,

@@ -60,6 +60,7 @@ impl Lane {
             | Job::RenameScript { .. }
             | Job::Copy(_)
             | Job::Move(_) => Self::Write,
+            Job::SetMetadata { .. } => Self::Write,
             Job::CreateMailbox { .. } | Job::DeleteMailbox { .. } => Self::Write,
             Job::RenameMailbox { .. } | Job::Subscribe { .. } => Self::Write,
             Job::Unsubscribe { .. } | Job::Spool { .. } => Self::Write,
@@ -70,6 +71,7 @@ impl Lane {
             // Most logins are answered by the cache; the others go on to `Auth`.
             Job::Login { .. } | Job::FindRecipient { .. } | Job::Addresses { .. } => Self::Query,
             Job::ListMailboxes { .. } | Job::Status { .. } | Job::OpenMailbox { .. } => Self::Query,
+            Job::GetMetadata { .. } | Job::MetadataChanges { .. } => Self::Query,
             Job::ListScripts { .. } | Job::GetScript { .. } | Job::HaveSpace { .. } => Self::Query,
             Job::CheckScript { .. } => Self::Query,
             Job::Refresh { .. } | Job::Fetch { .. } | Job::ReadBody { .. } => Self::Query,

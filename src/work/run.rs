@@ -190,6 +190,18 @@ impl Runner {
             Job::Deliver { envelope, recipients, body } => {
                 Ok(self.deliver(&envelope, &recipients, body))
             }
+            Job::GetMetadata { account, of, names, depth } => {
+                Ok(Reply::Metadata(self.store.annotations(account, &of, &names, depth)?))
+            }
+            Job::SetMetadata { account, of, entries } => {
+                let change = self.store.set_annotations(account, of.as_ref(), entries)?;
+                self.changes.publish(change);
+                Ok(Reply::MetadataSet { mod_seq: change.mod_seq })
+            }
+            Job::MetadataChanges { account, since } => {
+                let (mod_seq, changes) = self.store.changed_annotations(account, since)?;
+                Ok(Reply::MetadataChanges { mod_seq, changes })
+            }
             Job::ListScripts { account } => Ok(Reply::Scripts(self.store.scripts(account)?)),
             Job::GetScript { account, name } => {
                 Ok(Reply::Script(self.store.script(account, &name)?))
@@ -476,6 +488,9 @@ impl About {
             Job::Spool { .. } => ("spool", None, None),
             Job::FindRecipient { .. } => ("rcpt", None, None),
             Job::Deliver { .. } => ("deliver", None, None),
+            Job::GetMetadata { account, .. } => ("get metadata", Some(*account), None),
+            Job::SetMetadata { account, .. } => ("set metadata", Some(*account), None),
+            Job::MetadataChanges { account, .. } => ("metadata changes", Some(*account), None),
             Job::ListScripts { account } => ("list scripts", Some(*account), None),
             Job::GetScript { account, .. } => ("get script", Some(*account), None),
             Job::PutScript { account, .. } => ("put script", Some(*account), None),

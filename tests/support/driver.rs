@@ -24,7 +24,7 @@ pub(crate) struct Driver {
     pub(crate) output: Vec<u8>,
     waits: Waits,
     job: Option<Job>,
-    changed: Option<Change>,
+    changed: Vec<Change>,
 }
 
 impl Driver {
@@ -32,7 +32,7 @@ impl Driver {
     pub(crate) fn open(session: Session) -> Self {
         let (input, output) = (Vec::new(), Vec::new());
         let mut driver =
-            Self { session, input, output, waits: Waits::Input, job: None, changed: None };
+            Self { session, input, output, waits: Waits::Input, job: None, changed: Vec::new() };
         driver.step(Event::Opened);
         driver
     }
@@ -70,17 +70,16 @@ impl Driver {
         self.step(Event::Reply(reply));
     }
 
-    /// The watched mailbox changed; while a job is out, one mark is kept.
+    /// The watched mailbox changed; while a job is out, one mark of each is kept.
     pub(crate) fn changed(&mut self, change: Change) {
-        let mine = self.standing().watches == Some(change.mailbox);
+        let mine = self.standing().watches.contains(&Some(change.mailbox));
         match self.waits {
             Waits::Input if mine => self.step(Event::Changed(change)),
-            Waits::Reply => {
-                let newest = self
-                    .changed
-                    .filter(|old| old.mailbox == change.mailbox && old.mod_seq > change.mod_seq);
-                self.changed = newest.or(Some(change));
-            }
+            Waits::Reply => match self.changed.iter_mut().find(|old| old.mailbox == change.mailbox)
+            {
+                Some(old) => old.mod_seq = old.mod_seq.max(change.mod_seq),
+                None => self.changed.push(change),
+            },
             _ => {}
         }
     }
@@ -107,12 +106,15 @@ impl Driver {
         }
     }
 
-    /// Hands over the mark that was kept while a job was out.
+    /// Hands over the marks that were kept while a job was out.
     fn catch_up(&mut self) {
-        let Some(change) = self.changed.take() else { return };
-        if self.standing().watches == Some(change.mailbox) {
-            let step = self.run(Event::Changed(change));
-            self.obey(step.next);
+        while self.waits == Waits::Input
+            && let Some(change) = self.changed.pop()
+        {
+            if self.standing().watches.contains(&Some(change.mailbox)) {
+                let step = self.run(Event::Changed(change));
+                self.obey(step.next);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ const BEFORE_LOGIN: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ ID ENABLE SASL-IR";
 /// What is there after login: the grammar offers nothing that is not here.
 const AFTER_LOGIN: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UNSELECT \
     UIDPLUS MOVE SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH \
-    SEARCHRES BINARY CONDSTORE APPENDLIMIT";
+    SEARCHRES BINARY CONDSTORE METADATA LIST-METADATA APPENDLIMIT";
 
 /// True if a client that has logged in is told `word`.
 pub(super) fn is_offered(word: &str) -> bool {

@@ -9,6 +9,7 @@ use super::append::Append;
 use super::copy::Originals;
 use super::fetch::Fetch;
 use super::list::{self, Listing};
+use super::metadata::{self, Annotating};
 use super::search::Search;
 use super::store;
 use super::table::Rule;
@@ -35,6 +36,8 @@ pub(super) enum Doing {
     Search(Box<Search>),
     /// LIST: its output is on its way.
     Listing(Box<Listing>),
+    /// GETMETADATA: the same.
+    Annotating(Box<Annotating>),
     /// News on their way out, and a tagged line behind them.
     Telling(Box<Telling>),
     /// BYE was said.
@@ -65,6 +68,18 @@ pub(super) enum What {
         items: Box<[StatusItem]>,
     },
     List(Box<list::Wanted>),
+    /// LIST, while annotations are read.
+    ListMetadata(Box<Listing>),
+    /// GETMETADATA
+    Metadata(Box<metadata::Asked>),
+    /// SETMETADATA
+    MetadataSet,
+    /// ENABLE METADATA: where what is new begins.
+    MetadataEnabled,
+    /// Annotations that changed, then the command, which is still in the input.
+    MetadataFirst,
+    /// Annotations that changed, while the client idles.
+    IdleMetadata,
     Stored(store::Asked),
     Expunged,
     /// CLOSE

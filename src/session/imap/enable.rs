@@ -3,9 +3,11 @@
 use parser::imap::List;
 
 use super::super::{Next, Output};
-use super::doing::Ending;
+use super::doing::{Ending, What};
+use super::metadata::AnnotationNews;
 use super::table::Rule;
 use super::{Imap, State};
+use crate::job::Job;
 
 impl Imap {
     pub(super) fn on_enable(
@@ -26,11 +28,23 @@ impl Imap {
         if condstore && !before.condstore {
             out.put(b" CONDSTORE");
         }
+        let metadata = asks("METADATA") && self.annotations.is_none(); // RFC 5464 §4.1
+        if metadata {
+            out.put(b" METADATA");
+        }
         out.put(b"\r\n");
         if condstore {
             self.enable_condstore(out);
         }
-        self.end(Ending::ok(tag, rule), out)
+        let ending = Ending::ok(tag, rule);
+        match self.account() {
+            Some(account) if metadata => {
+                self.annotations = Some(AnnotationNews::new());
+                let job = Job::MetadataChanges { account, since: AnnotationNews::UNKNOWN };
+                self.run(ending, What::MetadataEnabled, job)
+            }
+            _ => self.end(ending, out),
+        }
     }
 
     /// RFC 7162 §3.1: the first command that enables it in a selected mailbox tells HIGHESTMODSEQ:

@@ -31,10 +31,13 @@ impl Imap {
                 Frame::Skip { bytes } => return read(bytes),
                 Frame::Complete { bytes } => {
                     let frame = input.get(..bytes).unwrap_or_default();
-                    if let Some(next) = self.news_first(frame) {
+                    if let Some(next) =
+                        self.annotations_first(frame).or_else(|| self.news_first(frame))
+                    {
                         return Step { consumed: 0, next };
                     }
                     self.has_fresh_news = false;
+                    self.has_fresh_annotations = false;
                     return Step { consumed: bytes, next: self.on_frame(frame, out) };
                 }
                 Frame::TooLong => {
@@ -78,6 +81,19 @@ impl Imap {
         Some(self.run(Ending::ok(tag, rule), What::NewsFirst { flags }, job))
     }
 
+    /// Annotations that others have changed are told before the next command, whatever it is, which
+    /// stays in the input meanwhile (RFC 5464 §4.4).
+    fn annotations_first(&mut self, frame: &[u8]) -> Option<Next> {
+        let (news, account) = (self.annotations?, self.account()?);
+        if !news.is_stale() || self.has_fresh_annotations || !matches!(self.doing, Doing::Nothing) {
+            return None;
+        }
+        let Tagged { tag, command } = imap::command(frame).ok()?;
+        self.has_fresh_annotations = true;
+        let job = Job::MetadataChanges { account, since: news.known };
+        Some(self.run(Ending::ok(tag, rule_of(&command)), What::MetadataFirst, job))
+    }
+
     /// A literal was announced: take it into the frame, or refuse it. `None` to frame on.
     fn on_literal(&mut self, head: &[u8], literal: Literal, out: &mut Output) -> Option<Step> {
         if matches!(self.doing, Doing::Nothing)
@@ -89,7 +105,8 @@ impl Imap {
             return (!goes_on).then_some(step);
         }
         if self.framer.accept_literal() {
-            if literal.synchronizing && !self.has_fresh_news {
+            let is_asked_for = self.has_fresh_news || self.has_fresh_annotations;
+            if literal.synchronizing && !is_asked_for {
                 out.put(b"+ OK\r\n"); // RFC 9051 §7.6
             }
             return None;
@@ -183,6 +200,12 @@ impl Imap {
                 self.on_lsub(tag, rule, reference, pattern, out)
             }
             Command::Status { mailbox, items } => self.on_status(tag, rule, mailbox, items, out),
+            Command::GetMetadata { mailbox, options, entries } => {
+                self.on_getmetadata(tag, rule, mailbox, (options, entries), out)
+            }
+            Command::SetMetadata { mailbox, entries } => {
+                self.on_setmetadata(tag, rule, mailbox, entries, out)
+            }
             Command::Close => self.on_close(tag, rule, out),
             Command::Unselect => self.on_unselect(tag, rule, out),
             Command::Expunge(set) => self.on_expunge(tag, rule, set, out),

@@ -21,6 +21,7 @@ mod list;
 mod login;
 mod logout;
 mod mailbox;
+mod metadata;
 mod names;
 mod namespace;
 mod noop;
@@ -38,11 +39,12 @@ mod tests;
 use parser::imap::Framer;
 
 use super::{Event, Next, Output, Peer, SharedSettings, Standing, Step};
-use crate::job::{Change, Job, Reply, Seat};
+use crate::job::{Change, Job, MailboxKey, Reply, Seat};
 use crate::limits;
-use crate::model::AccountId;
+use crate::model::{AccountId, MailboxId};
 use doing::{Doing, End, Ending, Waiting, What};
 use mailbox::Selected;
+use metadata::AnnotationNews;
 use table::{Needs, Rule};
 
 /// One client of IMAP.
@@ -57,6 +59,10 @@ pub struct Imap {
     /// News were read and told because of the command whose frame comes next: see
     /// [`Self::news_first`].
     has_fresh_news: bool,
+    /// The same for annotations: see [`Self::annotations_first`].
+    has_fresh_annotations: bool,
+    /// Whose changes are told, once the client has enabled METADATA (RFC 5464 §4.1).
+    annotations: Option<AnnotationNews>,
     bad_commands: u32,
 }
 
@@ -96,6 +102,8 @@ impl Imap {
             doing: Doing::Nothing,
             enabled: Enabled::default(),
             has_fresh_news: false,
+            has_fresh_annotations: false,
+            annotations: None,
             bad_commands: 0,
         }
     }
@@ -124,6 +132,9 @@ impl Imap {
             State::Authenticated(_) => (None, true),
             State::Selected(_, mailbox) => (Some(mailbox.key), true),
         };
+        let server = self.account().filter(|_| self.annotations.is_some());
+        let server = server.map(|account| MailboxKey { account, mailbox: MailboxId::SERVER });
+        let watches = [watches, server];
         let expects_input = matches!(self.doing, Doing::Append(_)) || !self.framer.is_fresh();
         Standing { watches, expects_input, ..self.settings.standing(trusted) }
     }
@@ -152,6 +163,22 @@ impl Imap {
             What::StillThere => self.on_still_there(ending, reply, out),
             What::Status { items } => self.on_status_reply(ending, &items, &reply, out),
             What::List(wanted) => self.on_mailboxes(ending, *wanted, reply, out),
+            What::ListMetadata(listing) => self.on_list_metadata(ending, listing, reply, out),
+            What::Metadata(asked) => self.on_metadata(ending, *asked, reply, out),
+            What::MetadataSet => self.on_metadata_set(ending, &reply, out),
+            What::MetadataEnabled => {
+                self.tell_metadata(reply, out);
+                self.end(ending, out)
+            }
+            What::MetadataFirst => {
+                self.tell_metadata(reply, out);
+                Next::Read
+            }
+            What::IdleMetadata => {
+                self.tell_metadata(reply, out);
+                self.doing = Doing::Idle { tag: ending.tag };
+                self.idle_on_mailbox() // what could not be read now is read another time
+            }
             What::Stored(asked) => self.on_stored(ending, asked, reply, out),
             What::Expunged => self.on_expunged(ending, reply, out),
             What::Closed => self.on_closed(ending, &reply, out),
@@ -166,12 +193,17 @@ impl Imap {
     }
 
     fn on_changed(&mut self, change: Change) -> Next {
-        let State::Selected(_, mailbox) = &mut self.state else { return self.waiting() };
-        if change.mailbox == mailbox.key {
+        if change.mailbox.mailbox == MailboxId::SERVER {
+            if let Some(news) = &mut self.annotations {
+                news.hear(change.mod_seq);
+            }
+        } else if let State::Selected(_, mailbox) = &mut self.state
+            && change.mailbox == mailbox.key
+        {
             mailbox.heard = mailbox.heard.max(change.mod_seq);
         }
-        if mailbox.is_stale() && matches!(self.doing, Doing::Idle { .. }) {
-            return self.refresh_idle();
+        if matches!(self.doing, Doing::Idle { .. }) {
+            return self.go_on_idling();
         }
         self.waiting()
     }
@@ -182,6 +214,7 @@ impl Imap {
             Doing::Fetch(fetch) => self.go_on_fetching(fetch, out),
             Doing::Search(search) => self.go_on_searching(search, out),
             Doing::Listing(listing) => self.go_on_listing(listing, out),
+            Doing::Annotating(annotating) => self.go_on_annotating(annotating, out),
             doing => {
                 self.doing = doing;
                 self.waiting()
@@ -193,9 +226,11 @@ impl Imap {
     fn waiting(&self) -> Next {
         match self.doing {
             Doing::Over => Next::Close,
-            Doing::Telling(_) | Doing::Fetch(_) | Doing::Search(_) | Doing::Listing(_) => {
-                Next::Drain
-            }
+            Doing::Telling(_)
+            | Doing::Fetch(_)
+            | Doing::Search(_)
+            | Doing::Listing(_)
+            | Doing::Annotating(_) => Next::Drain,
             _ => Next::Read,
         }
     }

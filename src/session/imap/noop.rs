@@ -60,6 +60,26 @@ impl Imap {
         }
     }
 
+    /// Reads what is known to have changed: annotations, then the mailbox. Else it idles on.
+    pub(super) fn go_on_idling(&mut self) -> Next {
+        if let (Some(news), Some(account)) = (self.annotations, self.account())
+            && news.is_stale()
+            && let Doing::Idle { tag } = &self.doing
+        {
+            let ending = Ending::ok(tag, &IDLE);
+            let job = Job::MetadataChanges { account, since: news.known };
+            return self.run(ending, What::IdleMetadata, job);
+        }
+        self.idle_on_mailbox()
+    }
+
+    pub(super) fn idle_on_mailbox(&mut self) -> Next {
+        match &self.state {
+            State::Selected(_, mailbox) if mailbox.is_stale() => self.refresh_idle(),
+            _ => Next::Read,
+        }
+    }
+
     /// Reads what changed, and idles on.
     pub(super) fn refresh_idle(&mut self) -> Next {
         match (std::mem::replace(&mut self.doing, Doing::Nothing), &self.state) {

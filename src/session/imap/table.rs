@@ -69,6 +69,8 @@ static UNSUBSCRIBE: Rule = rule("UNSUBSCRIBE", Needs::Login);
 static LIST: Rule = rule("LIST", Needs::Login);
 static LSUB: Rule = rule("LSUB", Needs::Login);
 static NAMESPACE: Rule = rule("NAMESPACE", Needs::Login);
+static GETMETADATA: Rule = rule("GETMETADATA", Needs::Login);
+static SETMETADATA: Rule = rule("SETMETADATA", Needs::Login);
 static STATUS: Rule = rule("STATUS", Needs::Login);
 pub(super) static APPEND: Rule = rule("APPEND", Needs::Login);
 pub(super) static IDLE: Rule = rule("IDLE", Needs::Login);
@@ -122,6 +124,8 @@ pub(super) fn rule_of(command: &Command<'_>) -> &'static Rule {
         Command::List(_) => &LIST,
         Command::Lsub { .. } => &LSUB,
         Command::Namespace => &NAMESPACE,
+        Command::GetMetadata { .. } => &GETMETADATA,
+        Command::SetMetadata { .. } => &SETMETADATA,
         Command::Status { .. } => &STATUS,
         Command::Append { .. } => &APPEND,
         Command::Idle => &IDLE,

@@ -143,6 +143,7 @@ impl Model {
         }
         self.changed(inbox);
         self.changed(target);
+        self.copy_annotations(inbox, target.mailbox);
         Ok(Reply::Done)
     }
 

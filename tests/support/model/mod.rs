@@ -7,6 +7,7 @@
 mod delivery;
 mod mailboxes;
 mod messages;
+mod metadata;
 mod scripts;
 mod search;
 
@@ -45,6 +46,7 @@ struct Account {
     mailboxes: Vec<Mailbox>,
     subscriptions: Vec<MailboxName>,
     scripts: Vec<scripts::Kept>,
+    annotations: metadata::Annotations,
     /// Bytes of deliveries that a retry could repeat (pitfall 6).
     delivered: Vec<Vec<u8>>,
 }
@@ -138,6 +140,7 @@ impl Model {
                 mailboxes: Vec::new(),
                 subscriptions: Vec::new(),
                 scripts: Vec::new(),
+                annotations: metadata::Annotations::default(),
                 delivered: Vec::new(),
             });
             let account = AccountId(model.accounts.len() as i64);
@@ -244,6 +247,13 @@ impl Model {
             Job::Deliver { envelope, recipients, body } => {
                 Ok(self.deliver(&envelope, &recipients, body))
             }
+            Job::GetMetadata { account, of, names, depth } => {
+                self.get_metadata(account, &of, &names, depth)
+            }
+            Job::SetMetadata { account, of, entries } => {
+                self.set_metadata(account, of.as_ref(), &entries)
+            }
+            Job::MetadataChanges { account, since } => Ok(self.metadata_changes(account, since)),
             Job::ListScripts { .. }
             | Job::GetScript { .. }
             | Job::PutScript { .. }

@@ -8,16 +8,19 @@ mod pattern;
 use std::collections::{BTreeMap, HashSet};
 use std::vec::IntoIter;
 
-use parser::imap::{ListCommand, ListReturn, ListSelect, StatusItem, Str};
+use parser::imap::{ListCommand, ListReturn, ListSelect, MetadataOptions, StatusItem, Str};
 
 use super::super::{Next, Output};
 use super::Imap;
 use super::codes::Missing;
 use super::doing::{Doing, Ending, What};
+use super::metadata::Asked;
 use super::table::Rule;
-use crate::job::{Job, MailboxInfo, Reply, Subscription};
+use crate::job::{
+    Annotated, Annotation, Job, MailboxAnnotations, MailboxInfo, Reply, Subscription,
+};
 use crate::limits::OUTPUT_BYTES_MAX;
-use crate::model::MailboxName;
+use crate::model::{Depth, MailboxName};
 use pattern::Pattern;
 
 /// What a LIST asked.
@@ -33,6 +36,7 @@ pub(super) struct Wanted {
     recursive: bool,
     tell_subscribed: bool,
     status: Option<Box<[StatusItem]>>,
+    metadata: Option<Asked>,
 }
 
 impl Wanted {
@@ -66,6 +70,8 @@ pub(super) struct Listing {
     ending: Ending,
     wanted: Wanted,
     rows: IntoIter<Row>,
+    /// Of the mailboxes that have what was asked for, the one that comes next last.
+    annotations: Vec<MailboxAnnotations>,
 }
 
 impl Imap {
@@ -96,7 +102,13 @@ impl Imap {
                 ListReturn::Subscribed => wanted.tell_subscribed = true,
                 // Both are always told.
                 ListReturn::Children | ListReturn::SpecialUse => {}
-                ListReturn::MyRights | ListReturn::Metadata(_) => {} // not offered
+                ListReturn::MyRights => {} // not offered
+                ListReturn::Metadata(names) => {
+                    match Asked::read(names, MetadataOptions::default()) {
+                        Ok(asked) => wanted.metadata = Some(asked),
+                        Err(wrong) => return self.wrong_entries(ending, &wrong, out),
+                    }
+                }
                 ListReturn::Status(items) => wanted.status = Some(self.status_items(items, out)),
             }
         }
@@ -156,13 +168,47 @@ impl Imap {
             reply => return self.fail(ending, &reply, Missing::Plain, out),
         };
         let rows = rows(&wanted, mailboxes, subscriptions).into_iter();
-        self.go_on_listing(Box::new(Listing { ending, wanted, rows }), out)
+        let names = wanted.metadata.as_ref().map(Asked::names);
+        let listing = Box::new(Listing { ending, wanted, rows, annotations: Vec::new() });
+        match (names, self.account()) {
+            (Some(names), Some(account)) => {
+                let (of, depth) = (Annotated::Mailboxes, Depth::Itself);
+                let job = Job::GetMetadata { account, of, names, depth };
+                let ending = Ending::ok(&listing.ending.tag, listing.ending.rule);
+                self.run(ending, What::ListMetadata(listing), job)
+            }
+            _ => self.go_on_listing(listing, out),
+        }
+    }
+
+    /// RFC 9590 §3.
+    pub(super) fn on_list_metadata(
+        &mut self,
+        ending: Ending,
+        mut listing: Box<Listing>,
+        reply: Reply,
+        out: &mut Output,
+    ) -> Next {
+        let Reply::Metadata(mut found) = reply else {
+            return self.fail(ending, &reply, Missing::Plain, out);
+        };
+        found.retain(|mailbox| !mailbox.entries.is_empty());
+        listing.annotations = found;
+        listing.annotations.sort_by(|a, b| b.mailbox.cmp(&a.mailbox));
+        self.go_on_listing(listing, out)
     }
 
     /// Writes the next batch.
     pub(super) fn go_on_listing(&mut self, mut listing: Box<Listing>, out: &mut Output) -> Next {
         for row in listing.rows.by_ref() {
             self.put_row(&listing.wanted, &row, out);
+            if let (Some(asked), Some(info)) = (&listing.wanted.metadata, &row.info) {
+                let entries = entries_of(&mut listing.annotations, &info.name);
+                let mut values = asked.answer(entries).0.into_iter();
+                while !values.as_slice().is_empty() {
+                    self.put_metadata(Some(&info.name), asked, &mut values, out);
+                }
+            }
             if out.len() >= OUTPUT_BYTES_MAX {
                 self.doing = Doing::Listing(listing);
                 return Next::Drain;
@@ -209,6 +255,15 @@ impl Imap {
             self.put_status(info, items, out); // RFC 5819 §2
         }
     }
+}
+
+/// Takes what was found of the mailbox `name`; those before it are not asked for any more.
+fn entries_of(annotations: &mut Vec<MailboxAnnotations>, name: &MailboxName) -> Vec<Annotation> {
+    while annotations.last().is_some_and(|last| last.mailbox.as_ref() < Some(name)) {
+        annotations.pop();
+    }
+    let found = annotations.pop_if(|last| last.mailbox.as_ref() == Some(name));
+    found.map_or_else(Vec::new, |found| found.entries)
 }
 
 /// The names to tell, ascending.
