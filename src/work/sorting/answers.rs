@@ -2,8 +2,8 @@
 
 use super::scripts::{Compiled, Scripts};
 use crate::error::Refusal;
-use crate::job::{MailboxInfo, MailboxKey, Recipient};
-use crate::model::{MailboxId, MailboxName, SpecialUse};
+use crate::job::{Annotated, MailboxInfo, MailboxKey, Recipient};
+use crate::model::{EntryName, MailboxId, MailboxName, SpecialUse};
 use crate::sieve::{Answer, Location, Question};
 use crate::store::{Error, Failure, MemoryDigest, Store};
 
@@ -38,7 +38,9 @@ impl Oracle<'_> {
                     .find(|info| special_use.is_some() && info.special_use == special_use);
                 Answer::Text(found.map(|info| info.name.as_str().to_owned()))
             }
-            Question::Metadata { .. } => Answer::Text(None), // nobody can set any yet
+            Question::Metadata { mailbox, annotation } => {
+                Answer::Text(self.annotation(mailbox.as_deref(), annotation)?)
+            }
             Question::Duplicate { handle, id } => {
                 let what = MemoryDigest::of_duplicate(handle, id);
                 Answer::Bool(self.store.remembers(account, what)?)
@@ -60,6 +62,18 @@ impl Oracle<'_> {
     fn find(&self, mailbox: &str) -> Result<Option<MailboxInfo>, Failure> {
         let Ok(name) = MailboxName::new(mailbox) else { return Ok(None) };
         found(self.store.mailbox(self.recipient.account, &name))
+    }
+
+    /// RFC 5490 §3.3, §4.1. What cannot be an entry, or is of no mailbox, does not exist.
+    fn annotation(&self, of: Option<&str>, name: &str) -> Result<Option<String>, Failure> {
+        let Some(name) = EntryName::new(name) else { return Ok(None) };
+        let of = match of.map(MailboxName::new) {
+            None => Annotated::Server,
+            Some(Ok(mailbox)) => Annotated::Mailbox(mailbox),
+            Some(Err(_)) => return Ok(None),
+        };
+        let value = self.store.annotation(self.recipient.account, &of, name)?;
+        Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
 
     /// RFC 8474's MAILBOXID is the mailbox's number.
