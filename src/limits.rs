@@ -152,6 +152,8 @@ pub const DELIVERIES_IN_BATCH_MAX: usize = 64;
 pub const TRANSACTION_ATTEMPTS_MAX: u32 = 6;
 /// Seconds after which one that failed is not run again.
 pub const TRANSACTION_RETRY_SECONDS_MAX: u64 = 10;
+/// Seconds that PostgreSQL may say nothing beyond the time that a statement may take.
+pub const DATABASE_SILENCE_SECONDS: u64 = 5;
 /// Seconds between two lines that say that PostgreSQL cannot be reached.
 pub const DATABASE_COMPLAINT_SECONDS: u64 = 5;
 /// Connections that read the embedded database at once.

@@ -92,11 +92,15 @@ pub enum DatabaseError {
     /// The embedded one.
     Sqlite(rusqlite::Error),
     /// The other one.
-    Postgres(postgres::Error),
+    Postgres(tokio_postgres::Error),
     /// There was no connection to be had in time.
     NoConnection(r2d2::Error),
     /// The server has closed the connection without a word.
     Ended,
+    /// The server has said nothing for longer than any statement may take, and keeps the connection.
+    Silent,
+    /// This machine has no means for another connection.
+    Runtime(io::Error),
 }
 
 impl Failure {
@@ -129,7 +133,10 @@ impl Failure {
             Self::Database { source: DatabaseError::Postgres(error), .. } => {
                 is_postgres_timeout(error)
             }
-            Self::Database { source: DatabaseError::NoConnection(_), .. } => true,
+            Self::Database {
+                source: DatabaseError::NoConnection(_) | DatabaseError::Silent,
+                ..
+            } => true,
             _ => false,
         }
     }
@@ -166,7 +173,10 @@ fn is_bug(source: &DatabaseError) -> bool {
             None => true,
         },
         DatabaseError::Postgres(source) => is_postgres_bug(source),
-        DatabaseError::NoConnection(_) | DatabaseError::Ended => false,
+        DatabaseError::NoConnection(_)
+        | DatabaseError::Ended
+        | DatabaseError::Silent
+        | DatabaseError::Runtime(_) => false,
     }
 }
 
@@ -181,6 +191,8 @@ impl fmt::Display for DatabaseError {
             },
             Self::NoConnection(error) => error.fmt(f),
             Self::Ended => f.write_str("the connection has ended"),
+            Self::Silent => f.write_str("the server does not answer; the connection is given up"),
+            Self::Runtime(error) => error.fmt(f),
         }
     }
 }
@@ -191,7 +203,8 @@ impl std::error::Error for DatabaseError {
             Self::Sqlite(error) => Some(error),
             Self::Postgres(error) => Some(error),
             Self::NoConnection(error) => Some(error),
-            Self::Ended => None,
+            Self::Ended | Self::Silent => None,
+            Self::Runtime(error) => Some(error),
         }
     }
 }

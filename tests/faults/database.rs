@@ -29,6 +29,33 @@ fn killed_and_restarted() {
     site.end();
 }
 
+/// Its connections stay open, and nothing comes on them: neither a reset nor an end tells it.
+#[test] // pitfall 10
+fn frozen_and_thawed() {
+    let Some(mut database) = database(true) else { return };
+    let cluster = database.cluster();
+    database.more = "connect_timeout = '1s'\nstatement_timeout = '3s'\nlock_timeout = '2s'\n";
+    let Some(mut site) = Site::new(database, 2, PATIENT, "") else { return };
+    let mail = site.mail(PLAN);
+    for _ in 0..2 {
+        mail.flows(40);
+        let before = mail.counts();
+        let thaw = cluster.freeze();
+        mail.is_put_off(PLAN.senders);
+        mail.until("readers who are put off", |now| now.not_read > before.not_read + PLAN.readers);
+        assert!(site.daemon(0).says("the server does not answer; the connection is given up"));
+        // Nobody who comes now waits for those who wait.
+        let mut lmtp = Connection::lmtp(site.addresses()[1].lmtp).expect("it listens");
+        lmtp.ask("MAIL FROM:<sender@example.org>").expect("a reply");
+        let reply = lmtp.ask(&format!("RCPT TO:<{}>", USERS[0])).expect("a reply");
+        assert!(reply.starts_with("451"), "{reply}");
+        thaw();
+    }
+    mail.flows(60);
+    mail.end();
+    site.end();
+}
+
 #[test] // pitfall 10
 fn connections_are_cut_in_the_middle() {
     let Some(mut database) = database(false) else { return };

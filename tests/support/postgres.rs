@@ -177,23 +177,22 @@ impl Cluster {
         let file = self.data.join("postmaster.pid");
         let Ok(text) = std::fs::read_to_string(&file) else { return };
         let postmaster: i32 = text.lines().next().and_then(|line| line.parse().ok()).expect("it");
-        let signal = |pid: i32, signal| {
-            let pid = rustix::process::Pid::from_raw(pid).expect("a process");
-            let _gone = rustix::process::kill_process(pid, signal);
-        };
-        // Stopped, it makes no more of them.
-        signal(postmaster, rustix::process::Signal::STOP);
-        until("it stops", || {
-            let stopped = |it: &Process| it.pid == postmaster && it.state == 'T';
-            processes().iter().any(stopped)
-        });
-        let ours = |it: &Process| it.pid == postmaster || it.parent == postmaster;
-        let all: Vec<i32> = processes().iter().filter(|it| ours(it)).map(|it| it.pid).collect();
+        let all = stopped(postmaster);
         all.iter().for_each(|pid| signal(*pid, rustix::process::Signal::KILL));
         until("it dies", || !processes().iter().any(|it| it.state != 'Z' && all.contains(&it.pid)));
         // Its number may be that of a process that nobody has waited for yet.
         std::fs::remove_file(&file).expect("it was there");
         std::fs::remove_file(self.socket().with_extension("5432.lock")).expect("it was there");
+    }
+
+    /// Stops the server and all its processes where they are: its connections stay, and it says nothing.
+    /// What goes on when the answer is called.
+    #[allow(dead_code, reason = "not all that share this file use it")]
+    pub(crate) fn freeze(&self) -> impl FnOnce() {
+        assert!(self.is_own, "others use it");
+        let all = stopped(self.process().cast_signed());
+        all.iter().for_each(|pid| signal(*pid, rustix::process::Signal::STOP));
+        move || all.iter().for_each(|pid| signal(*pid, rustix::process::Signal::CONT))
     }
 
     /// Starts it again.
@@ -303,6 +302,22 @@ fn as_user(user: Option<(u32, u32)>, program: &Path) -> Command {
     };
     command.current_dir("/");
     command
+}
+
+fn signal(pid: i32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+    let _gone = rustix::process::kill_process(pid, signal);
+}
+
+/// Stops the first process of a server, which then makes no more of them: it, and all there are.
+fn stopped(postmaster: i32) -> Vec<i32> {
+    signal(postmaster, rustix::process::Signal::STOP);
+    until("it stops", || {
+        let stopped = |it: &Process| it.pid == postmaster && it.state == 'T';
+        processes().iter().any(stopped)
+    });
+    let ours = |it: &Process| it.pid == postmaster || it.parent == postmaster;
+    processes().iter().filter(|it| ours(it)).map(|it| it.pid).collect()
 }
 
 /// A process of the machine.

@@ -21,6 +21,7 @@ impl Schema<'_> {
         match self {
             Self::Sqlite(db) => db.command("BEGIN IMMEDIATE", doing),
             Self::Postgres(db) => {
+                db.take_any_time();
                 db.command(
                     "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0",
                     doing,

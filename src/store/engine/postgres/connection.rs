@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::{Client, NoTls, Statement};
+use tokio_postgres::Statement;
 
 use super::super::{Value, dialect};
+use super::driver::Driver;
 use super::settings::{Access, Settings};
 use super::trouble::{self, Trouble};
 use super::value::{Bound, Row};
 use crate::limits;
 use crate::model::Timestamp;
 use crate::store::Failure;
+use crate::store::failure::DatabaseError;
 
 /// What the connections of one store share.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Counts {
 
 /// A connection. Dropped in the middle of a transaction it is not used again.
 pub(in crate::store) struct Db {
-    client: Client,
+    driver: Driver,
     shared: Arc<Shared>,
     generation: u64,
     /// By the address of the static text: cheaper than hashing it.
@@ -70,32 +71,25 @@ impl std::fmt::Debug for Db {
 }
 
 impl Db {
-    pub(super) fn connect(shared: &Arc<Shared>) -> Result<Self, postgres::Error> {
+    pub(super) fn connect(shared: &Arc<Shared>) -> Result<Self, DatabaseError> {
         Self::connect_as(shared, "sora")
     }
 
     /// One that the server's administrator sees under `name`.
     #[expect(clippy::disallowed_methods, reason = "the store's clock is the engine's")]
-    pub(super) fn connect_as(shared: &Arc<Shared>, name: &str) -> Result<Self, postgres::Error> {
+    pub(super) fn connect_as(shared: &Arc<Shared>, name: &str) -> Result<Self, DatabaseError> {
         // Read before: a server that goes while we connect must not leave us looking new.
         let generation = shared.generation.load(Ordering::Acquire);
         let settings = &shared.settings;
-        let mut connect = settings.connect.clone();
-        connect.application_name(name);
-        let mut client = match &settings.tls {
-            Some(tls) => connect.connect(tls.clone())?,
-            None => connect.connect(NoTls)?,
-        };
+        let mut driver = connect_to_one(settings, name)?;
         if !settings.session.is_empty() {
-            client.batch_execute(&settings.session)?;
+            driver.command(&settings.session)?;
         }
-        let row = client.query_typed_one(
-            "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
-            &[],
-        )?;
-        let clock = (Timestamp(row.try_get(0)?), Instant::now());
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        let clock = (Timestamp(driver.number(sql)?), Instant::now());
+        driver.set_patience(settings.patience);
         Ok(Self {
-            client,
+            driver,
             shared: Arc::clone(shared),
             generation,
             prepared: HashMap::new(),
@@ -108,7 +102,7 @@ impl Db {
     /// False once it must not be used again.
     pub(super) fn is_usable(&self) -> bool {
         !self.in_transaction
-            && !self.client.is_closed()
+            && !self.driver.is_closed()
             && self.generation == self.shared.generation.load(Ordering::Acquire)
     }
 
@@ -122,6 +116,7 @@ impl Db {
         self.trouble = None;
         self.in_transaction = true;
         let shared = Arc::clone(&self.shared);
+        self.driver.set_patience(shared.settings.patience);
         self.command(shared.settings.begin(access), doing)
     }
 
@@ -151,10 +146,13 @@ impl Db {
     }
 
     /// What comes by NOTIFY within `wait`; `None` also at the end of the connection.
-    pub(super) fn hear(&mut self, wait: Duration) -> Result<Option<String>, postgres::Error> {
-        let mut notifications = self.client.notifications();
-        let heard = notifications.timeout_iter(wait).next()?;
-        Ok(heard.map(|notification| notification.payload().to_owned()))
+    pub(super) fn hear(&mut self, wait: Duration) -> Result<Option<String>, DatabaseError> {
+        self.driver.hear(wait)
+    }
+
+    /// The server may take any time over what follows, until the next transaction.
+    pub(in crate::store) fn take_any_time(&mut self) {
+        self.driver.set_patience(None);
     }
 
     /// Ends the transaction as an error of the server would.
@@ -169,7 +167,7 @@ impl Db {
         doing: &'static str,
     ) -> Result<(), Failure> {
         self.shared.counts.round_trips.fetch_add(1, Ordering::Relaxed);
-        let ran = self.client.batch_execute(sql);
+        let ran = self.driver.command(sql);
         ran.map_err(|error| self.failed(doing, error))
     }
 
@@ -189,17 +187,7 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<u64, Failure> {
-        let ran = self.run(sql, values, |client, prepared, values| match &prepared.statement {
-            Some(statement) => {
-                let rows = client.query_raw(statement, values)?;
-                finish(rows)
-            }
-            None => {
-                let typed = values.iter().map(|value| (value, value.declared()));
-                finish(client.query_typed_raw(&prepared.sql, typed)?)
-            }
-        });
-        ran.map_err(|error| self.failed(doing, error))
+        self.run(sql, values, |_| true).map_err(|error| self.failed(doing, error))
     }
 
     /// Runs a query and shows each row until `each` says false.
@@ -210,32 +198,25 @@ impl Db {
         values: &[Value<'_>],
         mut each: impl FnMut(&super::super::Row<'_>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        let ran = self.run(sql, values, |client, prepared, values| {
-            let mut rows = match &prepared.statement {
-                Some(statement) => client.query_raw(statement, values)?,
-                None => {
-                    let typed = values.iter().map(|value| (value, value.declared()));
-                    client.query_typed_raw(&prepared.sql, typed)?
-                }
-            };
-            while let Some(row) = rows.next()? {
-                match each(&super::super::Row::Postgres(Row { row: &row, doing })) {
-                    Ok(true) => {}
-                    Ok(false) => return Ok(Ok(())),
-                    Err(failure) => return Ok(Err(failure)),
-                }
-            }
-            Ok(Ok(()))
+        let mut seen = Ok(());
+        let ran = self.run(sql, values, |row| {
+            let more = each(&super::super::Row::Postgres(Row { row, doing }));
+            let goes_on = matches!(more, Ok(true));
+            seen = more.map(drop);
+            goes_on
         });
-        ran.unwrap_or_else(|error| Err(self.failed(doing, error)))
+        match ran {
+            Ok(_) => seen,
+            Err(error) => Err(self.failed(doing, error)),
+        }
     }
 
-    fn run<T>(
+    fn run(
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],
-        run: impl FnOnce(&mut Client, &Prepared, &[Bound<'_>]) -> Result<T, postgres::Error>,
-    ) -> Result<T, postgres::Error> {
+        each: impl FnMut(&tokio_postgres::Row) -> bool,
+    ) -> Result<u64, DatabaseError> {
         let counts = &self.shared.counts;
         counts.statements.fetch_add(1, Ordering::Relaxed);
         counts.round_trips.fetch_add(1, Ordering::Relaxed);
@@ -246,15 +227,15 @@ impl Db {
         let prepared = match self.prepared.get(&key) {
             Some(prepared) => prepared,
             None => {
-                let prepared = prepare(&mut self.client, &self.shared, sql, values)?;
+                let prepared = prepare(&mut self.driver, &self.shared, sql, values)?;
                 self.prepared.entry(key).or_insert(prepared)
             }
         };
         let bound = bind(values, &prepared.ranges);
-        run(&mut self.client, prepared, &bound)
+        self.driver.rows(&prepared.sql, prepared.statement.as_ref(), &bound, each)
     }
 
-    fn failed(&mut self, doing: &'static str, error: postgres::Error) -> Failure {
+    fn failed(&mut self, doing: &'static str, error: DatabaseError) -> Failure {
         let trouble = Trouble::of(&error);
         self.trouble = Some(trouble);
         match trouble {
@@ -273,25 +254,32 @@ impl Db {
     }
 }
 
-/// A statement that an INSERT or UPDATE is: read to its end, without its rows.
-fn finish(mut rows: postgres::RowIter<'_>) -> Result<u64, postgres::Error> {
-    while rows.next()?.is_some() {}
-    Ok(rows.rows_affected().unwrap_or(0))
+/// Connects to the first of the hosts that is there and can be written to.
+fn connect_to_one(settings: &Settings, name: &str) -> Result<Driver, DatabaseError> {
+    let mut failed = DatabaseError::Ended; // no host at all
+    for config in &settings.connect {
+        let mut config = config.clone();
+        config.application_name(name);
+        match Driver::connect(&config, settings.tls.as_ref(), settings.connecting) {
+            Ok(driver) => return Ok(driver),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 fn prepare(
-    client: &mut Client,
+    driver: &mut Driver,
     shared: &Shared,
     sql: &'static str,
     values: &[Value<'_>],
-) -> Result<Prepared, postgres::Error> {
+) -> Result<Prepared, DatabaseError> {
     let (sql, ranges) = dialect::for_postgres(sql);
     let statement = if shared.settings.is_pooled {
         None
     } else {
         shared.counts.round_trips.fetch_add(1, Ordering::Relaxed);
-        let types: Vec<_> = bind(values, &ranges).iter().map(Bound::declared).collect();
-        Some(client.prepare_typed(&sql, &types)?)
+        Some(driver.prepare(&sql, &bind(values, &ranges))?)
     };
     Ok(Prepared { sql: sql.into_boxed_str(), ranges, statement })
 }
@@ -310,13 +298,13 @@ pub(super) struct Connector(pub(super) Arc<Shared>);
 
 impl r2d2::ManageConnection for Connector {
     type Connection = Db;
-    type Error = postgres::Error;
+    type Error = DatabaseError;
 
-    fn connect(&self) -> Result<Db, postgres::Error> {
+    fn connect(&self) -> Result<Db, DatabaseError> {
         Db::connect(&self.0)
     }
 
-    fn is_valid(&self, _: &mut Db) -> Result<(), postgres::Error> {
+    fn is_valid(&self, _: &mut Db) -> Result<(), DatabaseError> {
         Ok(()) // never asked: it would cost a round trip each time
     }
 
@@ -329,9 +317,9 @@ impl r2d2::ManageConnection for Connector {
 #[derive(Debug, Default)]
 pub(super) struct Complaints(Mutex<Option<Instant>>);
 
-impl r2d2::HandleError<postgres::Error> for Complaints {
+impl r2d2::HandleError<DatabaseError> for Complaints {
     #[expect(clippy::disallowed_methods, reason = "a log is bounded by time")]
-    fn handle_error(&self, error: postgres::Error) {
+    fn handle_error(&self, error: DatabaseError) {
         let now = Instant::now();
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let each = Duration::from_secs(limits::DATABASE_COMPLAINT_SECONDS);
@@ -339,7 +327,8 @@ impl r2d2::HandleError<postgres::Error> for Complaints {
             return;
         }
         *said = Some(now);
-        let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        log::warn!("the database cannot be reached: {error}: {why}");
+        let cause = std::error::Error::source(&error).and_then(std::error::Error::source);
+        let why = cause.map(|why| format!(": {why}")).unwrap_or_default();
+        log::warn!("the database cannot be reached: {error}{why}");
     }
 }

@@ -6,6 +6,7 @@
 //! that is a failure, and whoever asked comes again (pitfall 10).
 
 mod connection;
+mod driver;
 mod line;
 mod settings;
 mod trouble;
@@ -295,14 +296,11 @@ fn connect_first(shared: &Arc<Shared>, patience: Duration) -> Result<Db, Failure
         match Db::connect(shared) {
             Ok(db) => return Ok(db),
             Err(error) => {
-                let lasting = error.code().is_some() && !Trouble::of(&error).is_passing();
+                let lasting = trouble::code(&error).is_some() && !Trouble::of(&error).is_passing();
                 if lasting || began.elapsed() > patience {
                     return Err(trouble::failure("connecting to the database", error));
                 }
-                log::warn!(
-                    "the database cannot be reached yet: {}",
-                    DatabaseError::Postgres(error)
-                );
+                log::warn!("the database cannot be reached yet: {error}");
                 std::thread::sleep(Duration::from_secs(1));
             }
         }
@@ -346,6 +344,7 @@ impl<'c> Tx<'c> {
     }
 
     pub(super) fn read_whole_tables(&mut self) -> Result<(), Failure> {
+        self.db.take_any_time();
         self.db.command(settings::WHOLE_TABLES, self.doing)
     }
 

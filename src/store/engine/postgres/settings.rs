@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgres::config::{SslMode, TargetSessionAttrs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::limits;
 use crate::store::{Failure, PostgresSettings};
 
 /// Whether a transaction writes.
@@ -23,7 +24,12 @@ pub(super) enum Access {
 
 /// The settings as connections use them.
 pub(super) struct Settings {
-    pub(super) connect: postgres::Config,
+    /// One for each host: each has its time.
+    pub(super) connect: Vec<tokio_postgres::Config>,
+    /// For how long a new connection may take to be made, and then to answer.
+    pub(super) connecting: Duration,
+    /// For how long nothing may come on a connection that is asked something.
+    pub(super) patience: Option<Duration>,
     pub(super) tls: Option<MakeRustlsConnect>,
     /// Sent once by a new connection; empty behind a pooler.
     pub(super) session: String,
@@ -43,7 +49,7 @@ impl std::fmt::Debug for Settings {
 
 impl Settings {
     pub(super) fn new(from: &PostgresSettings) -> Result<Self, Failure> {
-        let mut connect = postgres::Config::new();
+        let mut connect = tokio_postgres::Config::new();
         connect
             .user(&from.user)
             .dbname(&from.name)
@@ -59,9 +65,9 @@ impl Settings {
         if !from.password.expose().is_empty() {
             connect.password(from.password.expose());
         }
-        for host in from.host.split(',').map(str::trim).filter(|host| !host.is_empty()) {
-            connect.host(host).port(from.port);
-        }
+        let hosts = from.host.split(',').map(str::trim).filter(|host| !host.is_empty());
+        let connect = hosts.map(|host| connect.clone().host(host).port(from.port).to_owned());
+        let connect = connect.collect();
         let tls = from.tls.as_ref().map(|tls| trust(tls.ca_file.as_deref())).transpose()?;
         let local = if from.is_pooled { "LOCAL " } else { "" };
         let sets = sets(local, from.statement_timeout, from.lock_timeout);
@@ -77,7 +83,22 @@ impl Settings {
             format!("SET client_min_messages = warning; {sets}")
         };
         let (is_pooled, log_statements) = (from.is_pooled, from.log_statements);
-        Ok(Self { connect, tls, session, read, write, is_pooled, log_statements })
+        let connecting = from.connect_timeout;
+        // The server itself ends a statement that takes too long, and says so.
+        let patience = (!from.statement_timeout.is_zero()).then(|| {
+            from.statement_timeout + Duration::from_secs(limits::DATABASE_SILENCE_SECONDS)
+        });
+        Ok(Self {
+            connect,
+            connecting,
+            patience,
+            tls,
+            session,
+            read,
+            write,
+            is_pooled,
+            log_statements,
+        })
     }
 
     pub(super) fn begin(&self, access: Access) -> &str {

@@ -1,6 +1,6 @@
 //! What an error of PostgreSQL means for the transaction it ended.
 
-use postgres::error::SqlState;
+use tokio_postgres::error::SqlState;
 
 use crate::store::Failure;
 use crate::store::failure::DatabaseError;
@@ -20,11 +20,11 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// Of an error of the driver.
-    pub(super) fn of(error: &postgres::Error) -> Self {
+    pub(super) fn of(error: &DatabaseError) -> Self {
+        let DatabaseError::Postgres(error) = error else { return Self::Connection };
         let Some(code) = error.code() else {
             // Not from the server: the connection ended, or a value was of a wrong type.
-            let conversion = error.to_string().starts_with("error serializing parameter");
-            return if conversion { Self::Lasting } else { Self::Connection };
+            return if is_conversion(error) { Self::Lasting } else { Self::Connection };
         };
         match *code {
             // No statement of ours divides but to say that what it saw is no longer so.
@@ -54,30 +54,42 @@ impl Trouble {
     }
 }
 
+fn is_conversion(error: &tokio_postgres::Error) -> bool {
+    error.to_string().starts_with("error serializing parameter")
+}
+
 /// The failure that the store tells.
-pub(super) fn failure(doing: &'static str, error: postgres::Error) -> Failure {
-    match error.code() {
+pub(super) fn failure(doing: &'static str, source: DatabaseError) -> Failure {
+    match code(&source) {
         Some(&SqlState::DISK_FULL) => Failure::NoSpace { doing },
         Some(&SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED) => {
             Failure::Corrupt { doing, what: "the database says that its files are damaged" }
         }
-        _ => Failure::Database { doing, source: DatabaseError::Postgres(error) },
+        _ => Failure::Database { doing, source },
+    }
+}
+
+/// What the server said was wrong, if it said anything.
+pub(super) fn code(error: &DatabaseError) -> Option<&SqlState> {
+    match error {
+        DatabaseError::Postgres(error) => error.code(),
+        _ => None,
     }
 }
 
 /// A lock was not to be had in time, or a statement took too long.
-pub(in crate::store) fn is_timeout(error: &postgres::Error) -> bool {
+pub(in crate::store) fn is_timeout(error: &tokio_postgres::Error) -> bool {
     let code = error.code();
     code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::QUERY_CANCELED)
 }
 
 /// Not a matter of load, of locks or of the network: the same statement would fail again.
-pub(in crate::store) fn is_bug(error: &postgres::Error) -> bool {
+pub(in crate::store) fn is_bug(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         // 22 data exception, 23 constraint, 25 transaction state, 42 syntax and names
         Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => false,
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => false, // the operator's
         Some(code) => ["22", "23", "25", "42"].iter().any(|class| code.code().starts_with(class)),
-        None => Trouble::of(error) == Trouble::Lasting,
+        None => is_conversion(error),
     }
 }

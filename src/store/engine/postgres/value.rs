@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use bytes::BytesMut;
-use postgres::types::{FromSql, IsNull, ToSql, Type};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
 use super::super::Value;
 use crate::store::Failure;
@@ -88,7 +88,7 @@ fn lasts(ranges: &[(i64, i64)]) -> Vec<i64> {
 
 /// One row.
 pub(in crate::store) struct Row<'a> {
-    pub(super) row: &'a postgres::Row,
+    pub(super) row: &'a tokio_postgres::Row,
     pub(super) doing: &'static str,
 }
 
