@@ -130,6 +130,7 @@ fn order_is_the_same_for_all(home: &Production) {
         for n in 0..4 {
             let (writing, next) = (&writing, &next);
             scope.spawn(move || {
+                let _writes = Writes(writing);
                 let mut sender = Connection::lmtp(balancer.1).expect("LMTP");
                 let mut client = imap(balancer.0);
                 client.must("SELECT INBOX").expect("an inbox");
@@ -143,7 +144,6 @@ fn order_is_the_same_for_all(home: &Production) {
                     }
                     client.must("UID STORE 1 +FLAGS.SILENT (\\Answered)").expect("stored");
                 }
-                writing.fetch_sub(1, Ordering::Relaxed);
             });
         }
         for node in NODES {
@@ -170,6 +170,15 @@ fn order_is_the_same_for_all(home: &Production) {
     let last = NODES.map(|node| status(&mut client_of(home, node)));
     assert_eq!(last[0], last[1]);
     assert_eq!(last[0][0], 30 + 100);
+}
+
+/// One who writes, until it ends, by a panic, too: others wait for that.
+struct Writes<'a>(&'a AtomicU32);
+
+impl Drop for Writes<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// MESSAGES, UIDNEXT, HIGHESTMODSEQ.
@@ -238,7 +247,8 @@ fn a_node_may_be_killed(home: &Production) {
                 }
             });
         }
-        while sent.load(Ordering::Relaxed) < 20 {
+        let end = Instant::now() + PATIENCE;
+        while sent.load(Ordering::Relaxed) < 20 && Instant::now() < end {
             std::thread::park_timeout(Duration::from_millis(5));
         }
         home.signal("node1", Signal::KILL);

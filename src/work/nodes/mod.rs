@@ -267,8 +267,9 @@ impl Hearer {
     /// Hears until the line is dead, which `None` says of one that is only deaf.
     fn hear(&mut self, mut line: Line) -> Option<Failure> {
         // Whatever was said before was not heard.
-        self.peers.clear();
-        self.doubt(clock::now());
+        let now = clock::now();
+        self.peers.were_not_heard(now);
+        self.doubt(now);
         self.outbox.ask();
         let mut deaf_at = clock::now() + self.settings.deafness();
         let (mut is_heard, mut sent) = (false, self.outbox.sent());

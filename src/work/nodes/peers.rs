@@ -20,7 +20,8 @@ pub(super) struct Peers {
 }
 
 struct Peer {
-    number: u64,
+    /// Its last; `None` if it may have said more since, which nobody heard.
+    number: Option<u64>,
     at: Instant,
 }
 
@@ -55,23 +56,23 @@ impl Peers {
             return Heard::Changes(changes);
         }
         let expected = match self.heard.get(name) {
-            Some(peer) => peer.number.saturating_add(1),
-            None => 1,
+            Some(peer) => peer.number.map(|last| last.saturating_add(1)),
+            None => Some(1),
         };
         if is_last {
             log::info!("nodes: {name} has stopped");
             self.heard.remove(name);
         } else if let Some(peer) = self.heard.get_mut(name) {
-            *peer = Peer { number, at: now };
+            *peer = Peer { number: Some(number), at: now };
         } else if self.heard.len() < NODES_MAX {
             log::info!("nodes: {name} is there");
-            self.heard.insert(name.to_owned(), Peer { number, at: now });
+            self.heard.insert(name.to_owned(), Peer { number: Some(number), at: now });
         }
-        if number == expected {
+        if expected == Some(number) {
             return Heard::Changes(changes);
         }
         // One that was there before us has said nothing that we had to hear; asking costs little.
-        if expected > 1 {
+        if let Some(expected @ 2..) = expected {
             log::warn!("nodes: of {name} notice {expected} was expected, and {number} came");
         }
         Heard::Gap(changes)
@@ -96,9 +97,9 @@ impl Peers {
         Some(oldest + self.silence)
     }
 
-    /// Forgets all: nobody was heard for a while.
-    pub(super) fn clear(&mut self) {
-        self.heard.clear();
+    /// Nobody was heard for a while, until now. Who is still there will say so.
+    pub(super) fn were_not_heard(&mut self, now: Instant) {
+        self.heard.values_mut().for_each(|peer| *peer = Peer { number: None, at: now });
     }
 }
 
@@ -163,6 +164,20 @@ mod tests {
         check(&mut peers, at(15), "1 d 1 bye", "0 changes");
         check(&mut peers, at(15), "1 a 5 bye", "gap, 0 changes");
         assert_eq!(peers.next_silence(), None);
+    }
+
+    #[test]
+    fn after_a_new_connection_the_next_word_is_a_gap_and_no_word_is_a_death() {
+        let (mut peers, start) = peers();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        check(&mut peers, at(0), "1 a 1", "0 changes");
+        check(&mut peers, at(0), "1 b 1", "0 changes");
+        peers.were_not_heard(at(20));
+        assert!(!peers.forget_silent(at(20)), "they may have spoken");
+        check(&mut peers, at(21), "1 a 2", "gap, 0 changes"); // or it was one of many
+        check(&mut peers, at(22), "1 a 3", "0 changes");
+        assert!(peers.forget_silent(at(28))); // b died meanwhile
+        assert_eq!(peers.heard.len(), 1);
     }
 
     #[test]
