@@ -234,6 +234,10 @@ pub struct Imap {
     pub listener: Listener,
     /// Largest message by APPEND (RFC 7889).
     pub append_limit: Size,
+    /// What clients are told of the server (RFC 5464 §6.2.1).
+    pub comment: Text,
+    /// How to reach whoever runs it, as a URI (RFC 5464 §6.2.2).
+    pub admin: Text,
     /// Passwords in the clear are taken from anywhere, not only from loopback.
     pub insecure_auth: bool,
     /// How long a logged-in client may stay silent (RFC 9051 §5.4: at least 30 minutes).
@@ -397,6 +401,8 @@ impl Default for Servers {
             imap: Imap {
                 listener: Listener::stopped(143),
                 append_limit: Size::mebi(25),
+                comment: Text::default(),
+                admin: Text::default(),
                 insecure_auth: false,
                 idle_timeout: Duration::from_secs(30 * 60),
                 login_timeout: Duration::from_secs(60),

@@ -67,6 +67,10 @@ impl Draft {
                 self.clash(section, "tls_key_file", "goes with tls_cert_file; set both or none");
             }
         }
+        if !is_uri(&self.config.servers.imap.admin.0) {
+            let advice = "expected a URI such as \"mailto:postmaster@example.org\", or \"\"";
+            self.clash("servers.imap", "admin", advice); // RFC 5464 §6.2.2
+        }
         self.check_bounds();
     }
 
@@ -141,6 +145,18 @@ impl Draft {
         });
         self.problems.push(Problem { place, wrong });
     }
+}
+
+/// As far as one can tell: a scheme and something behind it (RFC 3986 §3), or nothing at all.
+fn is_uri(text: &str) -> bool {
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    text.is_empty()
+        || text.split_once(':').is_some_and(|(scheme, rest)| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme.bytes().all(in_scheme)
+                && !rest.is_empty()
+                && rest.bytes().all(|byte| byte.is_ascii_graphic())
+        })
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -234,6 +250,19 @@ mod tests {
             "[servers.lmtp]\nmax_message_size = '4gb'",
             "config.toml:2: [servers.lmtp] max_message_size: at most 4095mb",
         );
+        for (admin, right) in [
+            ("mailto:a@example.org", true),
+            ("tel:+49-1234", true),
+            ("postmaster@example.org", false),
+            ("mailto:", false),
+            (":x", false),
+            ("see https://example.org/", false),
+        ] {
+            let wrong = "config.toml:2: [servers.imap] admin: expected a URI such as \
+                         \"mailto:postmaster@example.org\", or \"\"";
+            let want = if right { "" } else { wrong };
+            check(&format!("[servers.imap]\nadmin = '{admin}'"), want);
+        }
         check(
             "[database]\nengine = 'postgres'\npgbouncer = true\npoll_interval = '99ms'",
             "config.toml:3: [database] pgbouncer: goes with listen = \"poll\": \

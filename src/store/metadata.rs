@@ -87,23 +87,6 @@ impl Store {
         }
     }
 
-    /// The value of one entry, if its mailbox is there and it has one.
-    pub fn annotation(
-        &self,
-        account: AccountId,
-        of: &Annotated,
-        name: EntryName,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        match self.annotations(account, of, &[name], Depth::Itself) {
-            Ok(found) => {
-                let first = found.into_iter().next().and_then(|one| one.entries.into_iter().next());
-                Ok(first.map(|annotation| annotation.value))
-            }
-            Err(Error::Refused(_)) => Ok(None),
-            Err(Error::Failed(failure)) => Err(failure),
-        }
-    }
-
     fn of_server(
         &self,
         account: AccountId,

@@ -15,7 +15,7 @@
 //! | accounts | [`Store::create_account`], [`Store::add_address`], [`Store::update_password`], [`Store::replace_password`], [`Store::account_by_address`], [`Store::list_accounts`], [`Store::addresses`] |
 //! | mailboxes | [`Store::list_mailboxes`], [`Store::mailbox`], [`Store::mailbox_by_key`], [`Store::create_mailbox`], [`Store::delete_mailbox`], [`Store::rename_mailbox`] |
 //! | subscriptions | [`Store::subscribe`], [`Store::unsubscribe`], [`Store::subscriptions`] |
-//! | annotations | [`Store::annotations`], [`Store::annotation`], [`Store::set_annotations`], [`Store::changed_annotations`], [`Store::event_scripts`] |
+//! | annotations | [`Store::annotations`], [`Store::set_annotations`], [`Store::changed_annotations`], [`Store::event_scripts`] |
 //! | scripts | [`Store::scripts`], [`Store::script`], [`Store::active_script`], [`Store::put_script`], [`Store::has_space`], [`Store::activate_script`], [`Store::delete_script`], [`Store::rename_script`] |
 //! | snapshots | [`Store::open_mailbox`], [`Store::load_snapshot`], [`Store::refresh_snapshot`] |
 //! | messages in | [`Store::place_body`], [`Store::deliver`], [`Store::append`] |

@@ -15,6 +15,7 @@ mod login;
 mod lru;
 mod mailbag;
 mod maildrops;
+mod metadata;
 mod nodes;
 pub mod notify;
 mod outbox;
@@ -51,6 +52,7 @@ pub use changes::Changes;
 pub use deliver::{Arrival, DeliveryHook};
 pub use login::{Authenticator, Outcome};
 pub use mailbag::{Letters, Mailbag, ReplyTo};
+pub use metadata::ServerNotes;
 pub use nodes::{Hearing, NodeSettings};
 pub use notify::tell;
 pub use outbox::RelaySettings;
@@ -111,18 +113,20 @@ impl Settings {
                 poll_interval: config.database.poll_interval,
                 beat: NodeSettings::BEAT,
             },
-            sieve: sieve_settings(&config.sieve),
+            sieve: sieve_settings(config),
             relay: RelaySettings::of(config),
         }
     }
 }
 
-fn sieve_settings(from: &config::Sieve) -> SieveSettings {
+fn sieve_settings(config: &Config) -> SieveSettings {
+    let from = &config.sieve;
     let size = |size: config::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
     SieveSettings {
         before: from.before.clone(),
         after: from.after.clone(),
         global: from.global.clone(),
+        notes: ServerNotes::of(config),
         limits: crate::sieve::Limits {
             actions_max: from.max_actions as usize,
             redirects_max: from.max_redirects as usize,
@@ -174,7 +178,7 @@ fn postgres(from: &config::Database) -> PostgresSettings {
 
 /// Tries what the configuration names and only use can tell; what there is to say of it, by line.
 pub fn try_out(config: &Config) -> Result<Vec<String>, Failure> {
-    let mut lines = sorting::try_out(&sieve_settings(&config.sieve))?;
+    let mut lines = sorting::try_out(&sieve_settings(config))?;
     if let Some(objects) = place(config).objects {
         lines.extend(crate::store::try_objects(&objects)?);
     }
@@ -262,6 +266,7 @@ impl Work {
             logins: login::Logins::new(keeper, directory, settings.connections_per_account_max),
             spool,
             maildrops: maildrops::Maildrops::new(store.clone()),
+            notes: settings.sieve.notes.clone(),
             courier: deliver::Courier {
                 store: store.clone(),
                 changes: Arc::clone(&changes),

@@ -14,7 +14,7 @@ use super::scripts::NewScript;
 use super::snapshots::Snapshots;
 use super::spool::{self, Spool};
 use super::trace::Via;
-use super::{Changes, Done, Lane, Run, facts, parts, scripts, search};
+use super::{Changes, Done, Lane, Run, ServerNotes, facts, parts, scripts, search};
 use crate::crash_point;
 use crate::error::{Fault, Refusal};
 use crate::job::{
@@ -69,6 +69,7 @@ pub(super) struct Runner {
     pub(super) spool: Spool,
     pub(super) courier: Courier,
     pub(super) maildrops: Maildrops,
+    pub(super) notes: ServerNotes,
 }
 
 impl Run for Runner {
@@ -191,7 +192,8 @@ impl Runner {
                 Ok(self.deliver(&envelope, &recipients, body))
             }
             Job::GetMetadata { account, of, names, depth } => {
-                Ok(Reply::Metadata(self.store.annotations(account, &of, &names, depth)?))
+                let wanted = (&*names, depth);
+                Ok(Reply::Metadata(self.notes.annotations(&self.store, account, &of, wanted)?))
             }
             Job::SetMetadata { account, of, entries } => {
                 let change = self.store.set_annotations(account, of.as_ref(), entries)?;

@@ -36,6 +36,10 @@ with smtplib.LMTP("127.0.0.1", lmtp_port) as lmtp:
 assert list(refused) == ["nobody@example.com"], refused
 ok(imap.noop())
 assert ok(imap.fetch("4", "(BODY.PEEK[TEXT])"))[0][1] == b".dot\r\n"
+ok(imap.xatom("SETMETADATA", "INBOX", '(/private/comment "Mine" /shared/comment NIL)'))
+ok(imap.xatom("GETMETADATA", "INBOX", "(/private/comment /shared/comment)"))
+annotations = imap.response("METADATA")[1]
+assert annotations == [b'INBOX (/private/comment "Mine" /shared/comment NIL)'], annotations
 assert any(b"Projects/2024" in line for line in ok(imap.list()))
 ok(imap.close())
 imap.logout()

@@ -125,6 +125,17 @@ files is raised to fit, or said in the log.",
         "The largest message a client may append, announced as APPENDLIMIT.",
         |c| &mut c.servers.imap.append_limit,
     )],
+    &[
+        IMAP.key(
+            "comment",
+            "",
+            "What clients and Sieve scripts that ask are told of this server, as its annotation
+/shared/comment, and how to reach you, as /shared/admin: a URI such as
+mailto:postmaster@example.org.",
+            |c| &mut c.servers.imap.comment,
+        ),
+        IMAP.key("admin", "", "", |c| &mut c.servers.imap.admin),
+    ],
     &people!(
         IMAP,
         imap,

@@ -1,5 +1,6 @@
 //! What a script asks, answered from the store.
 
+use super::super::metadata::ServerNotes;
 use super::scripts::{Compiled, Scripts};
 use crate::error::Refusal;
 use crate::job::{Annotated, MailboxInfo, MailboxKey, Recipient};
@@ -11,6 +12,7 @@ use crate::store::{Error, Failure, MemoryDigest, Store};
 pub(super) struct Oracle<'a> {
     pub(super) store: &'a Store,
     pub(super) scripts: &'a Scripts,
+    pub(super) notes: &'a ServerNotes,
     pub(super) recipient: &'a Recipient,
 }
 
@@ -72,7 +74,7 @@ impl Oracle<'_> {
             Some(Ok(mailbox)) => Annotated::Mailbox(mailbox),
             Some(Err(_)) => return Ok(None),
         };
-        let value = self.store.annotation(self.recipient.account, &of, name)?;
+        let value = self.notes.annotation(self.store, self.recipient.account, &of, name)?;
         Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
 

@@ -17,6 +17,7 @@ use self::answers::Oracle;
 pub(super) use self::scripts::try_out;
 use self::scripts::{Ready, Scripts};
 use super::clock;
+use super::metadata::ServerNotes;
 use super::outbox::Relay;
 use crate::job::{EnvelopeDsn, Recipient};
 use crate::model::MailboxName;
@@ -35,6 +36,8 @@ pub struct SieveSettings {
     pub after: Option<PathBuf>,
     /// Where `include :global` finds scripts, as `NAME.sieve`.
     pub global: Option<PathBuf>,
+    /// What scripts, and clients, are told of the server.
+    pub notes: ServerNotes,
     /// How much one run may do.
     pub limits: Limits,
     /// Which runs are kept.
@@ -194,7 +197,12 @@ impl Sorter {
             traced: self.settings.kept == KeptRuns::All,
             ..Facts::default()
         };
-        let oracle = Oracle { store: &self.store, scripts: &self.scripts, recipient };
+        let oracle = Oracle {
+            store: &self.store,
+            scripts: &self.scripts,
+            notes: &self.settings.notes,
+            recipient,
+        };
         let mut step = sieve::run(
             script.clone(),
             Mail { bytes: mail.bytes, map, envelope: &envelope },

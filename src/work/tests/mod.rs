@@ -106,6 +106,7 @@ impl Room {
             logins: Logins::new(keeper, directory, settings.connections_per_account_max),
             spool: Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max),
             maildrops: super::maildrops::Maildrops::new(store.clone()),
+            notes: settings.sieve.notes.clone(),
             courier: Courier {
                 store,
                 changes,
