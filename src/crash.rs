@@ -12,6 +12,12 @@ macro_rules! crash_point {
     };
 }
 
+/// True if this process is to die: what it does now and then it does soon.
+#[cfg(feature = "crash_points")]
+pub fn is_wanted() -> bool {
+    std::env::var_os("SORA_CRASH_AT").is_some()
+}
+
 /// Kills the process if `SORA_CRASH_AT` names this point.
 #[cfg(feature = "crash_points")]
 pub fn reached(name: &str) {

@@ -118,6 +118,14 @@ impl Chores {
     }
 }
 
+fn first_cleaning() -> Duration {
+    #[cfg(feature = "crash_points")]
+    if crate::crash::is_wanted() {
+        return Duration::from_secs(1);
+    }
+    FIRST_CLEANING
+}
+
 impl Upkeep {
     /// Starts looking after `store`, and doing the `chores`.
     pub(super) fn start(
@@ -132,7 +140,7 @@ impl Upkeep {
             let _at_the_end = at_the_end;
             let store = store; // a local after it: the store is given back before the end is told
             let mut forgetting = clock::now() + PAUSE;
-            let mut cleaned = clock::now() + FIRST_CLEANING.min(cleaning.every);
+            let mut cleaned = clock::now() + first_cleaning().min(cleaning.every);
             loop {
                 let next = if cleaned < forgetting {
                     (cleaned, Round::Clean)

@@ -5,7 +5,7 @@ use super::site::{LARGE, Site};
 use crate::support::daemon::Daemon;
 use crate::support::disk::SmallDisk;
 use crate::support::home::Home;
-use crate::support::postgres;
+use crate::support::postgres::{self, Disk};
 use crate::support::program::skipped;
 
 const PLAN: Plan = Plan { senders: 4, readers: 3, large: LARGE };
@@ -16,7 +16,7 @@ fn of_postgresql() {
         return skipped("postgres");
     }
     let Some(disk) = SmallDisk::new(90) else { return };
-    let cluster = postgres::own_cluster(Some(disk.folder()));
+    let cluster = postgres::own_cluster(Disk::Tables(disk.folder()));
     let Some(site) = Site::new(cluster.database(), 2, "", "") else { return };
     let mail = site.mail(PLAN);
     for _ in 0..2 {
@@ -26,6 +26,33 @@ fn of_postgresql() {
         let before = mail.counts();
         mail.until("readers", |now| now.read > before.read + 20);
         disk.free();
+    }
+    mail.flows(40);
+    mail.end();
+    site.end();
+    cluster.kill();
+}
+
+/// Without room for its log the server stops. Whatever was answered is in it.
+#[test] // pitfall 9, pitfall 11
+fn of_the_log_of_postgresql() {
+    if !postgres::is_there() {
+        return skipped("postgres");
+    }
+    let Some(disk) = SmallDisk::new(40) else { return };
+    let cluster = postgres::own_cluster(Disk::Log(disk.folder()));
+    let mut database = cluster.database();
+    database.more = "connect_timeout = '1s'\n";
+    let Some(mut site) = Site::new(database, 2, "", "") else { return };
+    let mail = site.mail(PLAN);
+    for _ in 0..2 {
+        mail.flows(40);
+        disk.fill();
+        assert!(site.daemon(0).says("the database cannot be reached: "));
+        mail.is_put_off(PLAN.senders);
+        disk.free();
+        cluster.kill(); // if it tries by itself again and again
+        cluster.revive();
     }
     mail.flows(40);
     mail.end();

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::mail::{PASSWORD, Plan, USERS};
+use super::mail::{Mail, PASSWORD, Plan, USERS};
 use super::site::{LARGE, Site, database};
 use crate::support::connection::Connection;
 use crate::support::daemon::Daemon;
@@ -48,6 +48,46 @@ fn one_is_killed_wherever_it_is() {
     }
     mail.flows(40);
     mail.end();
+    site.end();
+}
+
+/// The cleaner of a daemon, in the middle of mail: another one goes on where it died.
+#[test] // pitfall 37, pitfall 41, pitfall 46
+#[cfg_attr(not(feature = "crash_points"), ignore = "the points are not compiled in")]
+fn a_daemon_dies_cleaning() {
+    const OTHER: &str = "three@example.com";
+    let Some(database) = database(false) else { return };
+    let Some(mut site) = Site::new(database, 2, "", "") else { return };
+    site.nodes[0].home.create_account(OTHER, PASSWORD);
+    // Only the second node cleans: soon, since it is to die.
+    site.nodes[1].home.configure("[cleanup]\ngrace_period = '0s'\nwake_interval = '1m'\n");
+    site.nodes[1].daemon = None; // killed
+    let first = site.addresses()[0];
+    let mail = Mail::start(vec![first], Plan { senders: 4, readers: 3, large: LARGE });
+    let mut imap = Connection::imap(first.imap, OTHER, PASSWORD).expect("a login");
+    imap.must("SELECT INBOX").expect("an INBOX");
+    let large = format!("Subject: large\r\n\r\n{}", "and more\r\n".repeat(LARGE / 10));
+    for point in ["cleaner: rows removed, not committed", "object: deleted, not its rows"] {
+        for letter in ["Subject: small\r\n\r\nx\r\n", &large] {
+            imap.append("INBOX", letter.as_bytes()).expect("stored");
+        }
+        imap.must("STORE 1:* +FLAGS.SILENT (\\Deleted)").expect("done");
+        imap.must("EXPUNGE").expect("done");
+        if let Ok(mut dying) = Daemon::start_to_crash(&site.nodes[1].home, Some(point)) {
+            mail.set_nodes(vec![first, dying.addresses()]);
+            let died = dying.wait_for_death(DEATH).and_then(|status| status.signal());
+            assert_eq!(died, Some(9), "{point}");
+        }
+        mail.set_nodes(vec![first]);
+        mail.flows(10);
+    }
+    let home = &site.nodes[1].home;
+    home.admin(&["cleanup", "--now"]).expect("it takes over from the dead");
+    let left = "SELECT COUNT(*) FROM blobs b JOIN credentials c ON c.account_id = b.account_id
+                WHERE c.address = 'three@example.com'";
+    assert_eq!(home.count(left), 0);
+    mail.end();
+    drop(imap);
     site.end();
 }
 

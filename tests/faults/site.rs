@@ -6,7 +6,7 @@ use super::mail::{Mail, PASSWORD, Plan, USERS};
 use crate::support::daemon::{Addresses, Daemon};
 use crate::support::fault_proxy::{Fault, FaultProxy};
 use crate::support::home::Home;
-use crate::support::postgres::{self, Cluster, TestDatabase};
+use crate::support::postgres::{self, Cluster, Disk, TestDatabase};
 use crate::support::program::skipped;
 use crate::support::weed::{bucket, weed};
 
@@ -35,7 +35,7 @@ pub(super) fn database(own: bool) -> Option<TestDatabase> {
         return None;
     }
     let cluster: &'static Cluster =
-        if own { postgres::own_cluster(None) } else { postgres::cluster() };
+        if own { postgres::own_cluster(Disk::Ours) } else { postgres::cluster() };
     let mut database = cluster.database();
     // For as long a server that is not there is waited for, and its clients with it.
     database.more = "connect_timeout = '1s'\n";

@@ -83,7 +83,7 @@ pub(crate) fn is_there() -> bool {
 /// The server of this process.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| Cluster::start(5432, "", bouncer().as_deref(), None))
+    CLUSTER.get_or_init(|| Cluster::start(5432, "", bouncer().as_deref(), Disk::Ours))
 }
 
 /// A server that listens on a port of 127.0.0.1, too; for as long as the process lives.
@@ -91,7 +91,7 @@ pub(crate) fn cluster() -> &'static Cluster {
 pub(crate) fn listening_cluster() -> (&'static Cluster, u16) {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr());
     let port = free.expect("a free port").port();
-    let cluster = Cluster::start(port, "-c listen_addresses=127.0.0.1", None, None);
+    let cluster = Cluster::start(port, "-c listen_addresses=127.0.0.1", None, Disk::Ours);
     (Box::leak(Box::new(cluster)), port)
 }
 
@@ -100,14 +100,29 @@ pub(crate) fn listening_cluster() -> (&'static Cluster, u16) {
 pub(crate) fn durable_cluster() -> Option<&'static Cluster> {
     programs()?;
     let settings = "-c fsync=on -c full_page_writes=on -c shared_buffers=512MB -c max_wal_size=4GB";
-    Some(Box::leak(Box::new(Cluster::start(5432, settings, None, None))))
+    Some(Box::leak(Box::new(Cluster::start(5432, settings, None, Disk::Ours))))
 }
 
-/// A server that a test may kill, with its tables in `data` if that is said; its log of what is to be
-/// written is elsewhere then.
+/// What of a server is on a disk that a test may fill.
+#[derive(Clone, Copy)]
 #[allow(dead_code, reason = "not all that share this file use it")]
-pub(crate) fn own_cluster(data: Option<&Path>) -> &'static Cluster {
-    let mut cluster = Cluster::start(5432, "", None, data);
+pub(crate) enum Disk<'a> {
+    /// Nothing.
+    Ours,
+    /// Its tables.
+    Tables(&'a Path),
+    /// Its log of what is to be written, in small files, so that it soon wants another.
+    Log(&'a Path),
+}
+
+/// A server that a test may kill.
+#[allow(dead_code, reason = "not all that share this file use it")]
+pub(crate) fn own_cluster(disk: Disk<'_>) -> &'static Cluster {
+    let settings = match disk {
+        Disk::Log(_) => "-c min_wal_size=2MB -c max_wal_size=8MB",
+        Disk::Ours | Disk::Tables(_) => "",
+    };
+    let mut cluster = Cluster::start(5432, settings, None, disk);
     cluster.is_own = true;
     Box::leak(Box::new(cluster))
 }
@@ -138,18 +153,26 @@ rm -rf "$2"
 
 impl Cluster {
     /// Starts one with further settings.
-    fn start(port: u16, settings: &str, bouncer: Option<&Path>, data: Option<&Path>) -> Self {
+    fn start(port: u16, settings: &str, bouncer: Option<&Path>, disk: Disk<'_>) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let programs = programs().expect("this needs PostgreSQL installed");
         let (process, number) = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("sora-postgres-{process}-{number}"));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let user = unprivileged(&folder);
-        if let (Some((user, group)), Some(data)) = (user, data) {
-            chown(data, Some(user), Some(group)).expect("root may");
+        let (data, further) = match disk {
+            Disk::Ours => (folder.join("data"), String::new()),
+            Disk::Tables(disk) => {
+                (disk.join("data"), format!("-X {}", folder.join("wal").display()))
+            }
+            Disk::Log(disk) => {
+                let log = disk.join("wal").display().to_string();
+                (folder.join("data"), format!("-X {log} --wal-segsize=1"))
+            }
+        };
+        if let (Some((user, group)), Disk::Tables(disk) | Disk::Log(disk)) = (user, disk) {
+            chown(disk, Some(user), Some(group)).expect("root may");
         }
-        let log_elsewhere = data.map(|_| format!("-X {}", folder.join("wal").display()));
-        let data = data.map_or_else(|| folder.join("data"), |data| data.join("data"));
         let options = format!(
             "-k '{}' -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB \
              -c fsync=off -c full_page_writes=off -c port={port} {settings}",
@@ -157,7 +180,7 @@ impl Cluster {
         );
         let mut command = as_user(user, Path::new("sh"));
         command.args(["-c", KEEP, "keep"]).args([&programs, &folder, &data]);
-        command.args([&options, &log_elsewhere.unwrap_or_default(), &port.to_string()]);
+        command.args([&options, &further, &port.to_string()]);
         command.arg(bouncer.unwrap_or(Path::new("")));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = command.spawn().expect("a shell");
