@@ -85,6 +85,23 @@ fn idle_hears_what_is_done_through_another_node() {
     stop(nodes);
 }
 
+#[test] // RFC 5464 §4.4.2
+fn annotations_that_change_through_another_node_are_told() {
+    let Some(nodes) = pair() else { return };
+    let mut one = client(&nodes.0);
+    let mut idle = client(&nodes.1);
+    idle.must("ENABLE METADATA").expect("enabled");
+    idle.send(b"i IDLE\r\n").expect("sent");
+    expect(&mut idle, "+ idling");
+    one.must("SETMETADATA Junk (/shared/comment x)").expect("set");
+    expect(&mut idle, "* METADATA Junk /shared/comment");
+    one.must("SETMETADATA \"\" (/private/a x)").expect("set");
+    expect(&mut idle, "* METADATA \"\" /private/a");
+    one.must("SETMETADATA Junk (/shared/comment NIL)").expect("removed");
+    expect(&mut idle, "* METADATA Junk /shared/comment");
+    stop(nodes);
+}
+
 /// Prints how long it takes at rest, from the sender's 250 to the client's EXISTS.
 #[test]
 fn idle_hears_soon() {

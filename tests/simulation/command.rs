@@ -45,7 +45,7 @@ impl Command {
     }
 
     pub(super) fn random(random: &mut Random, client: &Client, made: &mut u32) -> Self {
-        match random.below(16) {
+        match random.below(17) {
             0 => Self::plain("NOOP"),
             1 => Self::plain("CHECK"),
             2 => Self::plain("EXPUNGE"),
@@ -63,6 +63,7 @@ impl Command {
                 "CAPABILITY",
             ])),
             6 => Self::search(random),
+            16 => Self::metadata(random),
             _ if client.messages.is_empty() => Self::plain("NOOP"),
             7 => {
                 let set = Self::uids(random, client);
@@ -170,6 +171,28 @@ impl Command {
             command.expunges = Expunges::Held;
         }
         command
+    }
+
+    /// Annotations, told before whatever command comes next.
+    fn metadata(random: &mut Random) -> Self {
+        let mailbox = random.pick::<&str>(&["INBOX", "\"\"", "Box"]);
+        match random.below(4) {
+            0 => Self::plain(&format!("GETMETADATA (DEPTH infinity) {mailbox} (/shared /private)")),
+            1 => Self::plain("ENABLE METADATA"),
+            _ => {
+                let value = random.pick::<&str>(&["x", "", "two\r\nlines"]);
+                let sign = random.pick::<&str>(&["", "+"]);
+                let head =
+                    format!("SETMETADATA {mailbox} (/private/a {{{}{sign}}}\r\n", value.len());
+                let tail = format!("{value} /private/b NIL)\r\n");
+                let mut command = Self::plain("");
+                command.pieces = match *sign {
+                    "" => vec![head.into_bytes(), tail.into_bytes()],
+                    _ => vec![(head + &tail).into_bytes()],
+                };
+                command
+            }
+        }
     }
 
     fn append(random: &mut Random, made: &mut u32) -> Self {

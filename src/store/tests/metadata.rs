@@ -161,6 +161,30 @@ fn what_changed_is_told_removals_too() {
     assert_eq!(store.annotation_changes(4), (4, vec![]));
 }
 
+#[test]
+fn a_node_reads_what_it_was_not_told() {
+    let store = fixture();
+    if !store.is_shared() {
+        return;
+    }
+    store.annotate("INBOX", &[("/shared/a", Some("1"))]).unwrap();
+    store.annotate("INBOX", &[("/shared/a", Some("2"))]).unwrap();
+    let (account, inbox) = (store.account, store.key("INBOX"));
+    let server = MailboxKey { account, mailbox: MailboxId::SERVER };
+    let gone = MailboxKey { account, mailbox: MailboxId(99) };
+    let read = |keys: &[MailboxKey]| {
+        let found = store.mod_seqs(keys).unwrap();
+        found.into_iter().map(|change| (change.mailbox, change.mod_seq)).collect::<Vec<_>>()
+    };
+    let never = ModSeq(i64::MAX);
+    assert_eq!(
+        read(&[inbox, server, gone]),
+        [(inbox, ModSeq(1)), (server, ModSeq(2)), (gone, never)]
+    );
+    store.delete_account(account).unwrap();
+    assert_eq!(read(&[server]), [(server, never)]);
+}
+
 #[test] // RFC 6154 §4
 fn a_special_use_is_an_annotation() {
     let store = fixture();
