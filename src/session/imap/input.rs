@@ -6,7 +6,8 @@ use super::super::{Next, Output, Step};
 use super::copy::Originals;
 use super::doing::{Doing, Ending, Flags, What};
 use super::table::{Needs, rule_of};
-use super::{Imap, State, offered};
+use super::{Imap, State, codes, metadata, offered};
+use crate::error::Refusal;
 use crate::job::Job;
 use crate::limits;
 
@@ -114,6 +115,18 @@ impl Imap {
         // Pitfalls 61, 63: nothing of it is kept, and the connection stays in step.
         self.framer.refuse_literal();
         let tag = self.tag_at_hand(head);
+        if let Some(tag) = tag.as_deref().filter(|_| self.account().is_some())
+            && matches!(self.doing, Doing::Nothing)
+            && metadata::is_setmetadata(head)
+        {
+            // RFC 5464 §4.3: too large a value is NO, and says how large it may be.
+            let why = codes::refusal(
+                Refusal::MetadataTooBig(limits::METADATA_VALUE_BYTES_MAX),
+                codes::Missing::Plain,
+            );
+            out.line(format_args!("{tag} {why}"));
+            return None;
+        }
         let next = self.bad(tag.as_deref(), format_args!("[TOOBIG] The literal is too large"), out);
         (!matches!(next, Next::Read)).then_some(Step { consumed: 0, next })
     }

@@ -322,6 +322,12 @@ impl AnnotationNews {
     }
 }
 
+/// True of the beginning of a SETMETADATA, behind its tag.
+pub(super) fn is_setmetadata(head: &[u8]) -> bool {
+    let mut words = head.split(|byte| *byte == b' ');
+    words.nth(1).is_some_and(|word| word.eq_ignore_ascii_case(b"SETMETADATA"))
+}
+
 fn name_of(given: Str<'_>) -> Option<(EntryName, String)> {
     let bytes = given.bytes();
     let text = std::str::from_utf8(&bytes).ok().map(Cow::Borrowed)?;

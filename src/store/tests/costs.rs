@@ -1,7 +1,8 @@
 //! What operations cost on PostgreSQL, counted in statements and round trips.
 
 use super::*;
-use crate::job::{StoreMode, Transfer};
+use crate::job::{Annotated, StoreMode, Transfer};
+use crate::model::{Depth, EntryName};
 
 /// Runs it twice, since the first prepares its statements, and counts the second: statements, and
 /// round trips with BEGIN and COMMIT.
@@ -70,6 +71,26 @@ fn select_is_two_statements_at_most() {
         assert!(opened.snapshot.is_none());
     };
     check(&store, again, (1, 1));
+}
+
+#[test]
+fn annotations_are_read_by_one_statement() {
+    let store = fixture();
+    let names = [EntryName::new("/shared/comment").unwrap()];
+    let read = |of: Annotated| {
+        move |store: &Fixture| {
+            let found = store.annotations(store.account, &of, &names.clone(), Depth::Itself);
+            assert!(!found.unwrap().is_empty());
+        }
+    };
+    for of in [Annotated::Server, Annotated::Mailbox(MailboxName::inbox()), Annotated::Mailboxes] {
+        check(&store, read.clone()(of), (1, 1));
+    }
+    check(&store, |store| assert!(store.event_scripts(store.account).unwrap().is_empty()), (1, 1));
+    let set = |store: &Fixture| {
+        assert!(store.annotate("INBOX", &[("/shared/comment", Some("x"))]).unwrap().mod_seq.0 > 0);
+    };
+    check(&store, set, (5, 7)); // account, mailbox, count of changes, row, limits
 }
 
 /// The same for 10 messages as for 1,000, with gaps or without.
