@@ -28,6 +28,8 @@ pub struct Lmtp {
     peer: Peer,
     /// Whom a proxy speaks for, if it said so; `None` inside if it does not know.
     client: Option<Option<IpAddr>>,
+    /// By XFORWARD: of the next message only.
+    forwarded: Option<Option<IpAddr>>,
     state: State,
     /// What LHLO said; empty before it.
     helo: String,
@@ -71,6 +73,7 @@ impl Lmtp {
             settings,
             peer,
             client: None,
+            forwarded: None,
             state: State::Command,
             helo: String::new(),
             transaction: None,
@@ -125,8 +128,14 @@ impl Lmtp {
         self.peer.tls = true;
         self.peer.can_start_tls = false;
         self.helo.clear();
-        self.transaction = None;
+        self.forget();
         Next::Read
+    }
+
+    /// As RSET has it (RFC 5321 §4.1.1.5).
+    fn forget(&mut self) {
+        self.transaction = None;
+        self.forwarded = None;
     }
 
     fn say_stopping(&self, out: &mut Output) -> Next {
@@ -218,7 +227,7 @@ impl Lmtp {
             Command::Rcpt(rcpt) => self.on_rcpt(&rcpt, out),
             Command::Data => self.on_data(out),
             Command::Rset => {
-                self.transaction = None;
+                self.forget();
                 answered(out, "250 2.0.0 Forgotten")
             }
             Command::Noop => answered(out, "250 2.0.0 Still here"),
@@ -241,7 +250,7 @@ impl Lmtp {
     /// RFC 2033 §4.1; the extensions in the order of their RFCs.
     fn on_lhlo(&mut self, name: &str, out: &mut Output) -> Next {
         name.clone_into(&mut self.helo);
-        self.transaction = None; // RFC 5321 §4.1.4: as if RSET had been sent
+        self.forget(); // RFC 5321 §4.1.4
         out.line(format_args!("250-{}", self.settings.hostname));
         out.put(b"250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n");
         out.put(b"250-CHUNKING\r\n250-BINARYMIME\r\n"); // RFC 3030 §2, §3
@@ -288,7 +297,7 @@ impl Lmtp {
         let envelope = Envelope {
             sender: mail.from.as_str().to_owned(),
             helo: self.helo.clone(),
-            peer: self.client.unwrap_or(self.peer.address),
+            peer: self.forwarded.take().or(self.client).unwrap_or(self.peer.address),
             tls: self.peer.tls,
             utf8: mail.utf8,
             dsn: proxied::dsn_of(mail),

@@ -35,14 +35,17 @@ impl Lmtp {
         Next::Read
     }
 
-    /// Taken, for proxies that insist; what is not told by XCLIENT changes nothing here.
+    /// From whom the next message comes, and no other (Postfix's `XFORWARD_README`).
     pub(super) fn on_xforward(&mut self, attributes: Attributes<'_>, out: &mut Output) -> Next {
         if !self.is_proxy() {
             return answered(out, "550 5.7.0 Not from here"); // pitfall 22
         }
+        if self.transaction.is_some() {
+            return answered(out, "503 5.5.1 A transaction is open: RSET first");
+        }
         for attribute in attributes.iter() {
             if let Attribute::Addr(address) = attribute {
-                self.client = Some(address.value());
+                self.forwarded = Some(address.value());
             }
         }
         answered(out, "250 2.0.0 Noted")

@@ -230,6 +230,24 @@ fn only_proxies_speak_for_others() {
     assert_eq!((dsn.full, dsn.id.as_deref()), (Some(false), Some("x+y")));
 }
 
+#[test]
+fn what_is_forwarded_is_of_one_message() {
+    let mut peered = open_to("unix");
+    let peer = |peered: &mut Peered, before: &str| {
+        peered.say(&format!("RSET\r\n{before}MAIL FROM:<a@b>\r\n"));
+        peered.session.transaction.as_ref().unwrap().envelope.peer.map(|peer| peer.to_string())
+    };
+    peered.say("LHLO a\r\n");
+    let forward = "XFORWARD ADDR=203.0.113.9\r\n";
+    assert_eq!(peer(&mut peered, forward).as_deref(), Some("203.0.113.9"));
+    assert!(peered.say(forward).starts_with("503 5.5.1 "), "inside a transaction");
+    assert_eq!(peer(&mut peered, ""), None);
+    assert_eq!(peer(&mut peered, &format!("{forward}RSET\r\n")), None);
+    peered.say("RSET\r\nXCLIENT ADDR=192.0.2.7\r\nLHLO a\r\n");
+    assert_eq!(peer(&mut peered, forward).as_deref(), Some("203.0.113.9"));
+    assert_eq!(peer(&mut peered, "").as_deref(), Some("192.0.2.7"));
+}
+
 #[test] // what was not offered is refused, what is wrong is so in any case
 fn parameters() {
     let mut peered = open(100);
