@@ -45,9 +45,17 @@ impl Gathering {
             };
             return Gathered { consumed, frame, whole: None };
         }
-        let before = self.bytes.len();
+        let mut before = self.bytes.len();
         self.bytes.extend_from_slice(input);
-        let frame = self.framer.next(&self.bytes, limits);
+        let mut frame = self.framer.next(&self.bytes, limits);
+        // What is kept back of a skipped line may be the head of a literal, and is looked at again.
+        while let Frame::Skip { bytes } = frame
+            && bytes < before
+        {
+            self.bytes.drain(..bytes);
+            before -= bytes;
+            frame = self.framer.next(&self.bytes, limits);
+        }
         let (consumed, whole) = match frame {
             Frame::Incomplete => (input.len(), None),
             Frame::Complete { bytes } | Frame::Skip { bytes } => {

@@ -127,3 +127,21 @@ fn what_is_too_large_is_skipped_or_ends_it() {
     dialogue.check("OK \"Done\"\r\n");
     assert!(dialogue.stored.is_empty() && !dialogue.closed);
 }
+
+#[test]
+fn no_command_is_lost_behind_one_that_is_too_long() {
+    for tail in [30, 63, 200] {
+        for before in (3_900..4_200).step_by(20) {
+            let mut dialogue = Dialogue::logged_in();
+            let literal = [&b"PUTSCRIPT \"a\" {40000+}\r\n"[..], &[b'#'; 40_000]].concat();
+            literal.chunks(16_000).for_each(|chunk| dialogue.say(chunk));
+            dialogue.say(&vec![b'x'; before]);
+            dialogue.say(&vec![b'y'; tail]);
+            dialogue.say(b"\r\nNOOP\r\nNOOP\r\n");
+            let done = "OK \"Done\"\r\n";
+            let said = std::mem::take(&mut dialogue.said);
+            assert!(said.starts_with("NO "), "{before} {tail}: {said}");
+            assert_eq!(said.matches(done).count(), 2, "{before} {tail}: {said}");
+        }
+    }
+}
