@@ -337,7 +337,7 @@ impl Runner {
         if !uids.is_empty() {
             self.publish(mailbox, mod_seq);
         }
-        let snapshot = self.snapshots.current(mailbox)?;
+        let snapshot = self.snapshots.after_commit(mailbox)?;
         Ok(Reply::Expunged { uids, snapshot })
     }
 
@@ -354,7 +354,7 @@ impl Runner {
                 self.publish(source, copied.source_mod_seq);
             }
         }
-        let snapshot = self.snapshots.current(source)?;
+        let snapshot = self.snapshots.after_commit(source)?;
         let store::Copied { from, to, uid_validity, .. } = copied;
         Ok(Reply::Copied { uid_validity, from, to, snapshot })
     }

@@ -70,6 +70,21 @@ impl Snapshots {
         }
     }
 
+    /// The mailbox after a commit: as it is now or, if it cannot be read, as it was when it last was. What
+    /// has happened must not be told as a failure, or it would be asked for again.
+    pub(super) fn after_commit(&self, mailbox: MailboxKey) -> Result<Arc<Snapshot>, store::Error> {
+        self.current(mailbox).or_else(|error| {
+            let latest = lock(&self.slot(mailbox).latest).clone();
+            match (error, latest) {
+                (store::Error::Failed(failure), Some(latest)) => {
+                    log::warn!("work: done, and not read back: {failure}");
+                    Ok(latest)
+                }
+                (error, _) => Err(error),
+            }
+        })
+    }
+
     /// The row and the messages of the mailbox with this name, read at one moment.
     pub(super) fn open(
         &self,

@@ -256,6 +256,18 @@ fn mail_can_be_read_where_nothing_can_be_written() {
     disk.execute_batch("DROP TRIGGER full").unwrap();
 }
 
+#[test] // pitfall 121
+fn what_was_committed_is_not_told_as_a_failure() {
+    let room = Room::new();
+    room.append("INBOX", b"Subject: x\r\n\r\n");
+    let (mailbox, _) = room.open("INBOX");
+    let disk = rusqlite::Connection::open(room.settings.data_dir.join("sora.db")).unwrap();
+    disk.execute_batch("ALTER TABLE mailboxes RENAME TO gone").unwrap();
+    assert!(room.runner.snapshots.current(mailbox).is_err());
+    assert_eq!(room.runner.snapshots.after_commit(mailbox).unwrap().len(), 1);
+    disk.execute_batch("ALTER TABLE gone RENAME TO mailboxes").unwrap();
+}
+
 #[test]
 fn changes_are_told_to_watchers_and_are_in_the_snapshot_of_the_reply() {
     let room = Room::new();
