@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::holder::Holder;
+use super::holder::{self, Holder};
 use super::{Changes, clock};
 use crate::job::{Change, MailboxKey};
 use crate::store::{Due, Failure, Retention, Store};
@@ -73,16 +73,9 @@ pub fn clean(
     let holder = Holder::ourselves().name();
     let mut run =
         Run { store, retention, tell, watch, holder, renewed: None, totals: Totals::default() };
-    if !run.take_lease()? {
-        let holder = store.lease_holder(LEASE)?;
-        let Some(dead) = holder.filter(|name| Holder::of(name).is_some_and(|it| it.is_dead()))
-        else {
-            return Ok(Ran::Elsewhere);
-        };
-        store.give_lease_back(LEASE, &dead)?;
-        if !run.take_lease()? {
-            return Ok(Ran::Elsewhere);
-        }
+    let taken = run.take_lease()? || holder::free_of_the_dead(store, LEASE)? && run.take_lease()?;
+    if !taken {
+        return Ok(Ran::Elsewhere);
     }
     let ran = run.everything();
     let given_back = store.give_lease_back(LEASE, &run.holder);

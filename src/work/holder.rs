@@ -2,6 +2,7 @@
 //! here.
 
 use super::deliver;
+use crate::store::{Failure, Store};
 
 /// A process that holds a lease.
 pub(super) struct Holder {
@@ -31,6 +32,16 @@ impl Holder {
             rustix::process::Pid::from_raw(self.pid).map(rustix::process::test_kill_process);
         self.host == Self::ourselves().host && found == Some(Err(rustix::io::Errno::SRCH))
     }
+}
+
+/// Gives back a lease whose holder died on this machine. True if it is free now.
+pub(super) fn free_of_the_dead(store: &Store, lease: &str) -> Result<bool, Failure> {
+    let Some(name) = store.lease_holder(lease)? else { return Ok(true) };
+    let is_dead = Holder::of(&name).is_some_and(|holder| holder.is_dead());
+    if is_dead {
+        store.give_lease_back(lease, &name)?;
+    }
+    Ok(is_dead)
 }
 
 /// The machine's name, and what tells it from others of that name and from its own containers: its
