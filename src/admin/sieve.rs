@@ -10,7 +10,7 @@ use parser::message::MessageMap;
 
 use super::options::{Choice, Options};
 use super::{AdminError, Streams, scripts};
-use crate::model::{ScriptName, Timestamp};
+use crate::model::{EntryName, MailboxName, ScriptName, Timestamp};
 use crate::sieve::{
     Action, Answer, Capabilities, Envelope, Error, Facts, Filing, Line, LineKind, Location, Mail,
     OFFERED, Outcome, Question, RedirectTo, SERVED, Script, Step, compile, run as begin,
@@ -25,6 +25,11 @@ pub(super) const CHOICES: &[Choice] = &[
         name: "mailbox",
         value: "NAME",
         what: "a mailbox that is there; repeatable (none given: all that are asked for)",
+    },
+    Choice {
+        name: "annotation",
+        value: "TEXT",
+        what: "MAILBOX/private/name=value, or /shared/name=value of the server; repeatable",
     },
     Choice { name: "edited", value: "", what: "show the message where the script has changed it" },
     Choice { name: "email", value: "ADDRESS", what: "the account whose scripts are meant" },
@@ -43,8 +48,8 @@ sieve delete NAME --email ADDRESS      delete one that is not active
 sieve log --email ADDRESS              the last runs that failed, or all ([sieve] log), with why
 
 - is standard input. Scripts that FILE includes are looked for beside it, as NAME.sieve or NAME;
-global ones in the folder global there. No id was seen before, no list has anybody, no mailbox has
-annotations or a special use.
+global ones in the folder global there. No id was seen before, no list has anybody, no mailbox has a
+special use.
 
   sora-admin sieve check mine.sieve
   sora-admin sieve test mine.sieve mail.eml --trace --envelope-to tim+lists@example.com
@@ -172,7 +177,12 @@ fn test(
     };
     let map = MessageMap::parse(&message);
     let mail = Mail { bytes: &message, map: &map, envelope: &envelope };
+    let annotations = options.values("annotation").map(|text| {
+        annotation(text)
+            .ok_or_else(|| options.wrong("--annotation wants MAILBOX/private/name=value"))
+    });
     let world = World {
+        annotations: annotations.collect::<Result<_, _>>()?,
         folder: Path::new(file).parent().unwrap_or(Path::new("")).to_owned(),
         mailboxes: options.values("mailbox").map(str::to_owned).collect(),
     };
@@ -207,6 +217,23 @@ fn now() -> Timestamp {
 struct World {
     folder: PathBuf,
     mailboxes: Vec<String>,
+    annotations: Vec<Told>,
+}
+
+/// An annotation: of which mailbox, if not the server's; its name; its value.
+type Told = (Option<MailboxName>, EntryName, String);
+
+/// `Lists/private/comment=text`: the mailbox ends where the name of an entry begins.
+fn annotation(text: &str) -> Option<Told> {
+    let (place, value) = text.split_once('=')?;
+    let folded = place.to_ascii_lowercase();
+    let begins = ["/private/", "/shared/"].iter().filter_map(|scope| folded.find(scope)).min()?;
+    let (mailbox, name) = place.split_at_checked(begins)?;
+    let mailbox = match mailbox {
+        "" => None,
+        mailbox => Some(MailboxName::new(mailbox).ok()?),
+    };
+    Some((mailbox, EntryName::new(name)?, value.to_owned()))
 }
 
 impl World {
@@ -217,6 +244,14 @@ impl World {
                 Answer::Bool(there || mailbox.eq_ignore_ascii_case("INBOX"))
             }
             Question::Script { location, name } => Answer::Script(self.script(*location, name)),
+            Question::Metadata { mailbox, annotation } => {
+                let of = mailbox.as_deref().map(|name| MailboxName::new(name).ok());
+                let name = EntryName::new(annotation);
+                let found = self.annotations.iter().find(|(mailbox, known, _)| {
+                    Some(known) == name.as_ref() && mailbox.clone().map(Some) == of
+                });
+                Answer::Text(found.map(|(_, _, value)| value.clone()))
+            }
             Question::ListExists { .. }
             | Question::Duplicate { .. }
             | Question::SpecialUseExists { .. } => Answer::Bool(false),

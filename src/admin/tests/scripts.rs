@@ -66,6 +66,26 @@ fn sieve_test_shows_what_becomes_of_a_message() {
     );
 }
 
+#[test] // RFC 5490 §3.3, §4.1
+fn sieve_test_takes_annotations() {
+    let place = Place::new();
+    let script = place.file(
+        "a.sieve",
+        "require [\"mboxmetadata\", \"servermetadata\", \"fileinto\"];\n\
+         if metadata \"Old/Lists\" \"/private/a\" \"on\" { fileinto \"A\"; }\n\
+         if servermetadataexists \"/shared/b\" { fileinto \"B\"; }",
+    );
+    let message = place.file("m.eml", "Subject: x\r\n\r\n");
+    let test = |rest: &str| place.run(&format!("sieve test {script} {message}{rest}"));
+    assert!(test("").unwrap().starts_with("keep it"));
+    let both = " --annotation Old/Lists/Private/a=ON --annotation /shared/b=";
+    assert_eq!(test(both).unwrap(), "file it into \"A\"\nfile it into \"B\"\n");
+    for wrong in ["Lists", "Lists/private/a", "Lists/other/a=x", "a//b/private/a=x"] {
+        let said = test(&format!(" --annotation {wrong}")).unwrap_err();
+        assert!(said.contains("--annotation wants"), "{said}");
+    }
+}
+
 /// Two messages that wait to leave; the second was given up.
 fn leave(place: &Place) -> Vec<String> {
     use crate::store::{
