@@ -55,6 +55,8 @@ pub(crate) mod compose;
 mod ere;
 mod facts;
 mod flags;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod glob;
 mod keys;
 mod limits;

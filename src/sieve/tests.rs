@@ -12,8 +12,6 @@ use parser::sieve::tree::{DsnNotify, DsnReturn, WordOf as _};
 use super::*;
 use crate::model::Timestamp;
 
-mod generated;
-
 /// What a case is told, and what it finds when it asks.
 #[derive(Clone, Default)]
 struct Setup {

@@ -1,41 +1,9 @@
-//! Scripts and messages from a seed, against answers from the same seed: nothing panics, nothing
-//! goes beyond its bounds, and the same seed gives the same outcome.
-//!
-//!     SIEVE_SEED=7 cargo test --lib sieve::tests::generated -- --nocapture
-//!     SIEVE_SEEDS=100000 cargo test --lib sieve::tests::generated
+//! Scripts and messages made of choices, mostly right, so that more than the compiler sees them.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use parser::message::MessageMap;
-
-use super::*;
-
-/// SplitMix64.
-#[derive(Clone)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound.max(1) as u64).unwrap()
-    }
-
-    fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-}
+use super::choices::Choices;
+use crate::sieve::OFFERED;
 
 const FIELDS: &[&str] = &[
     "Subject",
@@ -120,14 +88,14 @@ const MATCHES: &[&str] = &[
 ];
 
 /// A script, mostly right.
-struct Writer {
-    random: Random,
+struct Writer<'c, 'i> {
+    random: &'c mut Choices<'i>,
     out: String,
     depth: u32,
     loops: u32,
 }
 
-impl Writer {
+impl Writer<'_, '_> {
     fn word(&mut self) -> String {
         format!("\"{}\"", self.random.pick(WORDS))
     }
@@ -290,23 +258,18 @@ impl Writer {
     }
 }
 
-fn script(random: &mut Random) -> String {
+pub(super) fn script(random: &mut Choices<'_>) -> String {
     let names: Vec<String> =
         OFFERED.iter().map(|capability| format!("{:?}", capability.name())).collect();
-    let mut writer = Writer {
-        random: random.clone(),
-        out: format!("require [{}];\n", names.join(", ")),
-        depth: 0,
-        loops: 0,
-    };
+    let mut writer =
+        Writer { random, out: format!("require [{}];\n", names.join(", ")), depth: 0, loops: 0 };
     for _ in 0..1 + writer.random.below(12) {
         writer.command();
     }
-    *random = writer.random;
     writer.out
 }
 
-fn message(random: &mut Random) -> Vec<u8> {
+pub(super) fn message(random: &mut Choices<'_>) -> Vec<u8> {
     let mut text = String::new();
     let fields = random.below(9);
     for _ in 0..fields {
@@ -345,194 +308,7 @@ fn message(random: &mut Random) -> Vec<u8> {
     let mut bytes = text.into_bytes();
     while random.one_in(3) && !bytes.is_empty() {
         let at = random.below(bytes.len());
-        bytes[at] = u8::try_from(random.below(256)).unwrap();
+        bytes[at] = random.byte();
     }
     bytes
-}
-
-fn limits(random: &mut Random) -> Limits {
-    if random.one_in(2) {
-        return Limits::default();
-    }
-    Limits {
-        actions_max: random.below(4),
-        redirects_max: random.below(3),
-        includes_max: random.below(3),
-        include_depth_max: 1 + random.below(3),
-        globals_max: random.below(3),
-        string_bytes_max: random.below(60),
-        variables_bytes_max: random.below(100),
-        instructions_max: random.next() % 200,
-        match_steps_max: random.next() % 3_000,
-        edits_max: random.below(5),
-        added_bytes_max: random.below(2_000),
-        copied_bytes_max: random.below(2_000),
-        questions_max: random.below(30),
-        trace_lines_max: random.below(9),
-    }
-}
-
-fn answer(random: &mut Random, question: &Question, scripts: &[Arc<Script>]) -> Answer {
-    if random.one_in(40) {
-        return Answer::Impossible("it is broken".into());
-    }
-    if random.one_in(100) {
-        return Answer::Bool(true); // to any question
-    }
-    match question {
-        Question::Script { .. } if random.one_in(4) => Answer::Script(Ok(None)),
-        Question::Script { .. } if random.one_in(9) => Answer::Script(Err("wrong".into())),
-        Question::Script { .. } => {
-            Answer::Script(Ok(scripts.get(random.below(scripts.len())).cloned()))
-        }
-        Question::MailboxById { .. }
-        | Question::SpecialUseMailbox { .. }
-        | Question::Metadata { .. }
-        | Question::InLists { .. } => {
-            Answer::Text((!random.one_in(2)).then(|| random.pick(&["x", "INBOX", "Ä"]).into()))
-        }
-        _ => Answer::Bool(random.one_in(2)),
-    }
-}
-
-fn play(seed: u64, shows: bool) {
-    let mut random = Random(seed);
-    let mut scripts = Vec::new();
-    for _ in 0..1 + random.below(3) {
-        let mut text = script(&mut random);
-        if random.one_in(10) {
-            // What is broken is refused, or does something else.
-            let mut at = random.below(text.len());
-            while !text.is_char_boundary(at) || !text.is_char_boundary(at + 1) {
-                at -= 1;
-            }
-            text.replace_range(at..at + 1, random.pick(&["\"", ";", "{", "}", "x", ":"]));
-        }
-        if shows {
-            println!("{text}\n");
-        }
-        match compile(text.as_bytes(), OFFERED) {
-            Ok(script) => scripts.push(Arc::new(script)),
-            Err(mistakes) => assert!(!mistakes.is_empty()),
-        }
-    }
-    let Some(first) = scripts.first() else { return };
-    let bytes = message(&mut random);
-    let map = MessageMap::parse(&bytes);
-    let envelope = Envelope {
-        from: random.pick(&["", "t@e.example", "@r:a+b@c", "x"]).into(),
-        to: random.pick(&["x@y.example", "a+b@y.example", ""]).into(),
-        ..Envelope::default()
-    };
-    let limits = limits(&mut random);
-    let spam = random.one_in(2).then_some(Verdict { score: 40, text: "" });
-    let facts = Facts { addresses: &["x@y.example"], limits, spam, ..Facts::default() };
-    let mail = Mail { bytes: &bytes, map: &map, envelope: &envelope };
-    let mut outcomes = Vec::new();
-    for traced in [false, true] {
-        let facts = Facts { traced, ..facts.clone() };
-        let mut random = random.clone();
-        let mut step = run(Arc::clone(first), mail, &facts);
-        let mut questions = 0;
-        let outcome = loop {
-            step = match step {
-                Step::Done(outcome) => break outcome,
-                Step::Ask(asking) => {
-                    questions += 1;
-                    assert!(questions < 200_000, "it asks without end");
-                    let answer = answer(&mut random, asking.question(), &scripts);
-                    asking.answer(answer)
-                }
-            };
-        };
-        well_formed(&outcome, &limits, &bytes);
-        outcomes.push(outcome);
-    }
-    if shows {
-        println!("{:?}\n{:#?}", String::from_utf8_lossy(&bytes), outcomes[1]);
-    }
-    // Being watched changes nothing.
-    let [quiet, traced] = &outcomes[..] else { unreachable!() };
-    assert_eq!((&quiet.actions, &quiet.error), (&traced.actions, &traced.error));
-    assert_eq!(quiet.duplicates, traced.duplicates);
-}
-
-fn well_formed(outcome: &Outcome, limits: &Limits, received: &[u8]) {
-    assert!(outcome.trace.len() <= limits.trace_lines_max);
-    assert!(outcome.trace.iter().all(|line| !line.text.contains(char::is_control)));
-    if outcome.error.is_some() {
-        assert!(matches!(
-            &*outcome.actions,
-            [Done {
-                action: Action::Keep { implicit: true, version: Version::AsReceived, .. },
-                ..
-            }]
-        ));
-        assert!(outcome.duplicates.is_empty());
-        return;
-    }
-    // The implicit keep has its room always.
-    assert!(outcome.actions.len() <= limits.actions_max + 1, "{outcome:?}");
-    let (mut redirects, mut mailboxes) = (0, Vec::new());
-    for done in &outcome.actions {
-        let version = match &done.action {
-            Action::Keep { version, flags, .. } => {
-                mailboxes.push("INBOX".to_owned());
-                flags.iter().for_each(|flag| right_flag(flag));
-                Some(version)
-            }
-            Action::FileInto { filing, version } => {
-                let name = &filing.mailbox;
-                assert!(!name.is_empty() && !name.contains(char::is_control));
-                mailboxes.push(name.clone());
-                filing.flags.iter().for_each(|flag| right_flag(flag));
-                Some(version)
-            }
-            Action::Redirect(redirect) => {
-                redirects += 1;
-                if let RedirectTo::Address(address) = &redirect.to {
-                    right_address(address);
-                }
-                Some(&redirect.version)
-            }
-            Action::Vacation(answer) => {
-                assert!(!answer.to.is_empty() && !answer.handle.is_empty());
-                assert!(answer.references.as_ref().is_none_or(|r| !r.contains(['\r', '\n'])));
-                None
-            }
-            Action::Notify(notify) => {
-                notify.recipients.iter().for_each(|address| right_address(address));
-                None
-            }
-            Action::Reject { .. } => None,
-        };
-        let Some(bytes) = version.map(|version| version.bytes(received)) else { continue };
-        assert!(bytes.len() <= received.len() + limits.added_bytes_max + 256 * 1024);
-    }
-    assert!(redirects <= limits.redirects_max);
-    mailboxes.sort();
-    assert!(mailboxes.windows(2).all(|pair| pair[0] != pair[1]), "{mailboxes:?}");
-}
-
-fn right_flag(flag: &str) {
-    assert!(!flag.is_empty() && !flag.contains([' ', '(', ')', '\r', '\n', '"']), "{flag:?}");
-}
-
-fn right_address(address: &str) {
-    assert!(
-        address.contains('@') && !address.contains(['\r', '\n', '<', '>', '\0']),
-        "{address:?}"
-    );
-}
-
-#[test]
-fn generated() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    if let Some(seed) = number("SIEVE_SEED") {
-        return play(seed, true);
-    }
-    for seed in 0..number("SIEVE_SEEDS").unwrap_or(1_000) {
-        let played = std::panic::catch_unwind(|| play(seed, false));
-        assert!(played.is_ok(), "SIEVE_SEED={seed}");
-    }
 }
