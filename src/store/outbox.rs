@@ -64,6 +64,10 @@ pub struct OutgoingOptions {
     pub notify: Option<String>,
     /// `RET` (RFC 3461 §4.3): `FULL` or `HDRS`.
     pub ret: Option<String>,
+    /// `ORCPT` (RFC 3461 §4.2), as it is sent: a type, `;` and xtext.
+    pub original_recipient: Option<String>,
+    /// `ENVID` (RFC 3461 §4.4), as it is sent: xtext.
+    pub id: Option<String>,
     /// `BY` (RFC 2852 §4): the moment, and `N` or `R`, perhaps with `T`.
     pub by: Option<(Timestamp, String)>,
 }
@@ -71,7 +75,13 @@ pub struct OutgoingOptions {
 impl OutgoingOptions {
     fn column(&self) -> String {
         let by = self.by.as_ref().map(|(at, mode)| format!("{} {mode}", at.0));
-        let parts = [("notify", &self.notify), ("ret", &self.ret), ("by", &by)];
+        let parts = [
+            ("notify", &self.notify),
+            ("ret", &self.ret),
+            ("orcpt", &self.original_recipient),
+            ("envid", &self.id),
+            ("by", &by),
+        ];
         let lines = parts
             .iter()
             .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}")));
@@ -84,6 +94,8 @@ impl OutgoingOptions {
             match name {
                 "notify" => options.notify = Some(value.to_owned()),
                 "ret" => options.ret = Some(value.to_owned()),
+                "orcpt" => options.original_recipient = Some(value.to_owned()),
+                "envid" => options.id = Some(value.to_owned()),
                 "by" => {
                     let (at, mode) = value.split_once(' ').unwrap_or((value, "N"));
                     options.by = at.parse().ok().map(|at| (Timestamp(at), mode.to_owned()));

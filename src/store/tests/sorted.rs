@@ -53,6 +53,8 @@ fn leaving(recipient: &str) -> SortedOutgoing {
         options: OutgoingOptions {
             notify: Some("SUCCESS,FAILURE".into()),
             ret: None,
+            original_recipient: Some("rfc822;b+2Bc@x".into()),
+            id: Some("1+20".into()),
             by: Some((Timestamp(77), "RT".into())),
         },
         message: b"Subject: on its way\r\n\r\n".to_vec(),

@@ -19,6 +19,8 @@ use crate::work::trace::path;
 
 /// Bytes that are written at once.
 const WRITE_BYTES: usize = 64 * 1024;
+/// RFC 6531 §3.2.
+const NO_UTF8: &str = "the relay takes ASCII addresses only (no SMTPUTF8)";
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]
@@ -226,6 +228,10 @@ impl Client {
         }
         let mut verdicts = Vec::with_capacity(letter.recipients.len());
         for recipient in letter.recipients {
+            if !self.offers.utf8 && !recipient.is_ascii() {
+                verdicts.push(Some(Verdict::Never(NO_UTF8.to_owned())));
+                continue;
+            }
             let rcpt = self.rcpt(letter, recipient);
             let answer = self.ask(&rcpt).map_err(lost)?;
             verdicts.push(done(&answer).err());
@@ -304,9 +310,10 @@ impl Client {
         if self.offers.size.is_some_and(|max| max > 0 && bytes > max) {
             return never("the relay takes no message of this size");
         }
-        let mut addresses = letter.recipients.iter().map(String::as_str).chain([letter.sender]);
-        if !self.offers.utf8 && !addresses.all(str::is_ascii) {
-            return never("the relay takes ASCII addresses only (no SMTPUTF8)"); // RFC 6531 §3.2
+        let mut recipients = letter.recipients.iter();
+        let nobody = !recipients.any(|recipient| recipient.is_ascii());
+        if !self.offers.utf8 && (nobody || !letter.sender.is_ascii()) {
+            return never(NO_UTF8);
         }
         let (at, mode) = letter.options.by.as_ref()?;
         let left = at.seconds().saturating_sub(letter.now.seconds());
@@ -342,6 +349,11 @@ impl Client {
         {
             add(format_args!("RET={ret}")); // RFC 3461 §4.3
         }
+        if self.offers.dsn
+            && let Some(id) = &options.id
+        {
+            add(format_args!("ENVID={id}")); // RFC 3461 §4.4
+        }
         if self.offers.deliver_by.is_some()
             && let Some((at, mode)) = &options.by
         {
@@ -353,10 +365,12 @@ impl Client {
     }
 
     fn rcpt(&self, letter: &Letter<'_>, recipient: &str) -> String {
-        let notify = letter.options.notify.as_ref().filter(|_| self.offers.dsn);
-        // RFC 3461 §4.1
-        let notify = notify.map_or(String::new(), |notify| format!(" NOTIFY={notify}"));
-        format!("RCPT TO:<{}>{notify}\r\n", path(recipient))
+        let OutgoingOptions { notify, original_recipient, .. } = letter.options;
+        // RFC 3461 §4.1 and §4.2
+        let given = [("NOTIFY", notify), ("ORCPT", original_recipient)];
+        let given = given.into_iter().filter(|_| self.offers.dsn);
+        let given = given.filter_map(|(name, value)| Some(format!(" {name}={}", value.as_ref()?)));
+        format!("RCPT TO:<{}>{}\r\n", path(recipient), given.collect::<String>())
     }
 
     fn ask(&mut self, command: &str) -> io::Result<Answer> {

@@ -8,6 +8,7 @@ use parser::message::header::{self, Fields, message_ids};
 use parser::sieve::tree::{ByMode, DsnNotify, DsnReturn, Importance};
 
 use super::entity::{entity, report, text};
+use crate::job::{EnvelopeDsn, RecipientDsn};
 use crate::mail::text::decode_header;
 use crate::model::Timestamp;
 use crate::sieve::compose::{address_field, field};
@@ -17,6 +18,8 @@ use crate::work::trace::{clean, date_time, origination_fields, path};
 
 /// Bytes of a header that go back to a sender.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// RFC 3461 §4.2.
+const ORCPT_BYTES_MAX: usize = 500;
 
 /// The delivery that an action comes from.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,8 @@ pub(in crate::work) struct Origin<'a> {
     pub(in crate::work) recipient: &'a str,
     /// `ORCPT`, its xtext undone (RFC 3461 §4.2).
     pub(in crate::work) original_recipient: Option<&'a str>,
+    /// What the sender asked for, if it is passed on: see [`passed_on`].
+    pub(in crate::work) asked: Option<&'a OutgoingOptions>,
     /// The message as the script saw it, with or without our trace lines.
     pub(in crate::work) message: &'a [u8],
 }
@@ -71,20 +76,75 @@ fn send_on(redirect: &Redirect, origin: &Origin<'_>) -> Option<NewOutgoing> {
         message.extend_from_slice(line.as_bytes());
     }
     message.extend_from_slice(without_return_path(redirect.version.bytes(origin.message)));
+    let own = OutgoingOptions {
+        notify: redirect.notify.map(dsn_notify),
+        ret: redirect.ret.map(dsn_return),
+        by: redirect.deliver_by.map(|by| deliver_by(by, origin.now)),
+        ..OutgoingOptions::default()
+    };
+    let asked = origin.asked.filter(|_| is_plain(redirect)).cloned();
     Some(NewOutgoing {
         kind: OutgoingKind::Redirect,
         sender: redirect.sender.clone().unwrap_or_else(|| origin.sender.to_owned()),
         recipients: vec![to.clone()],
-        options: OutgoingOptions {
-            notify: redirect.notify.map(dsn_notify),
-            ret: redirect.ret.map(|ret| match ret {
-                DsnReturn::Full => "FULL".to_owned(),
-                DsnReturn::Headers => "HDRS".to_owned(),
-            }),
-            by: redirect.deliver_by.map(|by| deliver_by(by, origin.now)),
-        },
+        options: asked.unwrap_or(own),
         message,
     })
+}
+
+/// True if the script asked nothing of the next servers, and their reports go to the message's sender:
+/// what that one asked holds, as for an alias (RFC 3461 §5.2.7.2). Reports to the script's owner are
+/// none of the sender's business (§5.2.7.1).
+pub(in crate::work) fn is_plain(redirect: &Redirect) -> bool {
+    let Redirect { sender, notify, ret, deliver_by, .. } = redirect;
+    sender.is_none() && notify.is_none() && ret.is_none() && deliver_by.is_none()
+}
+
+/// What MAIL and RCPT asked for, as a plain redirect asks it of the next server. `None`: nothing.
+pub(in crate::work) fn passed_on(
+    mail: Option<&EnvelopeDsn>,
+    rcpt: Option<&RecipientDsn>,
+) -> Option<OutgoingOptions> {
+    let notify = rcpt.and_then(|rcpt| rcpt.notify);
+    let notify = notify.map(|[success, failure, delay]| DsnNotify { success, failure, delay });
+    let full = mail.and_then(|mail| mail.full);
+    let options = OutgoingOptions {
+        notify: notify.map(dsn_notify),
+        ret: full.map(|full| dsn_return(if full { DsnReturn::Full } else { DsnReturn::Headers })),
+        original_recipient: rcpt.and_then(|rcpt| orcpt(rcpt.original.as_deref()?)),
+        id: mail.and_then(|mail| mail.id.as_deref()).map(xtext),
+        by: None,
+    };
+    (options != OutgoingOptions::default()).then_some(options)
+}
+
+/// `original-recipient-address` (RFC 3461 §4.2). What is longer than it may be is not passed on.
+fn orcpt(original: &str) -> Option<String> {
+    let (kind, address) = original.split_once(';')?;
+    let whole = format!("{kind};{}", xtext(&ascii(address)));
+    (whole.len() <= ORCPT_BYTES_MAX && kind.bytes().all(|byte| byte.is_ascii_graphic()))
+        .then_some(whole)
+}
+
+/// `xtext` (RFC 3461 §4).
+fn xtext(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'+' | b'=' => out.push_str(&format!("+{byte:02X}")),
+            b'!'..=b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("+{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// RFC 3461 §4.3.
+fn dsn_return(ret: DsnReturn) -> String {
+    match ret {
+        DsnReturn::Full => "FULL".to_owned(),
+        DsnReturn::Headers => "HDRS".to_owned(),
+    }
 }
 
 /// What follows the Return-Path fields that a message begins with.
@@ -336,6 +396,7 @@ mod tests {
             sender: "ann@example.com",
             recipient: "bob+x@example.org",
             original_recipient: None,
+            asked: None,
             message: MESSAGE,
         }
     }
@@ -401,9 +462,41 @@ mod tests {
             notify: Some("SUCCESS,DELAY".into()),
             ret: Some("HDRS".into()),
             by: Some((at, "RT".into())),
+            ..OutgoingOptions::default()
         };
         assert_eq!(new.options, want);
         assert_eq!(dsn_notify(DsnNotify::default()), "NEVER");
+    }
+
+    #[test] // RFC 3461 §5.2.7.1 and §5.2.7.2
+    fn what_the_sender_asked() {
+        let mail = EnvelopeDsn { full: Some(false), id: Some("a+b=c d".into()) };
+        let rcpt = RecipientDsn {
+            notify: Some([true, true, false]),
+            original: Some("rfc822;bob+x@example.org".into()),
+        };
+        let asked = passed_on(Some(&mail), Some(&rcpt)).unwrap();
+        let want = OutgoingOptions {
+            notify: Some("SUCCESS,FAILURE".into()),
+            ret: Some("HDRS".into()),
+            original_recipient: Some("rfc822;bob+2Bx@example.org".into()),
+            id: Some("a+2Bb+3Dc+20d".into()),
+            by: None,
+        };
+        assert_eq!(asked, want);
+        let origin = Origin { asked: Some(&asked), ..origin() };
+        let sent = |redirect| compose(&Action::Redirect(Box::new(redirect)), &origin).unwrap();
+        assert_eq!(sent(redirect("c@x")).options, asked);
+        let by_script = Redirect { ret: Some(DsnReturn::Full), ..redirect("c@x") };
+        let own = OutgoingOptions { ret: Some("FULL".into()), ..OutgoingOptions::default() };
+        assert_eq!(sent(by_script).options, own);
+        let owners = Redirect { sender: Some("bob@example.org".into()), ..redirect("c@x") };
+        assert_eq!(sent(owners).options, OutgoingOptions::default());
+        assert_eq!(passed_on(None, None), None);
+        assert_eq!(passed_on(Some(&EnvelopeDsn::default()), Some(&RecipientDsn::default())), None);
+        assert_eq!(orcpt("utf-8;b\u{f6}b@x").as_deref(), Some("utf-8;b\\x{F6}b@x"));
+        assert_eq!(orcpt("bob@x"), None);
+        assert_eq!(orcpt(&format!("rfc822;{}", "=".repeat(170))), None);
     }
 
     fn vacation() -> Vacation {

@@ -10,7 +10,7 @@ mod sendmail;
 mod tls;
 mod wire;
 
-pub(super) use compose::{Origin, compose};
+pub(super) use compose::{Origin, compose, is_plain, passed_on};
 pub(super) use post::Post;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -77,6 +77,11 @@ impl Relay {
     /// False if nothing can leave: an action that sends is refused then, and the message kept.
     pub(super) const fn is_configured(&self) -> bool {
         self.is_configured
+    }
+
+    /// For others who ring.
+    pub(super) fn bell(&self) -> Sender<()> {
+        self.bell.clone()
     }
 
     /// Rows were committed that are due. Never waits.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::outbox::{Origin, compose};
+use super::super::outbox::{Origin, compose, is_plain, passed_on};
 use super::super::{clock, facts};
 use super::{Arriving, Sorter, Verdict, main_mailbox, said};
 use crate::job::{FlagSet, Recipient};
@@ -191,6 +191,10 @@ fn send(
     let addresses = sorter.store.addresses(recipient.account)?;
     let owner = addresses.first().map_or(recipient.given.as_str(), Address::as_str);
     let unique = format!("{}.{}.{}", mail.queue_id, recipient.account, plan.outgoing.len());
+    // RFC 3461 §5.2.7.3 (b): to exactly one; the others leave as if nothing had been asked.
+    let asks = matches!(action, Action::Redirect(redirect) if is_plain(redirect));
+    let asked = passed_on(mail.dsn, recipient.dsn.as_deref())
+        .filter(|asked| asks && plan.outgoing.iter().all(|other| other.new.options != *asked));
     let origin = Origin {
         now: clock::today(),
         hostname: &sorter.hostname,
@@ -199,6 +203,7 @@ fn send(
         sender: mail.sender,
         recipient: &recipient.given,
         original_recipient: recipient.dsn.as_ref().and_then(|dsn| dsn.original.as_deref()),
+        asked: asked.as_ref(),
         message: mail.bytes,
     };
     let Some(new) = compose(action, &origin) else {
