@@ -5,6 +5,7 @@ use parser::message::header::header_len;
 use super::options::{Choice, Options};
 use super::{AdminError, Streams, accounts, confirm, counted, open};
 use crate::store::{Outgoing, OutgoingId, Store};
+use crate::work;
 
 pub(super) const CHOICES: &[Choice] = &[
     Choice { name: "email", value: "ADDRESS", what: "only what this account's scripts sent" },
@@ -23,8 +24,7 @@ outbox delete --id ID | --all     throw away; it asks before it does, unless --y
 Sieve scripts send mail: what they send on, answer, refuse and notify. It waits here until the
 relay ([relay] in config.toml) has taken it. What the relay refuses for good, or did not take after
 [relay] max_attempts tries, is \"given up\": it stays here until somebody retries or deletes it. A
-message that was sent is not here any more; the log has it. The server looks at least every 30
-seconds.
+message that was sent is not here any more; the log has it. A server that runs is told of retry.
 
   sora-admin outbox list
   sora-admin outbox retry --all --email me@example.com
@@ -103,14 +103,15 @@ fn show(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminErr
 }
 
 fn retry(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {
-    let (_, store) = named(options)?;
+    let (config, store) = named(options)?;
     let mut count = 0;
     for id in meant(options, &store)? {
         count += u64::from(store.retry_outgoing(id)?);
     }
     one_of(options, count)?;
+    work::tell_post(&store, &config.data_dir);
     let what = counted(count, "message");
-    Ok(writeln!(streams.out, "{what} will be tried again within 30 seconds")?)
+    Ok(writeln!(streams.out, "{what} will be tried again at once")?)
 }
 
 fn delete(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<(), AdminError> {

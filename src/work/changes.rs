@@ -3,11 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crossbeam_channel::Sender;
+
 use super::Mailbag;
 use super::nodes::Outbox;
 use crate::job::{Change, MailboxKey};
 use crate::limits::RECENT_CHANGES_MAX;
-use crate::model::ModSeq;
+use crate::model::{AccountId, MailboxId, ModSeq};
+
+/// No mailbox at all, but word to whoever sends the mail that leaves: some of it is due.
+pub(super) const MAIL_LEAVES: Change = Change {
+    mailbox: MailboxKey { account: AccountId(0), mailbox: MailboxId(0) },
+    mod_seq: ModSeq(0),
+};
 
 /// The watched mailboxes of the process. Bounded by the connections: each watches a mailbox and an account's annotations at most.
 #[derive(Debug, Default)]
@@ -16,6 +24,8 @@ pub struct Changes {
     recent: Mutex<Recent>,
     /// The way to other nodes, where there are any.
     outbox: Option<Arc<Outbox>>,
+    /// Rung for [`MAIL_LEAVES`].
+    post: Option<Sender<()>>,
 }
 
 /// The last change of each mailbox that changed lately, watched or not: who starts to watch has read
@@ -89,6 +99,11 @@ impl Changes {
         Self { outbox: Some(outbox), ..Self::default() }
     }
 
+    /// Those of a process that sends, and hears this bell.
+    pub(super) fn ringing(self, bell: Sender<()>) -> Self {
+        Self { post: Some(bell), ..self }
+    }
+
     /// Tells whoever watches, on every node; called after the commit, never before.
     pub fn publish(&self, change: Change) {
         self.publish_here(change);
@@ -105,6 +120,10 @@ impl Changes {
 
     /// Tells whoever watches in this process of what another has committed.
     pub(super) fn publish_here(&self, change: Change) {
+        if change == MAIL_LEAVES {
+            let _rung_already = self.post.as_ref().map(|post| post.try_send(()));
+            return;
+        }
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).note(change);
         let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner);
         let loops = watched.get(&change.mailbox).map_or(&[][..], Vec::as_slice);

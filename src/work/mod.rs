@@ -54,7 +54,7 @@ pub use login::{Authenticator, Outcome};
 pub use mailbag::{Letters, Mailbag, ReplyTo};
 pub use metadata::ServerNotes;
 pub use nodes::{Hearing, NodeSettings};
-pub use notify::tell;
+pub use notify::{tell, tell_post};
 pub use outbox::RelaySettings;
 pub use pool::{Done, Lane, Pool, Run};
 pub use sorting::{KeptRuns, SieveSettings};
@@ -244,8 +244,10 @@ impl Work {
     /// The daemon's work on `store`. Threads come with the jobs, but for a few: one hears what
     /// `sora-admin` changes, one looks after the store, two speak with other nodes and hear them.
     pub fn start(store: &Store, settings: &Settings, hooks: Hooks) -> Result<Self, StartError> {
+        let (relay, bell) = outbox::Relay::new(settings.relay.is_some());
         let outbox = store.is_shared().then(Arc::<nodes::Outbox>::default);
-        let changes = Arc::new(outbox.clone().map_or_else(Changes::default, Changes::with_outbox));
+        let changes = outbox.clone().map_or_else(Changes::default, Changes::with_outbox);
+        let changes = Arc::new(changes.ringing(relay.bell()));
         let directory: Arc<dyn login::Directory> = Arc::new(run::StoredAccounts(store.clone()));
         let chores = Arc::new(upkeep::Chores::default());
         let keeper = match hooks.authenticator {
@@ -256,7 +258,6 @@ impl Work {
                 login::Keeper::Stored(Box::new(stored))
             }
         };
-        let (relay, bell) = outbox::Relay::new(settings.relay.is_some());
         let spool = spool::Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max);
         spool.sweep();
         let runner = run::Runner {
@@ -402,6 +403,7 @@ pub fn deliver_now(
     let Some((found, _)) = run::find_account(store, &address)? else {
         return Err(DeliverError::NoSuchAccount);
     };
+    let (relay, bell) = outbox::Relay::new(settings.relay.is_some());
     let courier = deliver::Courier {
         store: store.clone(),
         changes: Arc::default(),
@@ -411,7 +413,7 @@ pub fn deliver_now(
             store.clone(),
             settings.sieve.clone(),
             settings.hostname.clone(),
-            outbox::Relay::new(settings.relay.is_some()).0, // the daemon will look by itself
+            relay,
         ),
     };
     let recipient = Recipient {
@@ -424,6 +426,9 @@ pub fn deliver_now(
     let (via, repeats) = (trace::Via::Local, deliver::Repeats::Keep);
     let (answers, changes) = courier.deliver(via, sender, &[recipient], message.to_vec(), repeats);
     tell(store, &settings.data_dir, &changes);
+    if bell.try_recv().is_ok() {
+        tell_post(store, &settings.data_dir);
+    }
     match answers.first() {
         Some(Ok(())) => Ok(()),
         Some(Err(DeliveryProblem::Rejected(why))) => Err(DeliverError::Rejected(why.clone())),

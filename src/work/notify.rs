@@ -11,6 +11,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::changes::MAIL_LEAVES;
 use super::{Changes, nodes};
 use crate::job::{Change, MailboxKey};
 use crate::model::{AccountId, MailboxId, ModSeq};
@@ -36,6 +37,11 @@ pub fn tell(store: &Store, data_dir: &Path, changes: &[Change]) {
     if store.is_shared() {
         nodes::tell(store, changes);
     }
+}
+
+/// Tells whoever sends the mail that leaves that there is some now.
+pub fn tell_post(store: &Store, data_dir: &Path) {
+    tell(store, data_dir, &[MAIL_LEAVES]);
 }
 
 fn tell_here(data_dir: &Path, changes: &[Change]) {
@@ -132,7 +138,8 @@ mod tests {
         std::fs::create_dir_all(&data_dir).unwrap();
         let mut poll = mio::Poll::new().unwrap();
         let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
-        let (bag, changes) = (Mailbag::new(waker), Arc::new(Changes::default()));
+        let (bell, rung) = crossbeam_channel::bounded(1);
+        let (bag, changes) = (Mailbag::new(waker), Arc::new(Changes::default().ringing(bell)));
         let key = |mailbox| MailboxKey { account: AccountId(3), mailbox: MailboxId(mailbox) };
         changes.watch(key(250), &bag);
         std::fs::write(socket_of(&data_dir), b"left by a dead process").unwrap();
@@ -144,6 +151,9 @@ mod tests {
         let mut letters = Letters::default();
         bag.empty_into(&mut letters);
         assert_eq!(letters.changes.into_iter().collect::<Vec<_>>(), [(key(250), ModSeq(251))]);
+        assert!(rung.try_recv().is_err(), "no mail leaves");
+        (0..3).for_each(|_| tell_here(&data_dir, &[MAIL_LEAVES]));
+        assert_eq!(rung.recv(), Ok(()));
         drop(listener);
         tell_here(&data_dir, &many); // nobody hears, and nothing fails
         assert!(!socket_of(&data_dir).exists());

@@ -147,7 +147,7 @@ fn mail_that_leaves_is_shown_retried_and_deleted() {
     let whole = place.run(&format!("outbox show --body --id {}", ids[1])).unwrap();
     assert!(whole.ends_with("way\n\nThe body\n"), "{whole}");
 
-    let retried = "1 message will be tried again within 30 seconds\n";
+    let retried = "1 message will be tried again at once\n";
     place.check(&format!("outbox retry --id {}", ids[1]), Ok(retried));
     assert_eq!(place.store().due_outgoing(9).unwrap().len(), 2);
     assert!(place.run("outbox delete --all").unwrap_err().contains("--yes"));
