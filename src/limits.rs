@@ -72,6 +72,8 @@ pub const BAD_COMMANDS_MAX: u32 = 50;
 pub const SNAPSHOT_CHUNK_MESSAGES: usize = 4_096;
 /// Jobs that wait in one lane of the pool; more are refused at once.
 pub const LANE_JOBS_MAX: usize = 4_096;
+/// Threads that look up recipients: as many can share a statement.
+pub const FIND_THREADS_MAX: usize = 32;
 /// Threads that wait for commits: as many jobs can share one.
 pub const WRITE_THREADS_MAX: usize = 64;
 /// Threads that wait for bodies from object storage; each may read several at once.
@@ -148,6 +150,10 @@ pub const WRITE_GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const COURIERS: usize = 2;
 /// Deliveries in one statement.
 pub const DELIVERIES_IN_BATCH_MAX: usize = 64;
+/// Statements under way that look up addresses; who comes then waits for the next.
+pub const FINDERS: usize = 2;
+/// Addresses that one statement looks up.
+pub const FOUND_TOGETHER_MAX: usize = 64;
 /// Times that a transaction of PostgreSQL is run before its failure is told.
 pub const TRANSACTION_ATTEMPTS_MAX: u32 = 6;
 /// Seconds after which one that failed is not run again.
@@ -201,6 +207,8 @@ pub const S3_TRIES_MAX: u32 = 4;
 pub const S3_CONNECT_SECONDS: u64 = 5;
 /// Seconds for which a connection to S3 is kept without use; services close them after 20 or more.
 pub const S3_IDLE_SECONDS: u64 = 15;
+/// Seconds between two looks at a file of credentials.
+pub const S3_CREDENTIALS_SECONDS: u64 = 5;
 /// Bytes of each buffer of a connection to S3.
 pub const S3_BUFFER_BYTES: usize = 16 * 1024;
 /// Bytes of an answer of S3 that is neither an object nor a listing.

@@ -1,6 +1,6 @@
 //! Accounts and the addresses and password hashes they log in with.
 
-use super::engine::{Row, Tx, Value, Weight};
+use super::engine::{Engine, Row, Tx, Value, Weight};
 use super::{Failure, Store, ids, mailboxes, subscriptions};
 use crate::model::{AccountId, Address, MailboxName, SpecialUse};
 
@@ -131,28 +131,6 @@ impl Store {
         })
     }
 
-    /// The account that has this address (no `+detail` here: the caller splits it off).
-    pub fn account_by_address(&self, address: &Address) -> Result<Option<AccountFound>, Failure> {
-        self.0.engine.glance("finding an account", |tx| {
-            tx.query_one(
-                "SELECT c.account_id, p.address, c.password_hash, s.script_id
-                 FROM credentials c
-                 JOIN credentials p ON p.account_id = c.account_id AND p.is_primary = 1
-                 LEFT JOIN sieve_scripts s ON s.account_id = c.account_id AND s.is_active = 1
-                 WHERE c.address = $1",
-                &[Value::Text(address.as_str())],
-                |row| {
-                    Ok(AccountFound {
-                        account: AccountId(row.int(0)?),
-                        primary: address_at(row, 1)?,
-                        password_hash: row.text(2)?.to_owned(),
-                        script: row.int_or_null(3)?,
-                    })
-                },
-            )
-        })
-    }
-
     /// The addresses of an account, the primary one first; none if there is no such account.
     pub fn addresses(&self, account: AccountId) -> Result<Vec<Address>, Failure> {
         self.0.engine.glance("listing addresses", |tx| addresses_of(tx, account))
@@ -188,6 +166,30 @@ impl Store {
             Ok(accounts)
         })
     }
+}
+
+/// The account that has an address.
+pub(super) fn find(engine: &Engine, address: &Address) -> Result<Option<AccountFound>, Failure> {
+    engine.glance("finding an account", |tx| {
+        tx.query_one(
+            "SELECT c.account_id, p.address, c.password_hash, s.script_id
+             FROM credentials c
+             JOIN credentials p ON p.account_id = c.account_id AND p.is_primary = 1
+             LEFT JOIN sieve_scripts s ON s.account_id = c.account_id AND s.is_active = 1
+             WHERE c.address = $1",
+            &[Value::Text(address.as_str())],
+            found_at,
+        )
+    })
+}
+
+pub(super) fn found_at(row: &Row<'_>) -> Result<AccountFound, Failure> {
+    Ok(AccountFound {
+        account: AccountId(row.int(0)?),
+        primary: address_at(row, 1)?,
+        password_hash: row.text(2)?.to_owned(),
+        script: row.int_or_null(3)?,
+    })
 }
 
 /// Takes the lock under which an account's names and credentials change (invariant 6).

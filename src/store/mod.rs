@@ -41,6 +41,7 @@ mod engine;
 mod expunge;
 mod failure;
 mod fetch;
+mod finder;
 mod flags;
 mod ids;
 mod import;
@@ -109,6 +110,7 @@ use batches::Couriers;
 use blobs::Objects;
 use bodies::Bodies;
 use engine::Engine;
+use finder::Finder;
 use ids::Ids;
 
 /// Who opens the store.
@@ -128,6 +130,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     /// Where other nodes may be writing, too: committed together by one statement.
     couriers: Option<Couriers>,
+    /// Where many ask at once, and an answer takes a round trip.
+    finder: Option<Finder>,
     engine: Arc<Engine>,
     bodies: Bodies,
     /// The bucket, if bodies go to one.
@@ -172,9 +176,17 @@ impl Store {
             Database::Embedded => None,
             Database::Postgres(settings) => Some(Couriers::start(&engine, settings.sharing())?),
         };
+        let finder = match &place.database {
+            // Addresses may be on several servers.
+            Database::Postgres(settings) if !settings.one_account_statements => {
+                Some(Finder::default())
+            }
+            Database::Embedded | Database::Postgres(_) => None,
+        };
         let bodies = Bodies::open(&data_dir.join("bodies"))?;
         let store = Self(Arc::new(Inner {
             couriers,
+            finder,
             engine,
             bodies,
             objects,

@@ -19,8 +19,8 @@ use super::ReplyTo;
 use crate::error::Fault;
 use crate::job::{Body, Job, Reply};
 use crate::limits::{
-    LANE_JOBS_MAX, LANE_THREAD_IDLE_SECONDS, MESSAGE_ON_WRITE_LANE_BYTES_MAX, REMOTE_THREADS_MAX,
-    WRITE_THREADS_MAX,
+    FIND_THREADS_MAX, LANE_JOBS_MAX, LANE_THREAD_IDLE_SECONDS, MESSAGE_ON_WRITE_LANE_BYTES_MAX,
+    REMOTE_THREADS_MAX, WRITE_THREADS_MAX,
 };
 
 /// Bytes of a pool thread's stack: reserved, and only used as far as it is touched.
@@ -33,6 +33,8 @@ pub enum Lane {
     Auth,
     /// Reads of the database.
     Query,
+    /// Recipients: where the database is a round trip away, those who wait share one.
+    Find,
     /// What ends in a commit and waits for the disk, together with others.
     Write,
     /// Whole large messages in memory.
@@ -44,8 +46,8 @@ pub enum Lane {
 }
 
 impl Lane {
-    const ALL: [Self; 6] =
-        [Self::Auth, Self::Query, Self::Write, Self::Blob, Self::Search, Self::Remote];
+    const ALL: [Self; 7] =
+        [Self::Auth, Self::Query, Self::Find, Self::Write, Self::Blob, Self::Search, Self::Remote];
 
     /// Where a job starts.
     pub fn of(job: &Job) -> Self {
@@ -69,7 +71,8 @@ impl Lane {
             Job::DecodePart { .. } => Self::Blob,
             Job::Search { .. } => Self::Search,
             // Most logins are answered by the cache; the others go on to `Auth`.
-            Job::Login { .. } | Job::FindRecipient { .. } | Job::Addresses { .. } => Self::Query,
+            Job::Login { .. } | Job::Addresses { .. } => Self::Query,
+            Job::FindRecipient { .. } => Self::Find,
             Job::ListMailboxes { .. } | Job::Status { .. } | Job::OpenMailbox { .. } => Self::Query,
             Job::GetMetadata { .. } | Job::MetadataChanges { .. } => Self::Query,
             Job::ListScripts { .. } | Job::GetScript { .. } | Job::HaveSpace { .. } => Self::Query,
@@ -86,6 +89,7 @@ impl Lane {
         match self {
             Self::Auth => "auth",
             Self::Query => "query",
+            Self::Find => "find",
             Self::Write => "write",
             Self::Blob => "blob",
             Self::Search => "search",
@@ -99,6 +103,7 @@ impl Lane {
             Self::Auth => (cores - 1).max(1), // a storm of logins leaves a core to the mail
             Self::Search => cores,
             Self::Query => (cores * 2).clamp(4, 32),
+            Self::Find => FIND_THREADS_MAX,
             Self::Write => WRITE_THREADS_MAX,
             Self::Remote => REMOTE_THREADS_MAX,
             Self::Blob => cores.clamp(2, 4),

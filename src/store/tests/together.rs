@@ -4,6 +4,7 @@ use std::thread::ScopedJoinHandle;
 
 use super::*;
 use crate::job::Transfer;
+use crate::limits;
 use crate::model::ThreadId;
 use crate::store::ready::{Before, Ready};
 
@@ -63,6 +64,45 @@ fn deliveries_of_one_thread_at_once_agree_on_it() {
     // An identifier that a message names twice is no rival of itself.
     let twice = store.store.append(store.with_ids("INBOX", &[7, 7, 8, 7])).unwrap();
     assert_eq!(twice.thread_id, ThreadId(twice.email_id.0));
+}
+
+#[test]
+fn who_looks_for_addresses_at_once_shares_a_statement() {
+    let Some(store) = shared_fixture() else { return };
+    let finder = store.0.finder.as_ref().unwrap();
+    let mut rival = store.dir.database().connect();
+    let mut observer = store.dir.database().connect();
+    let find =
+        |address: &str| store.store.account_by_address(&Address::new(address).unwrap()).unwrap();
+    assert!(find("me@example.org").is_some());
+    let mut held = rival.transaction().unwrap();
+    held.batch_execute("LOCK TABLE credentials IN ACCESS EXCLUSIVE MODE").unwrap();
+    let before = store.statements();
+    std::thread::scope(|scope| {
+        let asking = (0..limits::FINDERS).map(|_| scope.spawn(|| find("me@example.org")));
+        let asking: Vec<_> = asking.collect();
+        wait_for_waiting(&mut observer, limits::FINDERS as i64);
+        let waiting: Vec<_> = (0..9)
+            .map(|n| scope.spawn(move || find(["me@x.org", "me@example.org", "late@x.org"][n % 3])))
+            .collect();
+        while finder.waiting() < waiting.len() {
+            std::thread::yield_now();
+        }
+        // Whoever waits has come before this is committed, and asks after it.
+        let sql = "INSERT INTO credentials SELECT 'late@x.org', account_id, 'other', 0, 1
+                   FROM credentials WHERE is_primary = 1";
+        held.batch_execute(sql).unwrap();
+        held.commit().unwrap();
+        for asking in asking {
+            assert_eq!(asking.join().unwrap().unwrap().account, store.account);
+        }
+        for (n, waiting) in waiting.into_iter().enumerate() {
+            let found = waiting.join().unwrap().map(|found| found.password_hash);
+            assert_eq!(found.as_deref(), [None, Some("{X}hash"), Some("other")][n % 3]);
+        }
+    });
+    let statements = store.statements() - before;
+    assert!(statements <= 2 * limits::FINDERS as u64, "{statements}");
 }
 
 #[test] // invariant 6
