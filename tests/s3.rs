@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ use sora::s3::{Addressing, Client, Clock, Error, Head, IfThere, New, Put, Settin
 
 use crate::support::fault_proxy::{Fault, FaultProxy};
 use crate::support::tls_front::TlsFront;
-use crate::support::weed::{CLOCK, bucket, settings, weed};
+use crate::support::weed::{ACCESS, CLOCK, SECRET, bucket, settings, weed};
 
 fn client(settings: &Settings) -> Client {
     Client::new(settings, CLOCK).expect("settings that are right")
@@ -44,6 +45,45 @@ fn objects_come_and_go() {
     let missing = client.get(key, MAX, Tries::Several);
     assert!(matches!(missing, Err(Error::NotFound { .. })), "{missing:?}");
     assert!(matches!(client.head(key, Tries::Several), Err(Error::NotFound { .. })));
+}
+
+/// Temporary credentials are renewed by somebody else: the file is all that is known of it.
+#[test]
+fn credentials_are_read_again_when_their_file_changes() {
+    let Some(weed) = weed() else { return };
+    let folder = std::env::temp_dir().join(format!("sora-test-credentials-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("credentials");
+    let write = |access: &str, secret: &str| {
+        let text =
+            format!("[default]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n");
+        std::fs::write(folder.join("new"), text).expect("written");
+        std::fs::rename(folder.join("new"), &file).expect("renamed"); // never half of it
+    };
+    // Nobody looks again at once: the clock is ours to set.
+    static LATER: AtomicU64 = AtomicU64::new(0);
+    let clock = Clock {
+        now: || SystemTime::now() + Duration::from_secs(LATER.load(Ordering::Relaxed)),
+        ..CLOCK
+    };
+    let credentials_file = Some(file.clone());
+    let settings = settings(weed.address, &bucket());
+    let settings = Settings { access_key: String::new(), credentials_file, ..settings };
+    assert!(Client::new(&settings, clock).is_err(), "there is no file");
+    write("NOBODY", SECRET);
+    let client = Client::new(&settings, clock).expect("it is a file of credentials");
+    let put = || {
+        LATER.fetch_add(6, Ordering::Relaxed);
+        put(&client, "k", b"x", IfThere::Replace)
+    };
+    denied(put(), "access_key is not known");
+    write(ACCESS, SECRET);
+    assert_eq!(put(), Ok(Put::Stored));
+    std::fs::write(&file, "[default]\naws_access").expect("half of it is written");
+    assert_eq!(put(), Ok(Put::Stored));
+    write(ACCESS, "another");
+    denied(put(), "secret_key is wrong");
+    std::fs::remove_dir_all(&folder).expect("it is there");
 }
 
 #[test]

@@ -92,8 +92,8 @@ impl Draft {
             ("endpoint", s3.endpoint.0.is_empty()),
             ("bucket", s3.bucket.0.is_empty()),
             ("region", s3.region.0.is_empty()),
-            ("access_key", s3.access_key.0.is_empty()),
-            ("secret_key", s3.secret_key.is_empty()),
+            ("access_key", s3.access_key.0.is_empty() && s3.credentials_file.is_none()),
+            ("secret_key", s3.secret_key.is_empty() && s3.credentials_file.is_none()),
         ];
         for (name, _) in needed.into_iter().filter(|(_, missing)| *missing) {
             self.clash("s3", name, "is missing; [bodies] home = \"s3\" needs it");
@@ -297,6 +297,8 @@ mod tests {
             &missing(&["endpoint", "bucket", "access_key", "secret_key"]),
         );
         let rest = "endpoint = 'e'\nbucket = 'b'\naccess_key = 'a'\nsecret_key = 's'";
+        check(&format!("[bodies]\nhome = 's3'\n[s3]\n{rest}"), "");
+        let rest = "endpoint = 'e'\nbucket = 'b'\ncredentials_file = 'f'";
         check(&format!("[bodies]\nhome = 's3'\n[s3]\n{rest}"), "");
         check(
             "[s3]\nencryption_key = 'abc'",

@@ -25,6 +25,8 @@ pub struct S3 {
     pub secret_key: Hidden,
     /// The token of temporary credentials.
     pub session_token: Hidden,
+    /// A file that has these three, and is read again when it changes.
+    pub credentials_file: Option<PathBuf>,
     /// HTTP without TLS, where the endpoint does not say.
     pub disable_tls: bool,
     /// PEM certificates that are trusted in place of the system's.
@@ -52,6 +54,7 @@ impl Default for S3 {
             access_key: Text::default(),
             secret_key: Hidden::default(),
             session_token: Hidden::default(),
+            credentials_file: None,
             disable_tls: false,
             ca_file: None,
             timeout: Duration::from_secs(30),
@@ -76,6 +79,7 @@ impl S3 {
             secret_key: self.secret_key.0.clone(),
             session_token: Some(self.session_token.0.clone())
                 .filter(|_| !self.session_token.is_empty()),
+            credentials_file: self.credentials_file.clone(),
             ca_file: self.ca_file.clone(),
             timeout: self.timeout,
             connections,

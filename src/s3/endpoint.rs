@@ -109,6 +109,7 @@ mod tests {
             access_key: String::new(),
             secret_key: Secret::new(""),
             session_token: None,
+            credentials_file: None,
             ca_file: None,
             timeout: Duration::from_secs(1),
             connections: 1,

@@ -13,6 +13,13 @@ pub enum SettingsError {
     Endpoint(String),
     /// Not a bucket's name.
     Bucket(String),
+    /// The file of credentials cannot be used.
+    Credentials {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The file of certificates cannot be used.
     Certificates {
         /// Which.
@@ -207,6 +214,9 @@ impl fmt::Display for SettingsError {
                  \"http://127.0.0.1:8333\", not {text:?}"
             ),
             Self::Bucket(text) => write!(f, "[s3] bucket: {text:?} is not the name of a bucket"),
+            Self::Credentials { file, why } => {
+                write!(f, "[s3] credentials_file {}: {why}", file.display())
+            }
             Self::Certificates { file, why } => write!(f, "[s3] ca_file {}: {why}", file.display()),
         }
     }

@@ -9,6 +9,7 @@
 //!
 //! Calls block; a client is shared by threads and keeps its connections open.
 
+mod credentials;
 mod endpoint;
 mod error;
 mod exchange;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub secret_key: Secret,
     /// The token of temporary credentials.
     pub session_token: Option<Secret>,
+    /// A file that has these three, and others later; it goes before them.
+    pub credentials_file: Option<PathBuf>,
     /// PEM certificates that are trusted in place of the system's.
     pub ca_file: Option<PathBuf>,
     /// Within which one request must be answered; a large body has a second more for each MiB.
@@ -163,7 +166,7 @@ impl Client {
         Ok(Self {
             agent: exchange::agent(settings, clock)?,
             endpoint,
-            signer: Signer::new(settings),
+            signer: Signer::new(settings, (clock.now)())?,
             clock,
             health: Health::default(),
             timeout: settings.timeout,

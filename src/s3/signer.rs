@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
     UriPathNormalizationMode, sign,
@@ -10,11 +9,12 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use ureq::http::Request;
 
-use super::{Error, Settings};
+use super::credentials::Source;
+use super::{Error, Settings, SettingsError};
 
 /// Who we are.
 pub(super) struct Signer {
-    credentials: Credentials,
+    credentials: Source,
     region: String,
 }
 
@@ -25,13 +25,9 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Signer {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let text =
-            |secret: &crate::model::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
-        let token = settings.session_token.as_ref().map(text);
-        let (access, secret) = (settings.access_key.clone(), text(&settings.secret_key));
-        let credentials = Credentials::new(access, secret, token, None, "sora");
-        Self { credentials, region: settings.region.clone() }
+    pub(super) fn new(settings: &Settings, now: SystemTime) -> Result<Self, SettingsError> {
+        let credentials = Source::new(settings, now)?;
+        Ok(Self { credentials, region: settings.region.clone() })
     }
 
     /// Adds the signature. `payload` is the body's SHA-256 in hexadecimal.
@@ -48,7 +44,7 @@ impl Signer {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        let identity = self.credentials.clone().into();
+        let identity = self.credentials.current(now).into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)

@@ -59,6 +59,7 @@ pub(crate) fn settings(endpoint: SocketAddr, bucket: &str) -> s3::Settings {
         access_key: ACCESS.to_owned(),
         secret_key: Secret::new(SECRET),
         session_token: None,
+        credentials_file: None,
         ca_file: None,
         timeout: Duration::from_secs(20),
         connections: 8,

@@ -40,6 +40,12 @@ such as \"http://127.0.0.1:9000\". Needed with [bodies] home = \"s3\", like the 
         "Only with temporary credentials.",
         |c| &mut c.s3.session_token,
     ),
+    S3.key("credentials_file",
+        "",
+        "A file with aws_access_key_id, aws_secret_access_key and aws_session_token, as AWS's tools write
+it, in place of the three above. It is read again when it changes: for credentials that end.",
+        |c| &mut c.s3.credentials_file,
+    ),
     S3.key("prefix",
         "",
         "What the name of every object begins with, so that a bucket can hold more than Sora.",

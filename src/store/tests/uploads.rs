@@ -23,6 +23,7 @@ fn staging(backlog_bytes_max: u64) -> Fixture {
         addressing: s3::Addressing::Auto,
         access_key: "a".to_owned(),
         secret_key: Secret::new("s"),
+        credentials_file: None,
         session_token: None,
         ca_file: None,
         timeout: Duration::from_secs(1),
