@@ -49,11 +49,15 @@ impl std::fmt::Debug for Settings {
 
 impl Settings {
     pub(super) fn new(from: &PostgresSettings) -> Result<Self, Failure> {
+        let hosts = from.host.split(',').map(str::trim).filter(|host| !host.is_empty());
+        // One that does not answer must leave time for the next, and so must one of its addresses.
+        let names = u32::try_from(hosts.clone().count()).unwrap_or(u32::MAX).max(1);
+        let connecting = from.connect_timeout / names;
         let mut connect = tokio_postgres::Config::new();
         connect
             .user(&from.user)
             .dbname(&from.name)
-            .connect_timeout(from.connect_timeout)
+            .connect_timeout(connecting / 2)
             .keepalives_idle(KEEPALIVE)
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(3)
@@ -65,7 +69,6 @@ impl Settings {
         if !from.password.expose().is_empty() {
             connect.password(from.password.expose());
         }
-        let hosts = from.host.split(',').map(str::trim).filter(|host| !host.is_empty());
         let connect = hosts.map(|host| connect.clone().host(host).port(from.port).to_owned());
         let connect = connect.collect();
         let tls = from.tls.as_ref().map(|tls| trust(tls.ca_file.as_deref())).transpose()?;
@@ -83,7 +86,6 @@ impl Settings {
             format!("SET client_min_messages = warning; {sets}")
         };
         let (is_pooled, log_statements) = (from.is_pooled, from.log_statements);
-        let connecting = from.connect_timeout;
         // The server itself ends a statement that takes too long, and says so.
         let patience = (!from.statement_timeout.is_zero()).then(|| {
             from.statement_timeout + Duration::from_secs(limits::DATABASE_SILENCE_SECONDS)

@@ -1,6 +1,6 @@
 //! What an error of PostgreSQL means for the transaction it ended.
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 use crate::store::Failure;
 use crate::store::failure::DatabaseError;
@@ -44,6 +44,8 @@ impl Trouble {
             | SqlState::INVALID_SQL_STATEMENT_NAME
             | SqlState::DUPLICATE_PSTATEMENT => Self::Prepared,
             ref other if other.code().starts_with("08") => Self::Connection,
+            // The server has hung up, whatever for: it was idle for too long, for one.
+            _ if is_the_end(error) => Self::Connection,
             _ => Self::Lasting,
         }
     }
@@ -52,6 +54,12 @@ impl Trouble {
     pub(super) fn is_passing(self) -> bool {
         self != Self::Lasting
     }
+}
+
+/// True if the server ends a connection with these words.
+fn is_the_end(error: &tokio_postgres::Error) -> bool {
+    let severity = error.as_db_error().and_then(|told| told.parsed_severity());
+    matches!(severity, Some(Severity::Fatal | Severity::Panic))
 }
 
 fn is_conversion(error: &tokio_postgres::Error) -> bool {
