@@ -3,6 +3,8 @@
 //! One statement for each row on SQLite, where a statement is a call; one for all on PostgreSQL, where
 //! it is a round trip. Rows of `blobs` are locked in the order of their identifiers either way.
 
+use std::collections::HashSet;
+
 use super::super::Failure;
 use super::super::bodies::{STAGED, STORED};
 use super::super::engine::{Tx, Value};
@@ -40,7 +42,7 @@ WITH held AS MATERIALIZED (
     USING unnest($1::bigint[], $2::bigint[]) AS d(account_id, blob_id)
     WHERE u.account_id = d.account_id AND u.blob_id = d.blob_id
 )
-SELECT blob_id FROM held";
+SELECT account_id, blob_id FROM held";
 
 fn together(tx: &mut Tx<'_>, uploaded: &[Uploaded]) -> Result<Vec<Uploaded>, Failure> {
     let each = |number: fn(&Uploaded) -> i64| uploaded.iter().map(number).collect::<Vec<_>>();
@@ -49,13 +51,14 @@ fn together(tx: &mut Tx<'_>, uploaded: &[Uploaded]) -> Result<Vec<Uploaded>, Fai
     let forms = each(|one| one.form.column());
     let object_bytes = each(|one| i64::try_from(one.object_bytes).unwrap_or(i64::MAX));
     let values = [&accounts, &blobs, &forms, &object_bytes].map(|all| Value::Ids(all));
-    let mut stored = Vec::with_capacity(uploaded.len());
+    let mut stored = HashSet::with_capacity(uploaded.len());
     tx.query(TOGETHER, &values, |row| {
-        stored.push(row.int(0)?);
+        stored.insert((row.int(0)?, row.int(1)?));
         Ok(())
     })?;
     let mut unwanted = Vec::new();
-    for one in uploaded.iter().filter(|one| stored.binary_search(&one.taken.blob.0).is_err()) {
+    let is_stored = |one: &Uploaded| stored.contains(&(one.taken.account.0, one.taken.blob.0));
+    for one in uploaded.iter().filter(|one| !is_stored(one)) {
         if !is_stored_by_another(tx, one)? {
             unwanted.push(one.clone());
         }

@@ -256,13 +256,13 @@ impl Objects {
 
     /// True if a body can be had without asking the bucket.
     pub(super) fn is_near(&self, body: &Located) -> bool {
-        self.held.get(body.blob).is_some()
+        self.held.get(body.key()).is_some()
             || self.cache.as_ref().is_some_and(|cache| cache.has(body))
     }
 
     /// A whole body.
     pub(super) fn get(&self, body: &Located) -> Result<Arc<[u8]>, Failure> {
-        if let Some(held) = self.held.get(body.blob) {
+        if let Some(held) = self.held.get(body.key()) {
             return Ok(held);
         }
         if let Some(bytes) = self.cache.as_ref().and_then(|cache| cache.get(body)) {
@@ -340,9 +340,9 @@ impl Objects {
                 what: "a body ends before what was asked of it",
             })
         };
-        if let Some(held) = self.held.get(body.blob) {
+        if let Some(held) = self.held.get(body.key()) {
             if part.end == body.size {
-                self.held.release(body.blob);
+                self.held.release(body.key());
             }
             return cut(&held);
         }
@@ -351,11 +351,11 @@ impl Objects {
         }
         let is_whole = part.start == 0 && part.end == body.size;
         let fits = body.size <= limits::BODIES_HELD_BYTES_MAX as u64;
-        if body.form.is_compressed() || is_whole || (fits && self.held.touch(body.blob)) {
+        if body.form.is_compressed() || is_whole || (fits && self.held.touch(body.key())) {
             let whole = self.get(body)?;
             let kept = self.cache.as_ref().is_some_and(|cache| cache.takes(body.size));
             if !is_whole && !kept && part.end < body.size {
-                self.held.put(body.blob, Arc::clone(&whole));
+                self.held.put(body.key(), Arc::clone(&whole));
             }
             return cut(&whole);
         }

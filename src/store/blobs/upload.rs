@@ -200,18 +200,22 @@ impl Store {
         let mut read = HashMap::with_capacity(taken.len());
         self.0.engine.glance("reading staged bodies", |tx| {
             tx.query(
-                "SELECT b.blob_id, y.bytes, b.hash FROM ({ranges $1}) t
+                "SELECT b.account_id, b.blob_id, y.bytes, b.hash FROM ({ranges $1}) t
                  {join} blobs b ON b.account_id = t.first AND b.blob_id = t.last
                  {join} bodies y ON y.account_id = t.first AND y.blob_id = t.last
                  WHERE b.state = 2 AND b.size <= $2",
                 &[Value::Ranges(&keys), Value::Int(limits::STAGED_TOGETHER_BYTES_MAX)],
                 |row| {
-                    read.insert(row.int(0)?, (row.bytes(1)?.to_vec(), hash_at(row, 2)?));
+                    read.insert(
+                        (row.int(0)?, row.int(1)?),
+                        (row.bytes(2)?.to_vec(), hash_at(row, 3)?),
+                    );
                     Ok(())
                 },
             )
         })?;
-        let staged = |taken: Taken| Staged { taken, bytes: read.remove(&taken.blob.0) };
+        let staged =
+            |taken: Taken| Staged { taken, bytes: read.remove(&(taken.account.0, taken.blob.0)) };
         Ok(taken.into_iter().map(staged).collect())
     }
 
