@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::holder::{self, Holder};
 use super::{Changes, clock};
 use crate::job::{Change, MailboxKey};
+use crate::model::AccountId;
 use crate::store::{Due, Failure, Retention, Store};
 
 /// The lease of the one cleaner.
@@ -18,6 +19,8 @@ const LEASE: &str = "cleaner";
 const LEASE_LENGTH: Duration = Duration::from_secs(120);
 /// It is renewed when it is this old.
 const LEASE_RENEWED: Duration = Duration::from_secs(30);
+/// Failures one after the other that end a run.
+const FAILED_IN_A_ROW_MAX: u32 = 3;
 
 /// What a run has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,8 +74,17 @@ pub fn clean(
     watch: Watch<'_>,
 ) -> Result<Ran, Failure> {
     let holder = Holder::ourselves().name();
-    let mut run =
-        Run { store, retention, tell, watch, holder, renewed: None, totals: Totals::default() };
+    let mut run = Run {
+        store,
+        retention,
+        tell,
+        watch,
+        holder,
+        renewed: None,
+        totals: Totals::default(),
+        failed: None,
+        failed_in_a_row: 0,
+    };
     let taken = run.take_lease()? || holder::free_of_the_dead(store, LEASE)? && run.take_lease()?;
     if !taken {
         return Ok(Ran::Elsewhere);
@@ -110,6 +122,9 @@ struct Run<'a> {
     holder: String,
     renewed: Option<Instant>,
     totals: Totals,
+    /// The first thing that could not be done.
+    failed: Option<Failure>,
+    failed_in_a_row: u32,
 }
 
 /// Goes on, or ends with how it ran or why it failed.
@@ -128,20 +143,47 @@ impl Run<'_> {
         loop {
             let page = tried(self.store.due_mailboxes(after, self.retention))?;
             for mailbox in page.mailboxes {
-                self.mailbox(mailbox)?;
+                self.whatever_fails(|run| run.mailbox(mailbox))?;
             }
             after = page.next;
             if after.is_none() {
                 break;
             }
         }
-        self.bodies()?;
+        self.whatever_fails(Self::bodies)?;
         for account in tried(self.store.due_accounts(self.retention))? {
-            while tried(self.store.remove_account(account))? {
-                self.between_steps()?;
-            }
-            self.totals.accounts += 1;
+            self.whatever_fails(|run| run.account(account))?;
         }
+        match self.failed.take() {
+            None => ControlFlow::Continue(()),
+            Some(failure) => ControlFlow::Break(Err(failure)),
+        }
+    }
+
+    /// What cannot be cleaned must not keep the rest from it (pitfall 39); but several in a row are a
+    /// sign that nothing can be.
+    fn whatever_fails(&mut self, step: impl FnOnce(&mut Self) -> Step) -> Step {
+        let failure = match step(self) {
+            ControlFlow::Break(Err(failure)) => failure,
+            other => {
+                self.failed_in_a_row = 0;
+                return other;
+            }
+        };
+        self.failed_in_a_row += 1;
+        if self.failed_in_a_row >= FAILED_IN_A_ROW_MAX {
+            return ControlFlow::Break(Err(failure));
+        }
+        log::error!("cleaner: {failure}");
+        self.failed.get_or_insert(failure);
+        ControlFlow::Continue(())
+    }
+
+    fn account(&mut self, account: AccountId) -> Step {
+        while tried(self.store.remove_account(account, self.retention))? {
+            self.between_steps()?;
+        }
+        self.totals.accounts += 1;
         ControlFlow::Continue(())
     }
 

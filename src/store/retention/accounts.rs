@@ -140,9 +140,24 @@ impl Store {
     }
 
     /// Removes the next piece of what a deleted account has besides mailboxes and bodies; the account
-    /// itself when nothing is left. True if there may be more to do.
-    pub fn remove_account(&self, account: AccountId) -> Result<bool, Failure> {
+    /// itself when nothing is left. True if there may be more to do. One that was restored since it was
+    /// due is left alone.
+    pub fn remove_account(
+        &self,
+        account: AccountId,
+        retention: &Retention,
+    ) -> Result<bool, Failure> {
+        let retention = *retention;
         self.0.engine.write("removing an account", Weight::Bytes(64 * 1024), move |tx| {
+            let grace = retention.cuts(tx.now()).grace;
+            let due = tx.query_one(
+                "SELECT 1 FROM accounts WHERE account_id = $1 AND deleted_at <= $2 {lock}",
+                &[Value::Int(account.0), Value::Int(grace)],
+                |row| row.int(0),
+            )?;
+            if due.is_none() {
+                return Ok(false);
+            }
             let piece = [Value::Int(account.0), Value::Int(limits::CLEANED_ROWS_MAX)];
             for sql in [
                 "DELETE FROM message_ids WHERE account_id = $1 AND hash IN
@@ -175,10 +190,7 @@ impl Store {
             )?;
             if rest == Some(0) {
                 tx.execute("DELETE FROM deleted_credentials WHERE account_id = $1", &piece[..1])?;
-                tx.execute(
-                    "DELETE FROM accounts WHERE account_id = $1 AND deleted_at IS NOT NULL",
-                    &piece[..1],
-                )?;
+                tx.execute("DELETE FROM accounts WHERE account_id = $1", &piece[..1])?;
             }
             Ok::<_, Failure>(false)
         })

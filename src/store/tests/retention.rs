@@ -395,6 +395,19 @@ fn a_deleted_account_comes_back_whole() {
     assert!(matches!(refused(store.store.restore_account(store.account)), Refusal::Cannot(_)));
 }
 
+#[test]
+fn an_account_that_was_restored_meanwhile_loses_nothing() {
+    let store = fixture();
+    store.store.delete_account(store.account).unwrap();
+    store.pass(DAY);
+    assert_eq!(store.store.due_accounts(&KEEP).unwrap(), [store.account]);
+    store.store.restore_account(store.account).unwrap();
+    let subscriptions = || store.count("SELECT COUNT(*) FROM subscriptions");
+    let before = subscriptions();
+    assert!(!store.store.remove_account(store.account, &KEEP).unwrap());
+    assert!(before > 0 && subscriptions() == before);
+}
+
 #[test] // pitfall 46
 fn an_account_goes_bodies_first() {
     let store = fixture();
@@ -405,10 +418,10 @@ fn an_account_goes_bodies_first() {
     store.store.delete_account(store.account).unwrap();
     store.pass(DAY);
     assert_eq!(store.store.due_accounts(&KEEP).unwrap(), [store.account]);
-    assert!(store.store.remove_account(store.account).unwrap(), "its subscriptions");
-    assert!(!store.store.remove_account(store.account).unwrap(), "not with mailboxes there");
+    assert!(store.store.remove_account(store.account, &KEEP).unwrap(), "its subscriptions");
+    assert!(!store.store.remove_account(store.account, &KEEP).unwrap(), "not with mailboxes there");
     assert_eq!(store.clean(&KEEP), (0, 5, 5));
-    while store.store.remove_account(store.account).unwrap() {}
+    while store.store.remove_account(store.account, &KEEP).unwrap() {}
     assert_eq!(store.store.due_accounts(&KEEP).unwrap(), []);
     assert_eq!(store.store.deleted_accounts().unwrap(), []);
     assert_eq!(store.count("SELECT COUNT(*) FROM accounts"), 1);
@@ -471,6 +484,6 @@ fn annotations_go_with_their_mailbox_and_come_back_with_its_mail() {
     assert_eq!((store.annotated("back").len(), store.annotated("").len()), (1, 1));
     store.delete_account(store.account).unwrap();
     store.clean(&AT_ONCE);
-    while store.remove_account(store.account).unwrap() {}
+    while store.remove_account(store.account, &AT_ONCE).unwrap() {}
     assert_eq!((annotations(), store.count("SELECT COUNT(*) FROM accounts")), (0, 0));
 }

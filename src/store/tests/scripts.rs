@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::model::ScriptName;
 
@@ -87,6 +89,7 @@ fn an_account_takes_its_scripts_with_it() {
     store.activate_script(store.account, Some(&script("a"))).unwrap();
     store.delete_account(store.account).unwrap();
     assert_eq!(store.active(), Some((1, "keep;".into())), "and has them again if it is restored");
-    while store.remove_account(store.account).unwrap() {}
+    let at_once = Retention { grace: Duration::ZERO, max_age: None };
+    while store.remove_account(store.account, &at_once).unwrap() {}
     assert_eq!(store.listed(), []);
 }

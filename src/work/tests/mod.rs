@@ -268,6 +268,41 @@ fn what_was_committed_is_not_told_as_a_failure() {
     disk.execute_batch("ALTER TABLE gone RENAME TO mailboxes").unwrap();
 }
 
+#[test] // pitfall 39
+fn a_mailbox_that_cannot_be_cleaned_keeps_no_other_from_it() {
+    let room = Room::new();
+    room.run(Job::CreateMailbox {
+        account: room.account,
+        name: MailboxName::new("Other").unwrap(),
+        special_use: None,
+    });
+    for name in ["INBOX", "Other"] {
+        let uid = room.append(name, b"Subject: x\r\n\r\n");
+        let (mailbox, _) = room.open(name);
+        room.run(Job::Remove { mailbox, uids: runs(&[uid.0]) });
+    }
+    let disk = rusqlite::Connection::open(room.settings.data_dir.join("sora.db")).unwrap();
+    let stuck = "CREATE TRIGGER stuck BEFORE DELETE ON expunged WHEN old.mailbox_id = 1
+                 BEGIN SELECT RAISE(ABORT, ''); END";
+    disk.execute_batch(stuck).unwrap();
+    let retention = crate::store::Retention { grace: std::time::Duration::ZERO, max_age: None };
+    let clean = || {
+        let mut go_on = |_: &super::cleaner::Totals| std::ops::ControlFlow::Continue(());
+        let mut told = Vec::new();
+        let tell = super::cleaner::Tell::Elsewhere(&mut told);
+        super::cleaner::clean(&room.runner.store, &retention, tell, &mut go_on)
+    };
+    let left = || -> Vec<i64> {
+        let mut rows = disk.prepare("SELECT mailbox_id FROM expunged").unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert!(clean().is_err(), "it is told");
+    assert_eq!(left(), [1]);
+    disk.execute_batch("DROP TRIGGER stuck").unwrap();
+    clean().unwrap();
+    assert_eq!(left(), [0_i64; 0]);
+}
+
 #[test]
 fn changes_are_told_to_watchers_and_are_in_the_snapshot_of_the_reply() {
     let room = Room::new();
