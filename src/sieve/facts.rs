@@ -156,6 +156,8 @@ pub struct ImapEvent<'m> {
     pub cause: &'m str,
     /// `imap.mailbox`.
     pub mailbox: &'m str,
+    /// `vnd.sora.imap.source`: where the message was copied or moved from.
+    pub source: Option<&'m str>,
     /// `imap.changedflags`, in the order of the command.
     pub changed_flags: &'m [&'m str],
     /// All flags that the message has now: where the internal variable of RFC 5232 begins.
@@ -184,17 +186,22 @@ impl Environment<'_> {
                 let found = self.settings.iter().find(|(known, _)| **known == **name);
                 Cow::Borrowed(found?.1)
             }
+            // RFC 6785 §4.2, §4.5: the empty string in a delivery.
             EnvironmentItem::ImapUser => {
-                self.imap.as_ref()?;
-                Cow::Borrowed(self.user?)
+                Cow::Borrowed(self.imap.as_ref().map_or(Some(""), |_| self.user)?)
             }
             EnvironmentItem::ImapEmail => {
-                self.imap.as_ref()?;
-                Cow::Owned((*facts.addresses.first()?).to_owned())
+                let email = self.imap.as_ref().map_or(Some(&""), |_| facts.addresses.first());
+                Cow::Owned((*email?).to_owned())
             }
             EnvironmentItem::ImapCause => Cow::Borrowed(self.imap?.cause),
             EnvironmentItem::ImapMailbox => Cow::Borrowed(self.imap?.mailbox),
-            EnvironmentItem::ImapChangedFlags => Cow::Owned(self.imap?.changed_flags.join(" ")),
+            EnvironmentItem::ImapChangedFlags => {
+                Cow::Owned(self.imap.map_or(String::new(), |event| event.changed_flags.join(" ")))
+            }
+            EnvironmentItem::Other(name) if name.eq_ignore_ascii_case("vnd.sora.imap.source") => {
+                Cow::Borrowed(self.imap?.source?)
+            }
             EnvironmentItem::Other(_) => return None,
         })
     }

@@ -380,6 +380,7 @@ impl Setup {
                 imap: env("cause").map(|cause| ImapEvent {
                     cause,
                     mailbox: env("mailbox").unwrap_or("INBOX"),
+                    source: env("source"),
                     changed_flags: &changed,
                     flags: &now_flags,
                 }),

@@ -17,6 +17,10 @@ impl World<'_> {
         compare: &Compare,
         trial: &mut Trial<'_>,
     ) -> Result<bool, Halt> {
+        if self.facts.environment.imap.is_some() {
+            // RFC 6785 §4.6.
+            return Err(Halt::error("\"envelope\" is for mail that is delivered"));
+        }
         let mut matcher = self.matcher(compare, trial)?;
         for part in parts {
             let part = self.word(part)?;
