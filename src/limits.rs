@@ -51,6 +51,10 @@ pub const COMPILED_SCRIPTS_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const EVENT_SCRIPTS_CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Runs of an account's scripts that are kept to be told.
 pub const SCRIPT_RUNS_KEPT: i64 = 20;
+/// Ranges of UIDs in one row of what happened in IMAP; a change of more has several.
+pub const EVENT_RANGES_MAX: usize = 1_024;
+/// Different sets of changed flags in one STORE that scripts are told apart; of more they are told all.
+pub const EVENT_FLAG_SETS_MAX: usize = 64;
 /// Bytes that wait in a connection's input buffer.
 pub const INPUT_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of output after which a session waits until the peer has read them.

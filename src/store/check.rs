@@ -79,6 +79,16 @@ const RULES: &[Rule] = &[
                                            WHERE m.account_id = a.account_id)",
     },
     Rule {
+        words: "mailbox {}/{} says {} of having a script for events",
+        sql: "SELECT m.account_id, m.mailbox_id, m.scripted FROM mailboxes m
+              LEFT JOIN metadata d ON d.account_id = m.account_id AND d.mailbox_id = m.mailbox_id
+                   AND d.name = '/shared/imapsieve/script' AND d.value IS NOT NULL
+              LEFT JOIN metadata s ON s.account_id = m.account_id AND s.mailbox_id = 0
+                   AND s.name = '/shared/imapsieve/script' AND s.value IS NOT NULL
+              WHERE m.name_key IS NOT NULL AND m.scripted <>
+                    CASE WHEN LENGTH(COALESCE(d.value, s.value)) > 0 THEN 1 ELSE 0 END",
+    },
+    Rule {
         words: "account {} has no INBOX",
         sql: "SELECT a.account_id FROM accounts a
               WHERE a.deleted_at IS NULL

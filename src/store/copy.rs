@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::engine::{Tx, Value, Weight};
+use super::events::{self, Cause, NewEvent, Trigger};
 use super::expunge::{Reason, retire};
 use super::row::{self, Arrival, Difference, Locked};
 use super::selection::{self, BULK_ROWS};
@@ -32,6 +33,8 @@ pub struct Copied {
     pub target_mod_seq: ModSeq,
     /// The source's mod-sequence after it (unchanged by COPY to elsewhere).
     pub source_mod_seq: ModSeq,
+    /// Scripts are to see it (RFC 6785 §2.2.2).
+    pub event: bool,
 }
 
 /// Whether the source keeps its messages.
@@ -44,12 +47,22 @@ enum Source {
 impl Store {
     /// Copies messages (RFC 9051 §6.4.7); into their own mailbox too.
     pub fn copy(&self, transfer: Transfer) -> Result<Copied, Error> {
-        self.transfer("copying", transfer, Source::Keeps)
+        self.copy_seen(transfer, Trigger::default())
+    }
+
+    /// The same, and who sees it.
+    pub fn copy_seen(&self, transfer: Transfer, trigger: Trigger) -> Result<Copied, Error> {
+        self.transfer("copying", transfer, Source::Keeps, trigger)
     }
 
     /// Moves messages (RFC 9051 §6.4.8); within their own mailbox they get new UIDs (pitfall 88).
     pub fn move_messages(&self, transfer: Transfer) -> Result<Copied, Error> {
-        self.transfer("moving", transfer, Source::Loses)
+        self.move_seen(transfer, Trigger::default())
+    }
+
+    /// The same, and who sees it.
+    pub fn move_seen(&self, transfer: Transfer, trigger: Trigger) -> Result<Copied, Error> {
+        self.transfer("moving", transfer, Source::Loses, trigger)
     }
 
     fn transfer(
@@ -57,25 +70,28 @@ impl Store {
         doing: &'static str,
         transfer: Transfer,
         source: Source,
+        trigger: Trigger,
     ) -> Result<Copied, Error> {
         let weight = match transfer.uids.len() {
             many if many > BULK_ROWS => Weight::Bulk,
             few => Weight::Bytes(few as usize * 256),
         };
-        self.0.engine.write(doing, weight, move |tx| {
+        let copied = self.0.engine.write(doing, weight, move |tx| {
             let account = transfer.from.account;
             let mailbox = mailboxes::find(tx, account, &transfer.to.key())?;
             let mailbox = mailbox.ok_or(Refusal::NoSuchMailbox)?;
             let target = MailboxKey { account, mailbox };
-            run(tx, transfer.from, target, &transfer.uids, source)
-        })
+            run(tx, transfer.from, target, &transfer.uids, source, trigger)
+        })?;
+        self.ring_for_events(copied.event);
+        Ok(copied)
     }
 }
 
 /// Moves every message of a mailbox; the source's mod-sequence after it.
 pub(super) fn move_all(tx: &mut Tx<'_>, from: MailboxKey, to: MailboxKey) -> Result<ModSeq, Error> {
     let all = UidRuns::range(Uid(1), Uid(u32::MAX));
-    run(tx, from, to, &all, Source::Loses).map(|moved| moved.source_mod_seq)
+    run(tx, from, to, &all, Source::Loses, Trigger::Never).map(|moved| moved.source_mod_seq)
 }
 
 fn run(
@@ -84,6 +100,7 @@ fn run(
     to: MailboxKey,
     uids: &UidRuns,
     source: Source,
+    trigger: Trigger,
 ) -> Result<Copied, Error> {
     let (locked_from, locked_to) = lock_both(tx, from, to)?;
     let chosen = Chosen::read(tx, from, uids)?;
@@ -95,6 +112,7 @@ fn run(
             uid_validity: locked_to.uid_validity,
             target_mod_seq: locked_to.highest_mod_seq,
             source_mod_seq: locked_from.highest_mod_seq,
+            event: false,
         });
     }
     let arrival = row::arrive(tx, to, chosen.difference, chosen.oldest_arrived)?
@@ -114,14 +132,23 @@ fn run(
     if from == to {
         source_mod_seq = arrival.mod_seq;
     }
+    let given = given_uids(tx, arrival, chosen.difference.messages)?;
+    let event = trigger.wants(arrival.scripted);
+    if event {
+        let (mod_seq, source) = (arrival.mod_seq, Some(from.mailbox));
+        let cause = Cause::Copy;
+        let new = NewEvent { mailbox: to, mod_seq, cause, source, changed_flags: "" };
+        events::queue(tx, &new, &given, 0)?;
+    }
     crash_point!("copy: all written, not committed");
     Ok(Copied {
         from: chosen.uids,
-        to: given_uids(tx, arrival, chosen.difference.messages)?,
+        to: given,
         target: to,
         uid_validity: arrival.uid_validity,
         target_mod_seq: arrival.mod_seq,
         source_mod_seq,
+        event,
     })
 }
 

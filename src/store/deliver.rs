@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::accounts::lock_account;
 use super::batches::Outcome;
 use super::engine::{Awaited, Pending, Tx};
+use super::events::{self, Cause, NewEvent, Trigger};
 use super::mailboxes::{self, INBOX};
 use super::parcels::Parcel;
 use super::ready::{Before, Ready, header_in, insert};
@@ -16,6 +17,7 @@ use super::{Error, Failure, PlacedBody, Store, bodies, row};
 use crate::error::Refusal;
 use crate::job::{FlagSet, MailboxKey};
 use crate::limits;
+use crate::mail::UidRuns;
 use crate::model::{
     AccountId, EmailId, MailboxId, MailboxName, ModSeq, ThreadId, Timestamp, Uid, UidValidity,
 };
@@ -109,6 +111,8 @@ pub struct Appended {
     pub email_id: EmailId,
     /// RFC 8474.
     pub thread_id: ThreadId,
+    /// A script is to see it, since it was appended (RFC 6785 §2.2.1).
+    pub event: bool,
 }
 
 impl Store {
@@ -129,7 +133,7 @@ impl Store {
         match self.shared(awaited)? {
             Shared::Stored(appended) => Ok(Delivered::Stored(appended)),
             Shared::Alone(parcel, before) => {
-                let Parcel { ready, digest } = *parcel;
+                let Parcel { ready, digest, .. } = *parcel;
                 let digest = digest.map(DeliveryDigest);
                 self.settle(self.deliver_alone(ready, if_missing, digest, before))
             }
@@ -138,18 +142,35 @@ impl Store {
 
     /// Stores a message in the mailbox it names (RFC 9051 §6.3.12).
     pub fn append(&self, message: NewMessage) -> Result<Appended, Error> {
+        self.append_seen(message, Trigger::default())
+    }
+
+    /// The same, and who sees it.
+    pub fn append_seen(&self, message: NewMessage, trigger: Trigger) -> Result<Appended, Error> {
         let ready = self.prepare(message)?;
-        let Some(couriers) = self.0.couriers.as_ref().filter(|_| ready.can_share()) else {
-            return self.append_alone(ready, Before::No);
+        let appended = match self.0.couriers.as_ref().filter(|_| ready.can_share()) {
+            None => self.append_alone(ready, Before::No, trigger),
+            Some(couriers) => {
+                match self.shared(couriers.bring(Parcel { ready, digest: None, trigger }))? {
+                    Shared::Stored(appended) => Ok(appended),
+                    Shared::Alone(parcel, before) => {
+                        self.append_alone(parcel.ready, before, trigger)
+                    }
+                }
+            }
         };
-        match self.shared(couriers.bring(Parcel { ready, digest: None }))? {
-            Shared::Stored(appended) => Ok(appended),
-            Shared::Alone(parcel, before) => self.append_alone(parcel.ready, before),
-        }
+        let appended = appended?;
+        self.ring_for_events(appended.event);
+        Ok(appended)
     }
 
     /// By a transaction of its own.
-    pub(super) fn append_alone(&self, ready: Ready, before: Before) -> Result<Appended, Error> {
+    pub(super) fn append_alone(
+        &self,
+        ready: Ready,
+        before: Before,
+        trigger: Trigger,
+    ) -> Result<Appended, Error> {
         let (weight, placed, staged) = (ready.weight(), ready.placed(), ready.is_staged());
         let pending = self.0.engine.submit("appending", weight, move |tx| {
             let account = ready.message.account;
@@ -160,8 +181,18 @@ impl Store {
             };
             let mailbox = MailboxKey { account, mailbox };
             match before.find(tx, mailbox, &ready)? {
-                Some(stored) => Ok(stored),
-                None => insert(tx, mailbox, &ready, &ready.message.flags),
+                Some(stored) => Ok(stored), // with its event
+                None => {
+                    let mut stored = insert(tx, mailbox, &ready, &ready.message.flags)?;
+                    stored.event = trigger.wants(stored.event);
+                    if stored.event {
+                        let (mod_seq, cause) = (stored.mod_seq, Cause::Append);
+                        let (source, changed_flags) = (None, "");
+                        let new = NewEvent { mailbox, mod_seq, cause, source, changed_flags };
+                        events::queue(tx, &new, &UidRuns::range(stored.uid, stored.uid), 0)?;
+                    }
+                    Ok(stored)
+                }
             }
         });
         self.settle(InFlight { pending, placed, staged })
@@ -187,7 +218,8 @@ impl Store {
         Ok(match &self.0.couriers {
             Some(couriers) if ready.can_share() => {
                 let digest = digest.map(|digest| digest.0);
-                Submitted::InBatch(couriers.bring(Parcel { ready, digest }), if_missing)
+                let parcel = Parcel { ready, digest, trigger: Trigger::Never };
+                Submitted::InBatch(couriers.bring(parcel), if_missing)
             }
             _ => Submitted::Alone(self.deliver_alone(ready, if_missing, digest, Before::No)),
         })
@@ -218,6 +250,7 @@ impl Store {
                 return Ok(Delivered::Repeated { first, now: tx.now() });
             }
             let inserted = insert(tx, key, &ready, &ready.message.flags);
+            let inserted = inserted.map(|stored| Appended { event: false, ..stored });
             inserted.map(Delivered::Stored).map_err(|error| missing(error, mailbox))
         });
         InFlight { pending, placed, staged }

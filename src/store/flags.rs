@@ -4,13 +4,15 @@
 //! one (pitfall 92). What a STORE does to a row is two masks: what it keeps and what it sets.
 
 use super::engine::{Tx, Value, Weight};
+use super::events::{self, Cause, NewEvent, Trigger};
 use super::row::{self, Difference};
 use super::selection::{self, BULK_ROWS, Forms};
 use super::snapshot::message_at;
 use super::{Error, Failure, Store, keywords};
 use crate::job::{FlagSet, MailboxKey, StoreMode};
+use crate::limits;
 use crate::mail::{Message, Snapshot, UidRuns};
-use crate::model::{Flags, KeywordMask, ModSeq, UidValidity};
+use crate::model::{Flags, Keyword, KeywordMask, Keywords, ModSeq, Uid, UidValidity};
 
 /// What STORE asks.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct FlagsStored {
     pub changed: UidRuns,
     /// The mod-sequence of the change; the mailbox's if nothing changed (pitfall 93).
     pub mod_seq: ModSeq,
+    /// Scripts are to see it (RFC 6785 §2.2.3).
+    pub event: bool,
     /// How a snapshot may follow.
     step: Step,
 }
@@ -83,11 +87,26 @@ impl Store {
         mailbox: MailboxKey,
         change: FlagChange,
     ) -> Result<FlagsStored, Error> {
+        self.store_flags_seen(mailbox, change, Trigger::default())
+    }
+
+    /// The same, and who sees it.
+    pub fn store_flags_seen(
+        &self,
+        mailbox: MailboxKey,
+        change: FlagChange,
+        trigger: Trigger,
+    ) -> Result<FlagsStored, Error> {
         let weight = match change.uids.len() {
             many if many > BULK_ROWS => Weight::Bulk,
             few => Weight::Bytes(few as usize * 64),
         };
-        self.0.engine.write("storing flags", weight, move |tx| store(tx, mailbox, &change))
+        let stored = self
+            .0
+            .engine
+            .write("storing flags", weight, move |tx| store(tx, mailbox, &change, trigger))?;
+        self.ring_for_events(stored.event);
+        Ok(stored)
     }
 }
 
@@ -132,8 +151,15 @@ impl Masks {
     }
 }
 
-fn store(tx: &mut Tx<'_>, mailbox: MailboxKey, change: &FlagChange) -> Result<FlagsStored, Error> {
+/// STORE, in a transaction.
+pub(super) fn store(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    change: &FlagChange,
+    trigger: Trigger,
+) -> Result<FlagsStored, Error> {
     let locked = row::lock(tx, mailbox)?;
+    let mut differing = trigger.wants(locked.scripted).then(Differing::default);
     let named = match change.mode {
         // A keyword that the mailbox does not know is on no message: nothing to take away.
         StoreMode::Remove => known_mask(tx, mailbox, &change.flags)?,
@@ -153,6 +179,10 @@ fn store(tx: &mut Tx<'_>, mailbox: MailboxKey, change: &FlagChange) -> Result<Fl
         } else if new != old.flags || masks.keywords(old.keywords) != old.keywords {
             changed.push(old.uid);
             difference.reflag(old.flags, new);
+            if let Some(differing) = &mut differing {
+                let keywords = masks.keywords(old.keywords).0 ^ old.keywords.0;
+                differing.add(old.uid, (Flags(old.flags.0 ^ new.0), KeywordMask(keywords)));
+            }
         }
         Ok(())
     })?;
@@ -163,12 +193,57 @@ fn store(tx: &mut Tx<'_>, mailbox: MailboxKey, change: &FlagChange) -> Result<Fl
         names_keywords: !change.flags.keywords.is_empty(),
     };
     if changed.is_empty() {
-        return Ok(FlagsStored { modified, changed, mod_seq: locked.highest_mod_seq, step });
+        let mod_seq = locked.highest_mod_seq;
+        return Ok(FlagsStored { modified, changed, mod_seq, event: false, step });
     }
     let mod_seq = locked.next_mod_seq();
     write(tx, mailbox, &changed, masks, mod_seq)?;
     row::change(tx, mailbox, mod_seq, difference)?;
-    Ok(FlagsStored { modified, changed, mod_seq, step })
+    let event = differing.is_some();
+    if let Some(differing) = differing {
+        differing.queue(tx, mailbox, mod_seq)?;
+    }
+    Ok(FlagsStored { modified, changed, mod_seq, event, step })
+}
+
+/// What is different now, of which messages (RFC 6785 §4.5).
+#[derive(Default)]
+struct Differing {
+    alike: Vec<((Flags, KeywordMask), UidRuns)>,
+    /// Messages beyond what is told apart, and everything that is different of any.
+    others: ((Flags, KeywordMask), UidRuns),
+}
+
+impl Differing {
+    fn add(&mut self, uid: Uid, what: (Flags, KeywordMask)) {
+        if let Some((_, uids)) = self.alike.iter_mut().find(|(known, _)| *known == what) {
+            return uids.push(uid);
+        }
+        if self.alike.len() < limits::EVENT_FLAG_SETS_MAX {
+            return self.alike.push((what, UidRuns::range(uid, uid)));
+        }
+        let ((flags, keywords), uids) = &mut self.others;
+        *flags = flags.union(what.0);
+        keywords.0 |= what.1.0;
+        uids.push(uid);
+    }
+
+    fn queue(self, tx: &mut Tx<'_>, mailbox: MailboxKey, mod_seq: ModSeq) -> Result<(), Failure> {
+        let all = || self.alike.iter().chain(std::iter::once(&self.others));
+        let has_keywords = all().any(|((_, keywords), _)| keywords.0 != 0);
+        let names = if has_keywords { keywords::load(tx, mailbox)? } else { Keywords::default() };
+        let mut part = 0;
+        for ((flags, keywords), uids) in all() {
+            let system = Flags::NAMES.iter().filter(|(flag, _)| flags.contains(*flag));
+            let words = names.names_in(*keywords).map(Keyword::as_str);
+            let words: Vec<&str> = system.map(|(_, name)| *name).chain(words).collect();
+            let (cause, source, changed_flags) = (Cause::Flag, None, words.join(" "));
+            let changed_flags = changed_flags.as_str();
+            let new = NewEvent { mailbox, mod_seq, cause, source, changed_flags };
+            part = events::queue(tx, &new, uids, part)?;
+        }
+        Ok(())
+    }
 }
 
 fn known_mask(

@@ -343,7 +343,7 @@ fn import(
         if uid >= row::UID_NEXT_MAX {
             return Err(Refusal::Limit("the mailbox has no UIDs left").into());
         }
-        let arrival = row::Arrival { first_uid: uid, mod_seq, uid_validity };
+        let arrival = row::Arrival { first_uid: uid, mod_seq, uid_validity, scripted: false };
         insert_numbered(tx, mailbox, ready, arrival)?;
         difference.add(ready.message.flags.flags, ready.size.into());
         uid_next = uid + 1;

@@ -277,8 +277,11 @@ pub(super) fn insert(
     tx.execute(
         "INSERT INTO mailboxes (account_id, mailbox_id, uid_next, highest_mod_seq, messages,
                 unseen, deleted, bytes, oldest_arrived, horizon, uid_validity, special_use, name,
-                name_key, deleted_at)
-         VALUES ($1, $2, 1, 1, 0, 0, 0, 0, 0, 0, $3, $4, $5, $6, NULL)",
+                name_key, deleted_at, scripted)
+         VALUES ($1, $2, 1, 1, 0, 0, 0, 0, 0, 0, $3, $4, $5, $6, NULL, COALESCE(
+             (SELECT CASE WHEN LENGTH(d.value) > 0 THEN 1 ELSE 0 END FROM metadata d
+              WHERE d.account_id = $1 AND d.mailbox_id = 0
+                AND d.name = '/shared/imapsieve/script' AND d.value IS NOT NULL), 0))",
         &[
             Value::Int(account.0),
             Value::Int(mailbox.0),

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::accounts::lock_account;
 use super::engine::{Row, Tx, Value, Weight};
-use super::{Error, Failure, Store, mailboxes};
+use super::{Error, Failure, Store, events, mailboxes};
 use crate::error::Refusal;
 use crate::job::{Annotated, Annotation, AnnotationChange, Change, MailboxAnnotations, MailboxKey};
 use crate::limits;
@@ -159,6 +159,9 @@ impl Store {
                 set(tx, mailbox, mod_seq, name, value.as_deref())?;
             }
             within_limits(tx, mailbox, mod_seq)?;
+            if entries.iter().any(|(name, _)| *name == EntryName::event_script()) {
+                events::note_scripts(tx, account, of_server_or(mailbox.mailbox))?;
+            }
             Ok(change_of(account, mod_seq))
         })
     }
@@ -255,6 +258,11 @@ impl Wanted<'_> {
 
 fn name_at(row: &Row<'_>, column: usize) -> Result<EntryName, Failure> {
     EntryName::new(row.text(column)?).ok_or_else(|| row.corrupt("an entry name is not one"))
+}
+
+/// The mailbox, or all of them for the server.
+fn of_server_or(mailbox: MailboxId) -> Option<MailboxId> {
+    (mailbox != SERVER).then_some(mailbox)
 }
 
 /// What sessions are told when annotations of an account have changed.
@@ -418,6 +426,7 @@ pub(super) fn copy(tx: &mut Tx<'_>, from: MailboxKey, to: MailboxId) -> Result<C
             Value::Int(i64::try_from(limits::METADATA_BYTES_PER_ACCOUNT_MAX).unwrap_or(i64::MAX)),
         ],
     )?;
+    events::note_scripts(tx, from.account, Some(to))?;
     Ok(change_of(from.account, mod_seq))
 }
 
@@ -433,6 +442,6 @@ pub(super) fn take_over(tx: &mut Tx<'_>, from: MailboxKey, to: MailboxId) -> Res
             Value::Int(to.0),
             Value::Int(mod_seq.0),
         ],
-    )
-    .map(drop)
+    )?;
+    events::note_scripts(tx, from.account, Some(to))
 }

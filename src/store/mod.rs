@@ -21,6 +21,7 @@
 //! | messages in | [`Store::place_body`], [`Store::deliver`], [`Store::append`] |
 //! | from another server | [`Store::begin_import`], [`Store::imported`], [`Store::import`], [`Store::end_import`] |
 //! | sorted by a script | [`Store::deliver_sorted`], [`Store::remembers`], [`Store::forget_memories`], [`Store::script_runs`] |
+//! | seen by a script in IMAP | [`Store::take_events`], [`Store::next_event`], [`Store::settle_event`], [`Store::postpone_event`], [`Store::drop_event`], [`Store::reclaim_events`], [`Store::event_bell`] |
 //! | mail that leaves | [`Store::due_outgoing`], [`Store::next_outgoing`], [`Store::list_outgoing`], [`Store::outgoing_message`], [`Store::remove_outgoing`], [`Store::postpone_outgoing`], [`Store::retry_outgoing`] |
 //! | messages out | [`Store::fetch`], [`Store::fetch_near`], [`Store::read_body`] |
 //! | changes | [`Store::store_flags`], [`Store::expunge`], [`Store::copy`], [`Store::move_messages`] |
@@ -37,7 +38,9 @@ mod bodies;
 mod check;
 mod copy;
 mod deliver;
+mod effects;
 mod engine;
+mod events;
 mod expunge;
 mod failure;
 mod fetch;
@@ -79,6 +82,8 @@ pub use blobs::{Backlog, CacheSettings, ObjectSettings, Staged, Taken, Uploaded,
 pub use bodies::PlacedBody;
 pub use copy::Copied;
 pub use deliver::{Appended, Delivered, Delivery, Facts, IfMissing, NewBody, NewMessage};
+pub use effects::{Effect, NextMessage, Placed, Settled, Settlement};
+pub use events::{Cause, Event, EventKey, Trigger};
 pub use expunge::Expunged;
 pub use failure::{DatabaseError, Error, Failure};
 pub use fetch::Batch;
@@ -109,6 +114,7 @@ use std::sync::Arc;
 use batches::Couriers;
 use blobs::Objects;
 use bodies::Bodies;
+use crossbeam_channel::{Receiver, Sender};
 use engine::Engine;
 use finder::Finder;
 use ids::Ids;
@@ -138,6 +144,8 @@ struct Inner {
     objects: Option<Objects>,
     ids: Ids,
     swept: repeats::SweptUpTo,
+    /// Rung when scripts are to see something.
+    events: (Sender<()>, Receiver<()>),
     /// Given back when the store closes; last, since fields are dropped in order.
     _locks: Vec<File>,
 }
@@ -192,6 +200,7 @@ impl Store {
             objects,
             ids: Ids::default(),
             swept: repeats::SweptUpTo::default(),
+            events: crossbeam_channel::bounded(1),
             _locks: locks,
         }));
         // Elsewhere other nodes may be delivering: what looks left behind may be theirs.

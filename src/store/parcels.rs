@@ -6,6 +6,7 @@
 use super::Failure;
 use super::deliver::Appended;
 use super::engine::{Row, Tx, Value};
+use super::events::Trigger;
 use super::ready::Ready;
 use super::row;
 use crate::job::MailboxKey;
@@ -15,6 +16,8 @@ use crate::model::{AccountId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidVali
 pub(super) struct Parcel {
     pub(super) ready: Ready,
     pub(super) digest: Option<[u8; 16]>,
+    /// Of what is appended.
+    pub(super) trigger: Trigger,
 }
 
 impl Parcel {
@@ -46,12 +49,13 @@ impl Parcel {
 const DELIVER: &str = "
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],
-                         $6::bigint[], $7::bytea[], $8::bigint[], $9::bytea[], $16::bigint[])
+                         $6::bigint[], $7::bytea[], $8::bigint[], $9::bytea[], $16::bigint[],
+                         $19::bigint[])
          WITH ORDINALITY
          AS a(account_id, name_key, flags, size, internal_date, blob_id, hash, header_bytes,
-              digest, state, at)
+              digest, state, trigger, at)
 ), locked AS MATERIALIZED (
-    SELECT m.account_id, m.mailbox_id, m.name_key FROM mailboxes m
+    SELECT m.account_id, m.mailbox_id, m.name_key, m.scripted FROM mailboxes m
     WHERE (m.account_id, m.name_key) IN (SELECT a.account_id, a.name_key FROM asked a)
       AND m.uid_next <= $15
     ORDER BY m.account_id, m.mailbox_id FOR UPDATE SKIP LOCKED
@@ -63,7 +67,7 @@ WITH asked AS MATERIALIZED (
     ON CONFLICT (account_id, digest) DO NOTHING
     RETURNING account_id, digest
 ), kept AS MATERIALIZED (
-    SELECT a.*, l.mailbox_id,
+    SELECT a.*, l.mailbox_id, CASE WHEN a.trigger + l.scripted >= 2 THEN 1 ELSE 0 END AS event,
            row_number() OVER (PARTITION BY l.account_id, l.mailbox_id ORDER BY a.at) AS place
     FROM asked a JOIN locked l ON l.account_id = a.account_id AND l.name_key = a.name_key
     WHERE a.digest IS NULL
@@ -119,11 +123,20 @@ WITH asked AS MATERIALIZED (
     SELECT k.account_id, k.mailbox_id, r.first_uid + k.place - 1, r.mod_seq + k.place, k.flags, 0,
            k.size, k.internal_date, k.blob_id, r.mod_seq + k.place, $14, $14
     FROM kept k JOIN arrived r ON r.account_id = k.account_id AND r.mailbox_id = k.mailbox_id
+), event AS (
+    INSERT INTO imap_events (account_id, mailbox_id, mod_seq, part, cause, source_id, changed_flags,
+            uids, next_uid, due_at, attempts)
+    SELECT k.account_id, k.mailbox_id, r.mod_seq + k.place, 0, 1, NULL, '',
+           CONCAT(r.first_uid + k.place - 1, ':', r.first_uid + k.place - 1),
+           r.first_uid + k.place - 1, $14, 0
+    FROM kept k JOIN arrived r ON r.account_id = k.account_id AND r.mailbox_id = k.mailbox_id
+    WHERE k.event = 1
 )
 SELECT k.at, k.mailbox_id, r.uid_validity, r.first_uid + k.place - 1, r.mod_seq + k.place,
        t.thread_id,
        1 / CASE WHEN (SELECT COUNT(*) FROM learnt)
-                   = (SELECT COUNT(*) FROM named n WHERE n.thread_id IS NULL) THEN 1 ELSE 0 END
+                   = (SELECT COUNT(*) FROM named n WHERE n.thread_id IS NULL) THEN 1 ELSE 0 END,
+       k.event::bigint
 FROM kept k JOIN arrived r ON r.account_id = k.account_id AND r.mailbox_id = k.mailbox_id
 JOIN threads t ON t.at = k.at";
 
@@ -153,6 +166,11 @@ pub(super) fn deliver(
     let maps: Vec<_> = parcels.iter().map(|p| Some(&p.ready.message.facts.map[..])).collect();
     let headers: Vec<_> = parcels.iter().map(|p| p.ready.header.as_deref()).collect();
     let states = each(|parcel| parcel.ready.state);
+    let triggers = each(|parcel| match parcel.trigger {
+        Trigger::Never => 0,
+        Trigger::IfScripted => 1,
+        Trigger::Always => 2,
+    });
     let ids = || {
         (1..).zip(parcels).flat_map(|(at, p)| p.message_ids().into_iter().map(move |id| (at, id)))
     };
@@ -179,6 +197,7 @@ pub(super) fn deliver(
         Value::Ids(&states),
         Value::Blobs(&maps),
         Value::Blobs(&headers),
+        Value::Ids(&triggers),
     ];
     let mut stored = vec![None; parcels.len()];
     tx.query(DELIVER, &values, |row| {
@@ -200,5 +219,6 @@ fn appended(row: &Row<'_>, account: AccountId, parcel: &Parcel) -> Result<Append
         mod_seq: ModSeq(row.int(4)?),
         email_id: EmailId(parcel.ready.blob.0),
         thread_id: ThreadId(row.int(5)?),
+        event: row.int(7)? != 0,
     })
 }

@@ -103,6 +103,7 @@ impl Before {
                     mod_seq: ModSeq(row.int(1)?),
                     email_id: EmailId(ready.blob.0),
                     thread_id: ThreadId(row.int(2)?),
+                    event: false, // it was written then
                 })
             },
         );
@@ -191,6 +192,7 @@ fn insert_message(
         mod_seq: arrival.mod_seq,
         email_id: EmailId(ready.blob.0),
         thread_id: thread,
+        event: arrival.scripted,
     })
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Locked {
     pub(super) highest_mod_seq: ModSeq,
     pub(super) deleted: i64,
     pub(super) uid_validity: UidValidity,
+    /// What happens here is seen by a script (RFC 6785).
+    pub(super) scripted: bool,
 }
 
 impl Locked {
@@ -28,7 +30,7 @@ impl Locked {
 /// Locks a mailbox; refused as missing once deleted.
 pub(super) fn lock(tx: &mut Tx<'_>, key: MailboxKey) -> Result<Locked, Error> {
     let found = tx.query_one(
-        "SELECT highest_mod_seq, deleted, uid_validity FROM mailboxes
+        "SELECT highest_mod_seq, deleted, uid_validity, scripted FROM mailboxes
          WHERE account_id = $1 AND mailbox_id = $2 AND name_key IS NOT NULL {lock}",
         &[Value::Int(key.account.0), Value::Int(key.mailbox.0)],
         |row| {
@@ -36,6 +38,7 @@ pub(super) fn lock(tx: &mut Tx<'_>, key: MailboxKey) -> Result<Locked, Error> {
                 highest_mod_seq: ModSeq(row.int(0)?),
                 deleted: row.int(1)?,
                 uid_validity: UidValidity(row.uint(2)?),
+                scripted: row.int(3)? != 0,
             })
         },
     )?;
@@ -120,7 +123,7 @@ pub(super) fn arrive(
                                    THEN oldest_arrived ELSE $7 END
          WHERE account_id = $1 AND mailbox_id = $2 AND name_key IS NOT NULL
            AND uid_next + $3 <= $8
-         RETURNING uid_next - $3, highest_mod_seq, uid_validity",
+         RETURNING uid_next - $3, highest_mod_seq, uid_validity, scripted",
         &[
             Value::Int(key.account.0),
             Value::Int(key.mailbox.0),
@@ -136,6 +139,7 @@ pub(super) fn arrive(
                 first_uid: row.int(0)?,
                 mod_seq: ModSeq(row.int(1)?),
                 uid_validity: UidValidity(row.uint(2)?),
+                scripted: row.int(3)? != 0,
             })
         },
     )
@@ -147,4 +151,6 @@ pub(super) struct Arrival {
     pub(super) first_uid: i64,
     pub(super) mod_seq: ModSeq,
     pub(super) uid_validity: UidValidity,
+    /// What comes here is seen by a script (RFC 6785).
+    pub(super) scripted: bool,
 }

@@ -312,6 +312,7 @@ impl Work {
                 Some(first) => place_again(tx, key, ready, &copy.flags, first.thread_id),
             };
             let appended = appended.map_err(|error| gone(error, mailbox))?;
+            let appended = Appended { event: false, ..appended };
             first.get_or_insert(appended);
             seen.push((copy.body, mailbox));
             stored.push(Some(appended));
@@ -356,7 +357,11 @@ fn remember(
 }
 
 /// Keeps the newest [`limits::SCRIPT_RUNS_KEPT`].
-fn keep_report(tx: &mut Tx<'_>, account: AccountId, report: &RunReport) -> Result<(), Failure> {
+pub(super) fn keep_report(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    report: &RunReport,
+) -> Result<(), Failure> {
     let last = tx.query_one(
         "SELECT COALESCE(MAX(run_id), 0) FROM script_runs WHERE account_id = $1",
         &[Value::Int(account.0)],

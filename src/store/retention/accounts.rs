@@ -172,6 +172,9 @@ impl Store {
                      (SELECT outbox_id FROM outbox WHERE account_id = $1 LIMIT $2)",
                 "DELETE FROM script_memory WHERE account_id = $1 AND digest IN
                      (SELECT digest FROM script_memory WHERE account_id = $1 LIMIT $2)",
+                "DELETE FROM imap_events WHERE account_id = $1 AND (mailbox_id, mod_seq, part) IN
+                     (SELECT mailbox_id, mod_seq, part FROM imap_events
+                      WHERE account_id = $1 LIMIT $2)",
                 "DELETE FROM script_runs WHERE account_id = $1 AND run_id IN
                      (SELECT run_id FROM script_runs WHERE account_id = $1 LIMIT $2)",
                 "DELETE FROM metadata WHERE account_id = $1 AND mailbox_id = 0 AND name IN

@@ -198,7 +198,7 @@ fn mailboxes_are_limited() {
     let fill = move |tx: &mut engine::Tx<'_>| {
         tx.execute(
             "INSERT INTO mailboxes SELECT account_id, 1000 + r.first, 1, 1, 0, 0, 0, 0, 0, 0,
-                    1000 + r.first, NULL, 'm' || r.first, 'm' || r.first, NULL
+                    1000 + r.first, NULL, 'm' || r.first, 'm' || r.first, NULL, 0
              FROM mailboxes CROSS JOIN ({ranges $1}) r
              WHERE mailbox_id = 1",
             &[engine::Value::Ranges(&more)],

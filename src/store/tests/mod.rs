@@ -11,6 +11,7 @@ mod costs;
 #[cfg(feature = "crash_points")]
 mod crash;
 mod deliver;
+mod events;
 mod expunge;
 mod fetch;
 mod flags;

@@ -170,14 +170,17 @@ fn a_delivery_whose_answer_was_lost_is_not_stored_twice() {
     let (first, unknown) = (parcel(), parcel());
     let (first_blob, unknown_blob) = (first.blob, unknown.blob);
     // It was committed, which its sender never heard.
-    let stored = store.store.append_alone(first, Before::No).unwrap();
+    let stored = store.store.append_alone(first, Before::No, Trigger::Never).unwrap();
     let again = Ready { blob: first_blob, ..parcel() };
-    let found = store.store.append_alone(again, Before::Perhaps).unwrap();
+    let found = store.store.append_alone(again, Before::Perhaps, Trigger::Never).unwrap();
     assert_eq!(stored, found);
     assert_eq!(store.info("INBOX").uid_next, 2);
     // It was not.
     let again = Ready { blob: unknown_blob, ..parcel() };
-    assert_eq!(store.store.append_alone(again, Before::Perhaps).unwrap().uid, Uid(2));
+    assert_eq!(
+        store.store.append_alone(again, Before::Perhaps, Trigger::Never).unwrap().uid,
+        Uid(2)
+    );
 }
 
 #[test] // design §7: a batch never waits, and nobody waits alone
