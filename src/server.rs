@@ -204,6 +204,7 @@ impl Listeners<'_> {
             xclient_from: servers.lmtp.xclient_from.clone(),
             pop3_exclusive: servers.pop3.exclusive,
             expire_days: self.config.cleanup.max_age_restriction.map(days),
+            sieve_url: sieve_url(&servers.managesieve.listener, hostname),
             sieve: session::SieveSettings {
                 script_bytes_max: u32::try_from(servers.managesieve.max_script_size.0)
                     .unwrap_or(u32::MAX),
@@ -216,6 +217,19 @@ impl Listeners<'_> {
             changes_come_late: self.config.database.engine == config::Engine::Postgres,
         })
     }
+}
+
+/// `sieveurl-server` (RFC 5804 §3): it has no form for TLS from the first byte.
+fn sieve_url(listener: &config::Listener, hostname: &str) -> Option<String> {
+    let plain = listener.sockets().filter(|(_, is_implicit)| !is_implicit);
+    let port = plain.map(|(at, _)| at).find_map(|at| match at {
+        Listen::Tcp { port, .. } => Some(*port),
+        Listen::Unix(_) => None,
+    })?;
+    Some(match port {
+        0 | 4_190 => format!("sieve://{hostname}"),
+        port => format!("sieve://{hostname}:{port}"),
+    })
 }
 
 /// A running server. Dropping it stops it at once; [`Handle::shutdown`] lets jobs finish first.

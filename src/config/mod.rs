@@ -186,6 +186,16 @@ pub struct Sieve {
     pub global: Option<PathBuf>,
     /// Which runs are kept for `sora-admin sieve log`.
     pub log: SieveLog,
+    /// Runs on events in IMAP, before a mailbox's own script (RFC 6785).
+    pub imap_script: Option<PathBuf>,
+    /// In which mailboxes.
+    pub imap_mailboxes: Text,
+    /// On which events.
+    pub imap_causes: Text,
+    /// Gets what is moved into the mailbox with `\Junk`.
+    pub learn_spam: Text,
+    /// Gets what is moved out of it.
+    pub learn_ham: Text,
     /// Actions of one run.
     pub max_actions: u32,
     /// Redirects of one run, and notifications.
@@ -374,6 +384,11 @@ impl Default for Config {
                 after: None,
                 global: None,
                 log: SieveLog::Errors,
+                imap_script: None,
+                imap_mailboxes: Text("\\Junk".to_owned()),
+                imap_causes: Text("copy".to_owned()),
+                learn_spam: Text::default(),
+                learn_ham: Text::default(),
                 max_actions: 32,
                 max_redirects: 4,
                 max_includes: 64,

@@ -195,6 +195,8 @@ pub struct Settings {
     pub pop3_exclusive: bool,
     /// Days for which mail stays at least; `None` for ever (RFC 2449 §6.7).
     pub expire_days: Option<u32>,
+    /// Where ManageSieve is spoken, as a URL (RFC 5804 §3); `None` if nowhere.
+    pub sieve_url: Option<String>,
     /// Sieve scripts, by ManageSieve.
     pub sieve: SieveSettings,
     /// Passwords are taken in the clear from anywhere.
@@ -226,6 +228,7 @@ impl Default for Settings {
             xclient_from: Networks::default(),
             pop3_exclusive: false,
             expire_days: None,
+            sieve_url: None,
             sieve: SieveSettings::default(),
             insecure_auth: false,
             idle_seconds_max: 1_800,

@@ -91,10 +91,8 @@ pub use script::Script;
 /// What scripts may require: all that is known but `convert`, for nothing is converted here.
 pub const OFFERED: Capabilities = Capabilities::ALL.without(Capability::Convert);
 
-/// What the scripts of this server may require: it has no external lists to ask, and no IMAP event
-/// runs a script yet.
-pub const SERVED: Capabilities =
-    OFFERED.without(Capability::ExtLists).without(Capability::ImapSieve);
+/// What the scripts of this server may require: it has no external lists to ask.
+pub const SERVED: Capabilities = OFFERED.without(Capability::ExtLists);
 
 /// Reads a script that may require what is `offered`, and makes it ready to run.
 ///

@@ -88,12 +88,6 @@ impl Changes {
         }
     }
 
-    /// The last change of `mailbox` that was published, if that is not long ago.
-    pub(super) fn last(&self, mailbox: MailboxKey) -> Option<ModSeq> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.find(mailbox).map(|change| change.mod_seq)
-    }
-
     /// Those of a node that tells others.
     pub(super) fn with_outbox(outbox: Arc<Outbox>) -> Self {
         Self { outbox: Some(outbox), ..Self::default() }

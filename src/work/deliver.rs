@@ -59,7 +59,7 @@ pub(super) struct Courier {
     pub(super) changes: Arc<Changes>,
     pub(super) hostname: String,
     pub(super) hook: Option<Arc<dyn DeliveryHook>>,
-    pub(super) sorter: Sorter,
+    pub(super) sorter: Arc<Sorter>,
 }
 
 /// One delivery's answer, recipient by recipient.

@@ -8,7 +8,7 @@ mod changes;
 pub mod cleaner;
 mod clock;
 mod deliver;
-mod event_scripts;
+mod events;
 mod facts;
 mod holder;
 mod login;
@@ -57,7 +57,7 @@ pub use nodes::{Hearing, NodeSettings};
 pub use notify::{tell, tell_post};
 pub use outbox::RelaySettings;
 pub use pool::{Done, Lane, Pool, Run};
-pub use sorting::{KeptRuns, SieveSettings};
+pub use sorting::{KeptRuns, SieveSettings, SiteEvents};
 pub use uploader::UploadSettings;
 
 /// What work reads of the configuration.
@@ -143,7 +143,19 @@ fn sieve_settings(config: &Config) -> SieveSettings {
             config::SieveLog::Errors => KeptRuns::Errors,
             config::SieveLog::All => KeptRuns::All,
         },
+        events: SiteEvents {
+            script: from.imap_script.clone(),
+            mailboxes: words(&from.imap_mailboxes, |c| c == ','),
+            causes: words(&from.imap_causes, |c| c == ',' || c.is_whitespace()),
+            learn_spam: words(&from.learn_spam, char::is_whitespace),
+            learn_ham: words(&from.learn_ham, char::is_whitespace),
+        },
     }
+}
+
+fn words(text: &config::Text, between: impl Fn(char) -> bool) -> Vec<String> {
+    let words = text.0.split(between).map(str::trim).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
 }
 
 /// Where the store of a configuration is.
@@ -238,6 +250,7 @@ pub struct Work {
     _upkeep: Option<upkeep::Upkeep>,
     _uploader: Option<uploader::Uploader>,
     _post: Option<outbox::Post>,
+    _events: Option<events::Events>,
 }
 
 impl Work {
@@ -260,6 +273,17 @@ impl Work {
         };
         let spool = spool::Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max);
         spool.sweep();
+        let sorter = Arc::new(sorting::Sorter::new(
+            store.clone(),
+            settings.sieve.clone(),
+            settings.hostname.clone(),
+            relay,
+        ));
+        let usher = events::Usher {
+            store: store.clone(),
+            sorter: Arc::clone(&sorter),
+            changes: Arc::clone(&changes),
+        };
         let runner = run::Runner {
             store: store.clone(),
             snapshots: snapshots::Snapshots::new(store.clone()),
@@ -273,12 +297,7 @@ impl Work {
                 changes: Arc::clone(&changes),
                 hostname: settings.hostname.clone(),
                 hook: hooks.on_delivery,
-                sorter: sorting::Sorter::new(
-                    store.clone(),
-                    settings.sieve.clone(),
-                    settings.hostname.clone(),
-                    relay,
-                ),
+                sorter,
             },
         };
         let listener = notify::Listener::start(&settings.data_dir, Arc::clone(&changes));
@@ -301,6 +320,8 @@ impl Work {
             store.has_uploads().then(|| uploader::Uploader::start(store, settings.uploads));
         let uploader = uploader.transpose().inspect_err(|error| log::error!("uploader: {error}"));
         let post = outbox::start(store, settings.relay.clone(), bell);
+        let events = events::Events::start(&usher);
+        let events = events.inspect_err(|error| log::error!("events: {error}")).ok();
         let pool = Pool::new(Box::new(runner));
         Ok(Self {
             pool,
@@ -310,6 +331,7 @@ impl Work {
             _upkeep: upkeep,
             _uploader: uploader.ok().flatten(),
             _post: post,
+            _events: events,
         })
     }
 
@@ -323,6 +345,7 @@ impl Work {
             _upkeep: None,
             _uploader: None,
             _post: None,
+            _events: None,
         }
     }
 
@@ -409,12 +432,12 @@ pub fn deliver_now(
         changes: Arc::default(),
         hostname: settings.hostname.clone(),
         hook: None,
-        sorter: sorting::Sorter::new(
+        sorter: Arc::new(sorting::Sorter::new(
             store.clone(),
             settings.sieve.clone(),
             settings.hostname.clone(),
             relay,
-        ),
+        )),
     };
     let recipient = Recipient {
         account: found.account,

@@ -12,6 +12,7 @@ use super::login::{Attempt, Directory, Entry, Logins};
 use super::maildrops::Maildrops;
 use super::scripts::NewScript;
 use super::snapshots::Snapshots;
+use super::sorting::Place;
 use super::spool::{self, Spool};
 use super::trace::Via;
 use super::{Changes, Done, Lane, Run, ServerNotes, facts, parts, scripts, search};
@@ -23,7 +24,7 @@ use crate::job::{
 };
 use crate::mail::{Snapshot, UidRuns};
 use crate::model::{AccountId, Address, Flags, MailboxId, MailboxName, ModSeq, Timestamp};
-use crate::store::{self, AccountFound, FlagChange, NewBody, NewMessage, Store};
+use crate::store::{self, AccountFound, Cause, FlagChange, NewBody, NewMessage, Store, Trigger};
 
 /// Why there is no good reply.
 #[derive(Debug)]
@@ -178,8 +179,8 @@ impl Runner {
             Job::LockMaildrop { account } => {
                 Ok(Reply::MaildropLocked(self.maildrops.lock(account)?))
             }
-            Job::Copy(transfer) => self.transfer(transfer, Store::copy),
-            Job::Move(transfer) => self.transfer(transfer, Store::move_messages),
+            Job::Copy(transfer) => self.transfer(transfer, Store::copy_seen),
+            Job::Move(transfer) => self.transfer(transfer, Store::move_seen),
             Job::Append { account, name, flags, internal_date, body } => {
                 self.append(account, name, flags, internal_date, body)
             }
@@ -295,15 +296,25 @@ impl Runner {
     fn mark_seen(&self, mailbox: MailboxKey, uids: UidRuns) -> Result<Arc<Snapshot>, Trouble> {
         let flags = FlagSet { flags: Flags::SEEN, keywords: Vec::new() };
         let change = FlagChange { uids, mode: StoreMode::Add, flags, unchanged_since: None };
-        let stored = self.store.store_flags(mailbox, change)?;
+        let stored = self.change_flags(mailbox, change)?;
         if !stored.changed.is_empty() {
             self.publish(mailbox, stored.mod_seq);
         }
         Ok(self.snapshots.after(mailbox, &stored)?)
     }
 
+    /// RFC 6785 §2.2.3: in whatever way, it is an event.
+    fn change_flags(
+        &self,
+        mailbox: MailboxKey,
+        change: FlagChange,
+    ) -> Result<store::FlagsStored, store::Error> {
+        let trigger = self.courier.sorter.trigger(Cause::Flag, &[Place::Key(mailbox)]);
+        self.store.store_flags_seen(mailbox, change, trigger)
+    }
+
     fn store_flags(&self, mailbox: MailboxKey, change: FlagChange) -> Answer {
-        let stored = self.store.store_flags(mailbox, change)?;
+        let stored = self.change_flags(mailbox, change)?;
         // Before others are told: they then find it made.
         let snapshot = self.snapshots.after(mailbox, &stored);
         let store::FlagsStored { modified, changed, mod_seq, .. } = stored;
@@ -344,10 +355,12 @@ impl Runner {
     fn transfer(
         &self,
         transfer: Transfer,
-        how: impl FnOnce(&Store, Transfer) -> Result<store::Copied, store::Error>,
+        how: impl FnOnce(&Store, Transfer, Trigger) -> Result<store::Copied, store::Error>,
     ) -> Answer {
         let source = transfer.from;
-        let copied = how(&self.store, transfer)?;
+        let ends = [Place::Name(source.account, &transfer.to), Place::Key(source)];
+        let trigger = self.courier.sorter.trigger(Cause::Copy, &ends);
+        let copied = how(&self.store, transfer, trigger)?;
         if !copied.to.is_empty() {
             self.publish(copied.target, copied.target_mod_seq);
             if source != copied.target {
@@ -370,8 +383,10 @@ impl Runner {
         let bytes = spool::read(body)?;
         let facts = facts::of(&bytes);
         let body = NewBody::Bytes(bytes);
+        let place = Place::Name(account, &mailbox);
+        let trigger = self.courier.sorter.trigger(Cause::Append, &[place]);
         let message = NewMessage { account, mailbox, flags, internal_date, body, facts };
-        let stored = self.store.append(message)?;
+        let stored = self.store.append_seen(message, trigger)?;
         crash_point!("append: committed, reply not sent");
         self.publish(stored.mailbox, stored.mod_seq);
         let store::Appended { mailbox, uid_validity, uid, email_id, thread_id, .. } = stored;

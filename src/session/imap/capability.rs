@@ -43,6 +43,9 @@ impl Imap {
         if !matches!(self.state, State::NotAuthenticated) {
             let limit = self.settings.append_bytes_max;
             out.text(format_args!("CAPABILITY {AFTER_LOGIN}={limit}")); // RFC 7889 §3
+            if let Some(url) = &self.settings.sieve_url {
+                out.text(format_args!(" IMAPSIEVE={url}")); // RFC 6785 §2.1
+            }
             return;
         }
         out.text(format_args!("CAPABILITY {BEFORE_LOGIN}"));

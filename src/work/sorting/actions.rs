@@ -240,7 +240,7 @@ fn filed(filing: &Filing, version: Version) -> Option<PlannedCopy> {
 }
 
 /// RFC 5232 §5: what a mailbox cannot keep is left out.
-fn flag_set(names: &[String]) -> FlagSet {
+pub(super) fn flag_set(names: &[String]) -> FlagSet {
     let mut set = FlagSet::default();
     for name in names {
         let system = Flags::NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));

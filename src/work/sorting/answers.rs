@@ -3,8 +3,8 @@
 use super::super::metadata::ServerNotes;
 use super::scripts::{Compiled, Scripts};
 use crate::error::Refusal;
-use crate::job::{Annotated, MailboxInfo, MailboxKey, Recipient};
-use crate::model::{EntryName, MailboxId, MailboxName, SpecialUse};
+use crate::job::{Annotated, MailboxInfo, MailboxKey};
+use crate::model::{AccountId, EntryName, MailboxId, MailboxName, SpecialUse};
 use crate::sieve::{Answer, Location, Question};
 use crate::store::{Error, Failure, MemoryDigest, Store};
 
@@ -13,12 +13,12 @@ pub(super) struct Oracle<'a> {
     pub(super) store: &'a Store,
     pub(super) scripts: &'a Scripts,
     pub(super) notes: &'a ServerNotes,
-    pub(super) recipient: &'a Recipient,
+    pub(super) account: AccountId,
 }
 
 impl Oracle<'_> {
     pub(super) fn answer(&self, question: &Question) -> Result<Answer, Failure> {
-        let account = self.recipient.account;
+        let account = self.account;
         Ok(match question {
             Question::MailboxExists { mailbox } => Answer::Bool(self.find(mailbox)?.is_some()),
             Question::MailboxById { id } => Answer::Text(self.by_id(id)?),
@@ -63,7 +63,7 @@ impl Oracle<'_> {
 
     fn find(&self, mailbox: &str) -> Result<Option<MailboxInfo>, Failure> {
         let Ok(name) = MailboxName::new(mailbox) else { return Ok(None) };
-        found(self.store.mailbox(self.recipient.account, &name))
+        found(self.store.mailbox(self.account, &name))
     }
 
     /// RFC 5490 §3.3, §4.1. What cannot be an entry, or is of no mailbox, does not exist.
@@ -74,14 +74,14 @@ impl Oracle<'_> {
             Some(Ok(mailbox)) => Annotated::Mailbox(mailbox),
             Some(Err(_)) => return Ok(None),
         };
-        let value = self.notes.annotation(self.store, self.recipient.account, &of, name)?;
+        let value = self.notes.annotation(self.store, self.account, &of, name)?;
         Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
 
     /// RFC 8474's MAILBOXID is the mailbox's number.
     fn by_id(&self, id: &str) -> Result<Option<String>, Failure> {
         let Ok(number) = id.parse() else { return Ok(None) };
-        let key = MailboxKey { account: self.recipient.account, mailbox: MailboxId(number) };
+        let key = MailboxKey { account: self.account, mailbox: MailboxId(number) };
         let info = found(self.store.mailbox_by_key(key))?;
         Ok(info.map(|info| info.name.as_str().to_owned()))
     }

@@ -6,21 +6,25 @@
 
 mod actions;
 mod answers;
+mod events;
 mod scripts;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use parser::message::MessageMap;
 
 pub(super) use self::actions::Plan;
 use self::answers::Oracle;
+pub use self::events::SiteEvents;
+pub(super) use self::events::{Happened, Onlookers, Place};
 pub(super) use self::scripts::try_out;
 use self::scripts::{Ready, Scripts};
 use super::clock;
 use super::metadata::ServerNotes;
 use super::outbox::Relay;
 use crate::job::{EnvelopeDsn, Recipient};
-use crate::model::MailboxName;
+use crate::model::{AccountId, MailboxName};
 use crate::sieve::{
     self, Action, Capability, DsnNotify, DsnReturn, Envelope, Environment, Facts, Failed, Limits,
     Mail, Outcome, Step,
@@ -42,6 +46,8 @@ pub struct SieveSettings {
     pub limits: Limits,
     /// Which runs are kept.
     pub kept: KeptRuns,
+    /// What the site does about events in IMAP.
+    pub events: SiteEvents,
 }
 
 /// Which runs `sora-admin sieve log` shows.
@@ -146,7 +152,7 @@ impl Sorter {
         recipient: &Recipient,
         mail: &Arriving<'_>,
         map: &MessageMap,
-        (name, script): (&str, &std::sync::Arc<sieve::Script>),
+        (name, script): (&str, &Arc<sieve::Script>),
     ) -> Result<Outcome, Failure> {
         // The owner's addresses are a query, and few scripts look at them; what is included may.
         let asks = [
@@ -197,17 +203,25 @@ impl Sorter {
             traced: self.settings.kept == KeptRuns::All,
             ..Facts::default()
         };
+        let mail = Mail { bytes: mail.bytes, map, envelope: &envelope };
+        self.walk(recipient.account, script, mail, &facts)
+    }
+
+    /// Runs a script, and answers what it asks.
+    fn walk(
+        &self,
+        account: AccountId,
+        script: &Arc<sieve::Script>,
+        mail: Mail<'_>,
+        facts: &Facts<'_>,
+    ) -> Result<Outcome, Failure> {
         let oracle = Oracle {
             store: &self.store,
             scripts: &self.scripts,
             notes: &self.settings.notes,
-            recipient,
+            account,
         };
-        let mut step = sieve::run(
-            script.clone(),
-            Mail { bytes: mail.bytes, map, envelope: &envelope },
-            &facts,
-        );
+        let mut step = sieve::run(Arc::clone(script), mail, facts);
         loop {
             step = match step {
                 Step::Done(outcome) => return Ok(outcome),

@@ -27,6 +27,7 @@ pub(super) struct Scripts {
     store: Store,
     before: Option<(String, Compiled)>,
     after: Option<(String, Compiled)>,
+    event: Option<(String, Compiled)>,
     global: Option<PathBuf>,
     compiled: Mutex<Lru<(AccountId, i64), (String, Compiled)>>,
 }
@@ -47,6 +48,7 @@ impl Scripts {
             store,
             before: site(&settings.before),
             after: site(&settings.after),
+            event: site(&settings.events.script),
             global: settings.global.clone(),
             compiled: Mutex::new(Lru::new(COMPILED_SCRIPTS_BYTES_MAX)),
         }
@@ -64,6 +66,12 @@ impl Scripts {
             None => None,
         };
         Ok(site(&self.before).into_iter().chain(own).chain(site(&self.after)).collect())
+    }
+
+    /// The site's script for events in IMAP.
+    pub(super) fn of_events(&self) -> Option<Ready> {
+        let (name, script) = self.event.as_ref()?;
+        Some(Ready { name: name.clone(), script: script.clone() })
     }
 
     /// The account's active script; the one that is active now, if it is another than at RCPT.
@@ -113,7 +121,8 @@ impl Scripts {
 /// The site's own scripts, tried; what there is to say of them, by line.
 pub(in crate::work) fn try_out(settings: &SieveSettings) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
-    for (key, path) in [("before", &settings.before), ("after", &settings.after)] {
+    let event = ("imap_script", &settings.events.script);
+    for (key, path) in [("before", &settings.before), ("after", &settings.after), event] {
         let Some(path) = path else { continue };
         let shown = path.display();
         let wrong = |why: &dyn std::fmt::Display| Failure::Settings {

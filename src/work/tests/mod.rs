@@ -1,6 +1,7 @@
 //! Jobs against a real store in a directory of their own.
 
 mod delivering;
+mod events;
 mod people;
 mod searching;
 
@@ -112,7 +113,7 @@ impl Room {
                 changes,
                 hostname: settings.hostname.clone(),
                 hook: Some(arrivals.clone()),
-                sorter,
+                sorter: Arc::new(sorter),
             },
         };
         let bag = Mailbag::new(waker);
