@@ -3,6 +3,7 @@
 mod curl;
 mod delivery;
 mod downloads;
+mod learning;
 mod mutt;
 mod pop3;
 mod postfix;

@@ -1,10 +1,14 @@
 //! What was asked of the daemon and what it answered: all that a client can know.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
 use super::load::{PASSWORD, USERS};
 use crate::support::connection::Connection;
 use crate::support::daemon::Daemon;
+
+/// What another daemon had taken when it was killed becomes due within a minute.
+const SEEN_WITHIN: Duration = Duration::from_secs(120);
 
 /// How far something got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,35 @@ impl Ledger {
         let [work, copied, moved] =
             ["Work", "Copied", "Moved"].map(|name| read(daemon, USERS[0], name));
         let (work, copied, moved) = (work?, copied?, moved?);
+        let seen = read(daemon, USERS[0], "Seen")?;
+        for (token, copies) in &seen {
+            let most = copied.get(token).map_or(0, Vec::len);
+            if copies.len() > most {
+                return Err(format!(
+                    "a script has seen {token} {} times, not {most}",
+                    copies.len()
+                ));
+            }
+        }
         self.batches.iter().try_for_each(|batch| batch.verify(&work, &copied, &moved))
+    }
+
+    /// Waits until a script has seen each copy, once (RFC 6785 §2.2.2).
+    pub(super) fn settle(daemon: &Daemon) -> Result<(), String> {
+        let end = Instant::now() + SEEN_WITHIN;
+        loop {
+            let numbers = |found: Found| {
+                found.into_iter().map(|(token, copies)| (token, copies.len())).collect()
+            };
+            let copied: BTreeMap<String, usize> = numbers(read(daemon, USERS[0], "Copied")?);
+            let seen: BTreeMap<String, usize> = numbers(read(daemon, USERS[0], "Seen")?);
+            if copied == seen {
+                return Ok(());
+            } else if Instant::now() > end {
+                return Err(format!("copied: {copied:?}, seen by a script: {seen:?}"));
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
 }
 

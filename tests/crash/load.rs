@@ -22,6 +22,8 @@ const LARGE_BYTES: usize = 300_000;
 const SCRIPT: &str = "require [\"copy\", \"imap4flags\"];\r\n\
                       redirect :copy \"elsewhere@example.net\";\r\n\
                       addflag \"\\\\Flagged\";\r\nkeep;\r\n";
+/// What sees the first user's copies: it makes one more of each.
+const EVENTS: &str = "require [\"imapsieve\", \"fileinto\", \"copy\"]; fileinto :copy \"Seen\";";
 /// A relay that takes everything.
 const RELAY: &str = "[relay]\nprotocol = 'sendmail'\nsendmail = '/bin/true'\n";
 
@@ -37,9 +39,14 @@ pub(super) fn prepare(home: &Home, daemon: &Daemon, is_sorted: bool) {
         home.sort_mail_of(USERS[0], SCRIPT);
     }
     let mut imap = Connection::imap(daemon.imap, USERS[0], PASSWORD).expect("a login");
-    for name in ["Work", "Copied", "Moved"] {
+    for name in ["Work", "Copied", "Moved", "Seen"] {
         imap.must(&format!("CREATE {name}")).expect("a mailbox");
     }
+    let mut sieve =
+        Connection::managesieve(daemon.managesieve, USERS[0], PASSWORD).expect("a login");
+    let put = format!("PUTSCRIPT \"events\" {{{}+}}\r\n{EVENTS}", EVENTS.len());
+    sieve.must_sieve(&put).expect("a script");
+    imap.must("SETMETADATA Copied (/shared/imapsieve/script \"events\")").expect("an annotation");
     // A script that keeps everything, and remembers it: deliveries with a transaction of their own.
     let script = "require \"duplicate\"; if duplicate :header \"X-Token\" { keep; }";
     let mut sieve =

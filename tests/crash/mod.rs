@@ -131,7 +131,9 @@ fn kill_at_random_in(home: &Home, random: &mut Random) -> Daemon {
         assert_eq!(verified, Ok(()), "kill {kill}");
         home.check();
     }
-    Daemon::start(home)
+    let daemon = Daemon::start(home);
+    assert_eq!(Ledger::settle(&daemon), Ok(()));
+    daemon
 }
 
 /// Loads a daemon until it dies at `point`, and looks at what is left.
@@ -163,6 +165,7 @@ fn die_at(home: &Home, point: &str) -> Result<(), String> {
     let running = load::start(&daemon, &ledger, Duration::from_millis(200));
     running.finish(&mut ledger);
     ledger.verify(&daemon)?;
+    Ledger::settle(&daemon)?;
     if point.starts_with("object:") {
         home.wait_until_moved();
     }
