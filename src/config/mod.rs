@@ -26,7 +26,7 @@ pub use flags::Start;
 pub use relay::{Relay, RelayProtocol, RelayTls, Remote};
 pub use s3::S3;
 pub use values::{
-    Engine, Hearing, Hidden, Home, Listen, LogOutput, SieveLog, Size, Text, duration,
+    Engine, Hearing, Hidden, Home, Listen, LogOutput, SieveLog, Size, StatusType, Text, duration,
     shown_duration,
 };
 
@@ -196,6 +196,10 @@ pub struct Sieve {
     pub learn_spam: Text,
     /// Gets what is moved out of it.
     pub learn_ham: Text,
+    /// Where it is written how certainly a message is spam.
+    pub spam: StatusHeader,
+    /// Where it is written whether it has a virus.
+    pub virus: StatusHeader,
     /// Actions of one run.
     pub max_actions: u32,
     /// Redirects of one run, and notifications.
@@ -212,6 +216,60 @@ pub struct Sieve {
     pub max_instructions: u32,
     /// Bytes that one run may compare.
     pub max_match_steps: u32,
+    /// Global variables of one run.
+    pub max_globals: u32,
+    /// Changes that one run makes to a message.
+    pub max_edits: u32,
+    /// What one run adds to a message.
+    pub max_added_size: Size,
+    /// All changed copies of a message that one run makes.
+    pub max_copied_size: Size,
+    /// Questions of one run to the store.
+    pub max_questions: u32,
+    /// Lines that are kept of one run.
+    pub max_trace_lines: u32,
+}
+
+/// The header field that a checker of mail writes, and what it means (RFC 5235).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusHeader {
+    /// `NAME`, or `NAME: PATTERN`; empty for none.
+    pub header: Text,
+    /// How its value is read.
+    pub kind: StatusType,
+    /// The score, or length, that is certainty.
+    pub max_value: u32,
+    /// `WORD=NUMBER`, several with commas between.
+    pub texts: Text,
+}
+
+impl StatusHeader {
+    const NONE: Self = Self {
+        header: Text(String::new()),
+        kind: StatusType::Score,
+        max_value: 5,
+        texts: Text(String::new()),
+    };
+
+    /// The field's name, and the pattern if there is one. `None` if nothing is configured.
+    pub fn parts(&self) -> Option<(&str, Option<&str>)> {
+        let text = self.header.0.as_str();
+        let (name, pattern) = match text.split_once(':') {
+            Some((name, pattern)) => (name.trim(), Some(pattern.trim())),
+            None => (text, None),
+        };
+        (!name.is_empty()).then_some((name, pattern.filter(|pattern| !pattern.is_empty())))
+    }
+
+    /// The words with their numbers. `None` if it is not written as it should be.
+    pub fn words(&self) -> Option<Vec<(String, u8)>> {
+        let rows = self.texts.0.split(',').filter(|row| !row.trim().is_empty());
+        let row = |row: &str| {
+            let (word, number) = row.rsplit_once('=')?;
+            Some((word.trim().to_owned(), number.trim().parse().ok()?))
+        };
+        rows.map(row).collect()
+    }
 }
 
 /// `[servers]`: what all listeners share, and one section each.
@@ -389,6 +447,8 @@ impl Default for Config {
                 imap_causes: Text("copy".to_owned()),
                 learn_spam: Text::default(),
                 learn_ham: Text::default(),
+                spam: StatusHeader::NONE,
+                virus: StatusHeader::NONE,
                 max_actions: 32,
                 max_redirects: 4,
                 max_includes: 64,
@@ -397,6 +457,12 @@ impl Default for Config {
                 max_variables_size: Size::mebi(1),
                 max_instructions: 1_000_000,
                 max_match_steps: 400_000_000,
+                max_globals: 1_024,
+                max_edits: 256,
+                max_added_size: Size::mebi(1),
+                max_copied_size: Size::mebi(64),
+                max_questions: 256,
+                max_trace_lines: 2_000,
             },
             relay: Relay::default(),
             servers: Servers::default(),

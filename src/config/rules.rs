@@ -7,6 +7,7 @@ use super::error::{Place, Problem, Wrong};
 use super::file::{DEFAULT_FILE, Draft};
 use super::keys;
 use super::{Config, ConfigError, Database, Engine, Hearing, Home, Listener};
+use crate::limits::SIEVE_REGEX_BYTES_MAX;
 
 impl Draft {
     /// The configuration and what to log about it, if nothing is wrong.
@@ -71,7 +72,33 @@ impl Draft {
             let advice = "expected a URI such as \"mailto:postmaster@example.org\", or \"\"";
             self.clash("servers.imap", "admin", advice); // RFC 5464 §6.2.2
         }
+        self.check_statuses();
         self.check_bounds();
+    }
+
+    /// The fields of RFC 5235.
+    fn check_statuses(&mut self) {
+        let sieve = self.config.sieve.clone();
+        let spam = ("spam_header", "spam_texts", 10, sieve.spam);
+        let virus = ("virus_header", "virus_texts", 5, sieve.virus);
+        for (header, texts, most, status) in [spam, virus] {
+            let is_letter = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+            let reads = |pattern: Option<&str>| {
+                let mut pattern = regex::bytes::RegexBuilder::new(pattern.unwrap_or_default());
+                pattern.size_limit(SIEVE_REGEX_BYTES_MAX).build().is_ok()
+            };
+            let right = status.parts().map_or(status.header.0.is_empty(), |(name, pattern)| {
+                name.bytes().all(is_letter) && reads(pattern)
+            });
+            if !right {
+                let advice = "expected a field's name such as \"X-Spam-Score\", or NAME: PATTERN";
+                self.clash("sieve", header, advice);
+            }
+            let words = status.words();
+            if !words.is_some_and(|words| words.iter().all(|(_, number)| *number <= most)) {
+                self.clash("sieve", texts, "expected words with numbers such as \"No=1, Yes=5\"");
+            }
+        }
     }
 
     fn check_s3(&mut self) {
@@ -250,6 +277,18 @@ mod tests {
             "[servers.lmtp]\nmax_message_size = '4gb'",
             "config.toml:2: [servers.lmtp] max_message_size: at most 4095mb",
         );
+        let header = "expected a field's name such as \"X-Spam-Score\", or NAME: PATTERN";
+        let texts = "expected words with numbers such as \"No=1, Yes=5\"";
+        for (key, given, wrong) in [
+            ("spam_header", "X Score", header),
+            ("spam_header", ": x", header),
+            ("virus_header", "X-Virus: (", header),
+            ("virus_texts", "No=1, Yes=6", texts),
+            ("spam_texts", "No=1, Yes", texts),
+        ] {
+            let want = format!("config.toml:2: [sieve] {key}: {wrong}");
+            check(&format!("[sieve]\n{key} = '{given}'"), &want);
+        }
         for (admin, right) in [
             ("mailto:a@example.org", true),
             ("tel:+49-1234", true),

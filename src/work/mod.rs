@@ -126,6 +126,8 @@ fn sieve_settings(config: &Config) -> SieveSettings {
         before: from.before.clone(),
         after: from.after.clone(),
         global: from.global.clone(),
+        spam: sorting::Check::of(&from.spam),
+        virus: sorting::Check::of(&from.virus),
         notes: ServerNotes::of(config),
         limits: crate::sieve::Limits {
             actions_max: from.max_actions as usize,
@@ -136,7 +138,12 @@ fn sieve_settings(config: &Config) -> SieveSettings {
             variables_bytes_max: size(from.max_variables_size),
             instructions_max: from.max_instructions.into(),
             match_steps_max: from.max_match_steps.into(),
-            ..Default::default()
+            globals_max: from.max_globals as usize,
+            edits_max: from.max_edits as usize,
+            added_bytes_max: size(from.max_added_size),
+            copied_bytes_max: size(from.max_copied_size),
+            questions_max: from.max_questions as usize,
+            trace_lines_max: from.max_trace_lines as usize,
         },
         kept: match from.log {
             config::SieveLog::Off => KeptRuns::Off,

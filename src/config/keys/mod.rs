@@ -110,7 +110,7 @@ mod tests {
     }
 
     /// For each kind of value one that is no key's default.
-    const GIVEN: [&str; 13] = [
+    const GIVEN: [&str; 14] = [
         ":9",
         "9mb",
         "9s",
@@ -124,6 +124,7 @@ mod tests {
         "lmtp",
         "none",
         "all",
+        "text",
     ];
 
     #[test]

@@ -56,6 +56,38 @@ and SORA_USER and SORA_MAILBOX: \"/usr/bin/rspamc learn_spam\", \"/usr/bin/sa-le
         "One that gets what is moved out of it again, if not into that with \\Trash.",
         |c| &mut c.sieve.learn_ham,
     ),
+    SIEVE.key("spam_header",
+        "",
+        "The header field in which a checker says how certainly a message is spam, for the tests spamtest
+and spamtest :percent: its name, or its name and a pattern whose first group counts.
+\"X-Spam-Score\", \"X-Spam-Status: score=(-?[0-9.]+)\", \"X-Spamd-Bar: ^(\\\\+*)\" with strlen.",
+        |c| &mut c.sieve.spam.header,
+    ),
+    SIEVE.key("spam_type",
+        "",
+        "\"score\" is a number, \"strlen\" counts characters, \"text\" is one of spam_texts.",
+        |c| &mut c.sieve.spam.kind,
+    ),
+    SIEVE.key("spam_max_value", "", "The number that is certainly spam.", |c| {
+        &mut c.sieve.spam.max_value
+    }),
+    SIEVE.key("spam_texts",
+        "",
+        "Words, and 1 (clear) to 10 (spam) for each, 0 for not checked: \"No=1, Maybe=5, Yes=10\".",
+        |c| &mut c.sieve.spam.texts,
+    ),
+    SIEVE.key("virus_header",
+        "",
+        "The same of viruses, for the test virustest.",
+        |c| &mut c.sieve.virus.header,
+    ),
+    SIEVE.key("virus_type", "", "", |c| &mut c.sieve.virus.kind),
+    SIEVE.key("virus_max_value", "", "", |c| &mut c.sieve.virus.max_value),
+    SIEVE.key("virus_texts",
+        "",
+        "1 (clear) to 5 (certain), 0 for not checked: \"Clean=1, Infected=5\".",
+        |c| &mut c.sieve.virus.texts,
+    ),
     SIEVE.key("max_actions", "", "What one run may do. Beyond it the message is kept.", |c| {
         &mut c.sieve.max_actions
     }),
@@ -69,6 +101,18 @@ and SORA_USER and SORA_MAILBOX: \"/usr/bin/rspamc learn_spam\", \"/usr/bin/sa-le
     }),
     SIEVE.key("max_match_steps", "", "Bytes that are compared.", |c| {
         &mut c.sieve.max_match_steps
+    }),
+    SIEVE.key("max_globals", "", "Global variables.", |c| &mut c.sieve.max_globals),
+    SIEVE.key("max_edits", "", "Changes to a message, and what they may add to it.", |c| {
+        &mut c.sieve.max_edits
+    }),
+    SIEVE.key("max_added_size", "", "", |c| &mut c.sieve.max_added_size),
+    SIEVE.key("max_copied_size", "", "Of all changed copies of a message.", |c| {
+        &mut c.sieve.max_copied_size
+    }),
+    SIEVE.key("max_questions", "", "To the database.", |c| &mut c.sieve.max_questions),
+    SIEVE.key("max_trace_lines", "", "That the log of a run has.", |c| {
+        &mut c.sieve.max_trace_lines
     }),
     RELAY.key("host",
         "",

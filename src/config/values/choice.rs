@@ -59,6 +59,23 @@ impl Choice for SieveLog {
         &[("off", Self::Off), ("errors", Self::Errors), ("all", Self::All)];
 }
 
+/// How the field of a checker of mail is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusType {
+    /// As a number.
+    Score,
+    /// By its length.
+    Length,
+    /// As a word.
+    Text,
+}
+
+impl Choice for StatusType {
+    const EXPECTED: &str = "\"score\", \"strlen\" or \"text\"";
+    const ALL: &[(&str, Self)] =
+        &[("score", Self::Score), ("strlen", Self::Length), ("text", Self::Text)];
+}
+
 /// How a node hears of what other nodes changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hearing {

@@ -8,7 +8,7 @@ mod size;
 use std::path::PathBuf;
 
 pub(super) use choice::Choice;
-pub use choice::{Engine, Hearing, Home, SieveLog};
+pub use choice::{Engine, Hearing, Home, SieveLog, StatusType};
 pub use duration::{duration, shown_duration};
 pub use listen::Listen;
 pub use size::Size;

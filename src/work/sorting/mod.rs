@@ -8,6 +8,7 @@ mod actions;
 mod answers;
 mod events;
 mod scripts;
+mod verdict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use self::events::SiteEvents;
 pub(super) use self::events::{Happened, Onlookers, Place};
 pub(super) use self::scripts::try_out;
 use self::scripts::{Ready, Scripts};
+pub(super) use self::verdict::Check;
 use super::clock;
 use super::metadata::ServerNotes;
 use super::outbox::Relay;
@@ -40,6 +42,10 @@ pub struct SieveSettings {
     pub after: Option<PathBuf>,
     /// Where `include :global` finds scripts, as `NAME.sieve`.
     pub global: Option<PathBuf>,
+    /// Where it is written how certainly a message is spam, and whether it has a virus.
+    pub spam: Option<Check>,
+    /// Likewise.
+    pub virus: Option<Check>,
     /// What scripts, and clients, are told of the server.
     pub notes: ServerNotes,
     /// How much one run may do.
@@ -194,11 +200,14 @@ impl Sorter {
             user: addresses.first().copied(),
             ..Environment::default()
         };
+        let verdict = |score: Option<u8>| Some(sieve::Verdict { score: score?, text: "" });
         let facts = Facts {
             now: clock::today(),
             addresses: &addresses,
             script_name: Some(name),
             environment,
+            spam: verdict(self.settings.spam.as_ref().and_then(|check| check.spam(mail.bytes))),
+            virus: verdict(self.settings.virus.as_ref().and_then(|check| check.virus(mail.bytes))),
             limits: self.settings.limits,
             traced: self.settings.kept == KeptRuns::All,
             ..Facts::default()

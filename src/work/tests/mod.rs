@@ -4,6 +4,7 @@ mod delivering;
 mod events;
 mod people;
 mod searching;
+mod sorting;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,6 +72,10 @@ fn scratch() -> PathBuf {
 
 impl Room {
     fn new() -> Self {
+        Self::with(super::SieveSettings::default())
+    }
+
+    fn with(sieve: super::SieveSettings) -> Self {
         let settings = Settings {
             data_dir: scratch(),
             hostname: "mail.example.org".into(),
@@ -78,7 +83,7 @@ impl Room {
             connections_per_account_max: 3,
             retention: super::Retention { grace: HOUR, max_age: None },
             cleaned_every: HOUR,
-            sieve: super::SieveSettings::default(),
+            sieve,
             uploads: Settings::of(&crate::config::Config::default()).uploads,
             nodes: Settings::of(&crate::config::Config::default()).nodes,
             relay: None,
