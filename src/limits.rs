@@ -263,6 +263,10 @@ pub const SIEVE_ADDED_BYTES_MAX: usize = 1024 * 1024;
 pub const SIEVE_COPIED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Questions of one run to the mail store, each of which may be a query.
 pub const SIEVE_QUESTIONS_MAX: usize = 256;
+/// Bytes of one external list.
+pub const LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes of all external lists that are kept in memory.
+pub const LISTS_CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Ids that one run of `duplicate` tests remembers.
 pub const SIEVE_TRACKED_MAX: usize = 64;
 /// Lines of trace that are kept of one run.

@@ -12,6 +12,7 @@ use crate::net::{
     self, Bound, Certificate, CertificateError, ListenPlan, Loops, NetError, Plan, Serving, Socket,
 };
 use crate::session::{self, Service, SharedSettings};
+use crate::sieve::{Capability, SERVED};
 use crate::store::{Failure, NewAccount, Opening, Store};
 use crate::work::password::{self, PasswordError, Scheme};
 use crate::work::{self, Authenticator, DeliverError, DeliveryHook, Hooks, Work};
@@ -209,7 +210,11 @@ impl Listeners<'_> {
                 script_bytes_max: u32::try_from(servers.managesieve.max_script_size.0)
                     .unwrap_or(u32::MAX),
                 scripts_max: servers.managesieve.max_scripts,
-                ..Default::default()
+                offered: match self.config.sieve.lists {
+                    Some(_) => SERVED,
+                    None => SERVED.without(Capability::ExtLists),
+                },
+                redirects_max: self.config.sieve.max_redirects,
             },
             insecure_auth,
             idle_seconds_max: seconds(idle_timeout),

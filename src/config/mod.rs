@@ -184,6 +184,8 @@ pub struct Sieve {
     pub after: Option<PathBuf>,
     /// The folder of `include :global`.
     pub global: Option<PathBuf>,
+    /// The folder of external lists.
+    pub lists: Option<PathBuf>,
     /// Which runs are kept for `sora-admin sieve log`.
     pub log: SieveLog,
     /// Runs on events in IMAP, before a mailbox's own script (RFC 6785).
@@ -204,6 +206,8 @@ pub struct Sieve {
     pub max_actions: u32,
     /// Redirects of one run, and notifications.
     pub max_redirects: u32,
+    /// Members of a list that a message is sent on to.
+    pub max_list_members: u32,
     /// Scripts included in one run.
     pub max_includes: u32,
     /// Scripts that include each other.
@@ -441,6 +445,7 @@ impl Default for Config {
                 before: None,
                 after: None,
                 global: None,
+                lists: None,
                 log: SieveLog::Errors,
                 imap_script: None,
                 imap_mailboxes: Text("\\Junk".to_owned()),
@@ -451,6 +456,7 @@ impl Default for Config {
                 virus: StatusHeader::NONE,
                 max_actions: 32,
                 max_redirects: 4,
+                max_list_members: 100,
                 max_includes: 64,
                 max_include_depth: 10,
                 max_string_size: Size::kibi(64),

@@ -41,7 +41,12 @@ pub struct SieveSettings {
 
 impl Default for SieveSettings {
     fn default() -> Self {
-        Self { script_bytes_max: 16 * 1024, scripts_max: 32, offered: SERVED, redirects_max: 4 }
+        Self {
+            script_bytes_max: 16 * 1024,
+            scripts_max: 32,
+            offered: SERVED.without(Capability::ExtLists),
+            redirects_max: 4,
+        }
     }
 }
 
@@ -223,7 +228,7 @@ impl ManageSieve {
             tell("NOTIFY", Some("mailto"));
         }
         if settings.offered.has(Capability::ExtLists) {
-            tell("EXTLISTS", Some("urn:ietf:params:sieve:addrbook:default"));
+            tell("EXTLISTS", Some("tag urn")); // RFC 6134 §2.8: schemes
         }
         tell("MAXREDIRECTS", Some(&settings.redirects_max.to_string()));
         tell("LANGUAGE", Some("en"));

@@ -2,6 +2,8 @@
 
 /// `:` stands for this.
 const URN: &str = "urn:ietf:params:sieve:";
+/// The list that is always there (RFC 6134 §2.5).
+pub const DEFAULT_LIST: &str = "urn:ietf:params:sieve:addrbook:default";
 const ADDRBOOK: &str = "addrbook:";
 
 /// The absolute URI that a script's name for a list stands for. Of address books only `default` is
@@ -34,6 +36,23 @@ pub(super) fn name(text: &[u8]) -> Result<String, String> {
     let decoded = super::uri::decode(book);
     let is_default = decoded.eq_ignore_ascii_case(b"default");
     Ok(format!("{URN}{ADDRBOOK}{}", if is_default { "default" } else { book }))
+}
+
+/// What the operator calls the list of this URI, as [`super::Question`] has it: the specific part of a
+/// tag, or the name of a parameter or of an address book, decoded (RFC 6134 §2.6). It is
+/// safe as the name of a file. `None`: there can be no such list here.
+pub fn list_name(uri: &str) -> Option<String> {
+    let name = match uri.strip_prefix(URN) {
+        Some(rest) => rest.strip_prefix(ADDRBOOK).unwrap_or(rest),
+        None => {
+            let (scheme, rest) = uri.split_once(':')?;
+            scheme.eq_ignore_ascii_case("tag").then_some(())?;
+            rest.split_once(':')?.1
+        }
+    };
+    let name = String::from_utf8(super::uri::decode(name)).ok()?;
+    let plain = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
+    (!name.is_empty() && !name.starts_with('.') && name.chars().all(plain)).then_some(name)
 }
 
 fn characters(text: &str) -> bool {

@@ -82,6 +82,7 @@ pub use action::{
 pub use ask::{Answer, Question};
 pub use facts::{By, Envelope, Environment, Facts, ImapEvent, Mail, Verdict};
 pub use limits::Limits;
+pub use lists::{DEFAULT_LIST, list_name};
 pub use parser::message::MessageMap;
 pub use parser::sieve::tree::{ByMode, DsnNotify, DsnReturn, Importance, Location};
 pub use parser::sieve::{Capabilities, Capability, Error, Position};
@@ -91,8 +92,8 @@ pub use script::Script;
 /// What scripts may require: all that is known but `convert`, for nothing is converted here.
 pub const OFFERED: Capabilities = Capabilities::ALL.without(Capability::Convert);
 
-/// What the scripts of this server may require: it has no external lists to ask.
-pub const SERVED: Capabilities = OFFERED.without(Capability::ExtLists);
+/// What the scripts of this server may require; `extlists` only where the operator keeps lists.
+pub const SERVED: Capabilities = OFFERED;
 
 /// Reads a script that may require what is `offered`, and makes it ready to run.
 ///

@@ -126,6 +126,8 @@ fn sieve_settings(config: &Config) -> SieveSettings {
         before: from.before.clone(),
         after: from.after.clone(),
         global: from.global.clone(),
+        lists: from.lists.clone(),
+        list_members_max: from.max_list_members as usize,
         spam: sorting::Check::of(&from.spam),
         virus: sorting::Check::of(&from.virus),
         notes: ServerNotes::of(config),

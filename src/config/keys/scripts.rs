@@ -23,6 +23,12 @@ require [\"fileinto\"]; if header :contains \"X-Spam-Flag\" \"YES\" { fileinto \
         "The folder where include :global finds scripts, as NAME.sieve.",
         |c| &mut c.sieve.global,
     ),
+    SIEVE.key("lists",
+        "",
+        "The folder of external lists (extlists), as NAME.txt with a member a line: \"tag:…:NAME\",
+\":NAME\" and \":addrbook:NAME\" in scripts. A file that changes is read again.",
+        |c| &mut c.sieve.lists,
+    ),
     SIEVE.key("log",
         "",
         "Which runs sora-admin sieve log shows: \"off\", \"errors\", or \"all\", with what matched.",
@@ -92,6 +98,9 @@ and spamtest :percent: its name, or its name and a pattern whose first group cou
         &mut c.sieve.max_actions
     }),
     SIEVE.key("max_redirects", "", "", |c| &mut c.sieve.max_redirects),
+    SIEVE.key("max_list_members", "", "To which redirect :list may send.", |c| {
+        &mut c.sieve.max_list_members
+    }),
     SIEVE.key("max_includes", "", "", |c| &mut c.sieve.max_includes),
     SIEVE.key("max_include_depth", "", "", |c| &mut c.sieve.max_include_depth),
     SIEVE.key("max_string_size", "", "", |c| &mut c.sieve.max_string_size),

@@ -62,15 +62,36 @@ pub(in crate::work) fn compose(action: &Action, origin: &Origin<'_>) -> Option<N
 /// Our own Return-Path is left out: the next server that delivers writes its own (RFC 5321 §4.4).
 fn send_on(redirect: &Redirect, origin: &Origin<'_>) -> Option<NewOutgoing> {
     let RedirectTo::Address(to) = &redirect.to else { return None };
+    let recipients = vec![to.clone()];
+    Some(sent_on(redirect, recipients, Some(to), origin))
+}
+
+/// A message sent on to the members of a list (RFC 6134 §2.3), once for all. None of them is named in
+/// it: they need not know of each other.
+pub(in crate::work) fn send_on_to_all(
+    redirect: &Redirect,
+    members: Vec<String>,
+    origin: &Origin<'_>,
+) -> NewOutgoing {
+    sent_on(redirect, members, None, origin)
+}
+
+fn sent_on(
+    redirect: &Redirect,
+    recipients: Vec<String>,
+    named: Option<&str>,
+    origin: &Origin<'_>,
+) -> NewOutgoing {
+    let received_for = named.map_or(String::new(), |to| format!("\r\n\tfor <{}>", path(to)));
     let (host, unique, date) = (clean(origin.hostname), origin.unique, date_time(origin.now));
-    let mut message = format!(
-        "Received: by {host} (Sora) with local id {unique}\r\n\tfor <{}>; {date}\r\n",
-        path(to)
-    )
-    .into_bytes();
+    let mut message =
+        format!("Received: by {host} (Sora) with local id {unique}{received_for}; {date}\r\n")
+            .into_bytes();
     // RFC 5322 §3.6.6: one block, in front of those of others before us.
     message.extend(address_field("Resent-From", &path(origin.owner)));
-    message.extend(address_field("Resent-To", &path(to)));
+    if let Some(to) = named {
+        message.extend(address_field("Resent-To", &path(to)));
+    }
     for line in origination_fields(origin.now, unique, &host).split_inclusive('\n') {
         message.extend_from_slice(b"Resent-");
         message.extend_from_slice(line.as_bytes());
@@ -82,14 +103,15 @@ fn send_on(redirect: &Redirect, origin: &Origin<'_>) -> Option<NewOutgoing> {
         by: redirect.deliver_by.map(|by| deliver_by(by, origin.now)),
         ..OutgoingOptions::default()
     };
-    let asked = origin.asked.filter(|_| is_plain(redirect)).cloned();
-    Some(NewOutgoing {
+    // RFC 3461 §5.2.7.3 (b): of many at most one is asked to report; of the members of a list none.
+    let asked = origin.asked.filter(|_| named.is_some() && is_plain(redirect)).cloned();
+    NewOutgoing {
         kind: OutgoingKind::Redirect,
         sender: redirect.sender.clone().unwrap_or_else(|| origin.sender.to_owned()),
-        recipients: vec![to.clone()],
+        recipients,
         options: asked.unwrap_or(own),
         message,
-    })
+    }
 }
 
 /// True if the script asked nothing of the next servers, and their reports go to the message's sender:

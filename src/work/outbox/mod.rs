@@ -10,7 +10,7 @@ mod sendmail;
 mod tls;
 mod wire;
 
-pub(super) use compose::{Origin, compose, is_plain, passed_on};
+pub(super) use compose::{Origin, compose, is_plain, passed_on, send_on_to_all};
 pub(super) use post::Post;
 
 use crossbeam_channel::{Receiver, Sender, bounded};

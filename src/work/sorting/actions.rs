@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::outbox::{Origin, compose, is_plain, passed_on};
+use super::super::outbox::{Origin, compose, is_plain, passed_on, send_on_to_all};
 use super::super::{clock, facts};
 use super::{Arriving, Sorter, Verdict, main_mailbox, said};
 use crate::job::{FlagSet, Recipient};
 use crate::model::{AccountId, Address, Flags, Keyword, MailboxName};
-use crate::sieve::{Action, Filing, Outcome, Tracked, Version};
+use crate::sieve::{Action, Filing, Outcome, Redirect, RedirectTo, Tracked, Version};
 use crate::store::{
     DeliveryDigest, Failure, IfMissing, MemoryDigest, NewBody, Remembered, RunReport, SortedCopy,
     SortedDelivery, SortedOutgoing,
@@ -206,7 +206,19 @@ fn send(
         asked: asked.as_ref(),
         message: mail.bytes,
     };
-    let Some(new) = compose(action, &origin) else {
+    let new = match action {
+        Action::Redirect(redirect) if matches!(redirect.to, RedirectTo::List(_)) => {
+            match members(sorter, redirect, &addresses)? {
+                Ok(members) => Some(send_on_to_all(redirect, members, &origin)),
+                Err(why) => {
+                    plan.fall_back(&format!("redirect: {why}: the message is kept in INBOX"));
+                    return Ok(());
+                }
+            }
+        }
+        _ => compose(action, &origin),
+    };
+    let Some(new) = new else {
         plan.fall_back(&format!("{what}: it cannot be sent: the message is kept in INBOX"));
         return Ok(());
     };
@@ -227,6 +239,34 @@ fn send(
     }
     plan.outgoing.push(SortedOutgoing { new, unless });
     Ok(())
+}
+
+/// To whom `redirect :list` sends: never back to its owner, which would be a loop. Or why it cannot
+/// (RFC 6134 §2.3, §3).
+fn members(
+    sorter: &Sorter,
+    redirect: &Redirect,
+    own: &[Address],
+) -> Result<Result<Vec<String>, String>, Failure> {
+    let RedirectTo::List(uri) = &redirect.to else { return Ok(Ok(Vec::new())) };
+    let Some(list) = sorter.lists.list(uri)? else {
+        return Ok(Err(format!("there is no list {uri}")));
+    };
+    let most = sorter.settings.list_members_max;
+    let mut members = Vec::new();
+    for member in list.members() {
+        let Some(address) = Address::new(member) else {
+            return Ok(Err(format!("{uri} has a member that is no address")));
+        };
+        if own.iter().any(|own| *own == address || *own == address.split_detail().0) {
+            continue;
+        }
+        if members.len() == most {
+            return Ok(Err(format!("{uri} has more than {most} members")));
+        }
+        members.push(member.to_owned());
+    }
+    Ok(if members.is_empty() { Err(format!("{uri} has no members")) } else { Ok(members) })
 }
 
 fn filed(filing: &Filing, version: Version) -> Option<PlannedCopy> {

@@ -1,6 +1,7 @@
 //! What a script asks, answered from the store.
 
 use super::super::metadata::ServerNotes;
+use super::lists::Lists;
 use super::scripts::{Compiled, Scripts};
 use crate::error::Refusal;
 use crate::job::{Annotated, MailboxInfo, MailboxKey};
@@ -12,6 +13,7 @@ use crate::store::{Error, Failure, MemoryDigest, Store};
 pub(super) struct Oracle<'a> {
     pub(super) store: &'a Store,
     pub(super) scripts: &'a Scripts,
+    pub(super) lists: &'a Lists,
     pub(super) notes: &'a ServerNotes,
     pub(super) account: AccountId,
 }
@@ -54,10 +56,11 @@ impl Oracle<'_> {
                 };
                 Answer::Script(script.transpose().map_err(|mistakes| mistakes.to_string()))
             }
-            Question::ListExists { .. } => Answer::Bool(false),
-            Question::InLists { .. } => {
-                Answer::Impossible("there are no external lists here".to_owned())
-            }
+            Question::ListExists { list } => Answer::Bool(self.lists.list(list)?.is_some()),
+            Question::InLists { lists, values } => match self.lists.find(lists, values)? {
+                Ok(found) => Answer::Text(found),
+                Err(list) => Answer::Impossible(format!("there is no list {list}")),
+            },
         })
     }
 

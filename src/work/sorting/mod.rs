@@ -7,6 +7,7 @@
 mod actions;
 mod answers;
 mod events;
+mod lists;
 mod scripts;
 mod verdict;
 
@@ -19,6 +20,7 @@ pub(super) use self::actions::Plan;
 use self::answers::Oracle;
 pub use self::events::SiteEvents;
 pub(super) use self::events::{Happened, Onlookers, Place};
+use self::lists::Lists;
 pub(super) use self::scripts::try_out;
 use self::scripts::{Ready, Scripts};
 pub(super) use self::verdict::Check;
@@ -42,6 +44,10 @@ pub struct SieveSettings {
     pub after: Option<PathBuf>,
     /// Where `include :global` finds scripts, as `NAME.sieve`.
     pub global: Option<PathBuf>,
+    /// The folder of external lists.
+    pub lists: Option<PathBuf>,
+    /// Members of one to whom a message may be sent on.
+    pub list_members_max: usize,
     /// Where it is written how certainly a message is spam, and whether it has a virus.
     pub spam: Option<Check>,
     /// Likewise.
@@ -75,6 +81,7 @@ pub(super) struct Sorter {
     settings: SieveSettings,
     hostname: String,
     scripts: Scripts,
+    lists: Lists,
     relay: Relay,
 }
 
@@ -113,7 +120,8 @@ impl Sorter {
         relay: Relay,
     ) -> Self {
         let scripts = Scripts::new(store.clone(), &settings);
-        Self { store, settings, hostname, scripts, relay }
+        let lists = Lists::new(settings.lists.clone());
+        Self { store, settings, hostname, scripts, lists, relay }
     }
 
     /// Mail was committed that leaves: whoever sends it shall look.
@@ -227,6 +235,7 @@ impl Sorter {
         let oracle = Oracle {
             store: &self.store,
             scripts: &self.scripts,
+            lists: &self.lists,
             notes: &self.settings.notes,
             account,
         };

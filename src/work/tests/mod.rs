@@ -103,7 +103,7 @@ impl Room {
             store.clone(),
             settings.sieve.clone(),
             settings.hostname.clone(),
-            super::outbox::Relay::new(false).0,
+            super::outbox::Relay::new(true).0,
         );
         let runner = Runner {
             store: store.clone(),

@@ -59,3 +59,67 @@ fn what_a_checker_found_is_told_to_scripts() {
     check("X-Other: 1", "Archive 1, INBOX 1, Junk 1");
     check("X-Virus: Infected", "Archive 1, INBOX 1, Junk 1, Trash 1");
 }
+
+#[test] // RFC 6134 §2.2, §2.3, §2.5, §2.7
+fn lists_are_asked_and_sent_to() {
+    let folder = scratch();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("friends.txt", "ann@example.com\n");
+    let run = |script: &str| {
+        let room = Room::with(settings(|sieve| {
+            sieve.lists = Some(folder.clone());
+            sieve.max_list_members = 2;
+        }));
+        let requires = r#"require ["extlists", "fileinto", "envelope", "variables"];"#;
+        room.sort_by(&format!("{requires}{script}"));
+        assert_eq!(room.deliver(&["bob@example.org"], b"Subject: hello\r\n\r\n"), [Ok(())]);
+        (room.found(), room)
+    };
+    let check = |script: &str, want: &str| assert_eq!(run(script).0, want, "{script}");
+    let known =
+        r#"if envelope :list "from" "tag:example.org,2026:friends" { fileinto "Archive"; }"#;
+    check(known, "Archive 1");
+    write("friends.txt", "# nobody any more\n");
+    check(known, "INBOX 1");
+    check(r#"if envelope :list "from" ":addrbook:default" { fileinto "Archive"; }"#, "INBOX 1");
+    check(
+        r#"if allof (valid_ext_list [":addrbook:default", ":friends"],
+                     not valid_ext_list ":none") { fileinto "Archive"; }"#,
+        "Archive 1",
+    );
+    check(r#"discard; if header :list "subject" ":none" { stop; }"#, "INBOX 1"); // an error
+    write("words.txt", "Hello\n");
+    check(
+        r#"if header :list "subject" ":words" { if string "${0}" "Hello" { discard; } }"#,
+        "", // ${0} is as the list has it
+    );
+    let send = r#"redirect :list ":friends";"#;
+    let check = |members: &str, want: &[&str], kept: &str| {
+        write("friends.txt", members);
+        let (found, room) = run(send);
+        assert_eq!(found, kept, "{members}");
+        let leaving = room.runner.store.due_outgoing(10).unwrap();
+        let to: Vec<&str> =
+            leaving.iter().flat_map(|one| &one.recipients).map(|to| to.as_str()).collect();
+        assert_eq!(to, want, "{members}");
+        for one in leaving {
+            let message = room.runner.store.outgoing_message(one.id).unwrap().unwrap();
+            let message = String::from_utf8(message).unwrap();
+            assert!(
+                !message.contains("example.com>") && !message.contains("Resent-To"),
+                "{message}"
+            );
+            assert!(message.contains("Delivered-To: bob@example.org"), "a loop is known by it");
+        }
+    };
+    // Nobody hears of the others, and its owner does not get it back.
+    check(
+        "cat@example.com\nBob@example.org\nbob+x@example.org\ndan@x",
+        &["cat@example.com", "dan@x"],
+        "",
+    );
+    check("c@x\nd@x\ne@x", &[], "INBOX 1");
+    check("c@x\nnobody", &[], "INBOX 1");
+    check("bob@example.org", &[], "INBOX 1");
+    let _gone = std::fs::remove_dir_all(&folder);
+}
