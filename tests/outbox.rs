@@ -270,6 +270,25 @@ fn lmtp_has_a_reply_for_each() {
 }
 
 #[test]
+fn a_command_that_leaves_another_behind_holds_nobody_up() {
+    let home = Home::new("", "");
+    let command = home.folder().join("sendmail");
+    // What it leaves behind holds its pipes for longer than any test is patient.
+    let script = "#!/bin/sh\nsleep 600 &\necho $! >> $(dirname $0)/left\ncat > /dev/null\n";
+    std::fs::write(&command, script).expect("written");
+    std::fs::set_permissions(&command, PermissionsExt::from_mode(0o755)).expect("executable");
+    let relay = format!("[relay]\nprotocol = 'sendmail'\nsendmail = '{}'\n", command.display());
+    home.configure(&relay);
+    queue(&home, (0..5).map(|_| letter("a@x", &["b@x"], "A: b\r\n\r\n")).collect());
+    let daemon = Daemon::start(&home);
+    wait_for_rows(&home, "1 = 1", 0);
+    daemon.stop();
+    let left = std::fs::read_to_string(home.folder().join("left")).expect("written");
+    let ended = std::process::Command::new("kill").args(left.split_whitespace()).status();
+    assert!(ended.expect("kill is there").success());
+}
+
+#[test]
 fn a_command_takes_it() {
     let home = Home::new("", "");
     let command = home.folder().join("sendmail");

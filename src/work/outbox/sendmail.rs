@@ -1,11 +1,13 @@
 //! The relay that is a command: `sendmail -i -f SENDER -- RECIPIENT…`, as every mail server has it.
 
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::client::{Letter, Unreachable, Verdict};
 use crate::work::clock;
@@ -16,7 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// Between two looks whether it has.
 const LOOK: Duration = Duration::from_millis(20);
 /// Bytes of what it says that are kept.
-const SAID_BYTES_MAX: u64 = 300;
+const SAID_BYTES_MAX: usize = 300;
+/// How long somebody else may hold the pipe of a command that has ended.
+const SAID_PATIENCE: Duration = Duration::from_millis(200);
+/// Pieces of it that wait to be looked at.
+const SAID_PIECES_MAX: usize = 16;
 
 /// Exit codes of `sysexits.h` that are about the message: its form, and its recipients.
 const NEVER: [i32; 3] = [65, 67, 68];
@@ -36,30 +42,19 @@ pub(super) fn send(
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()
         .map_err(trouble)?;
-    let (input, errors) = (child.stdin.take(), child.stderr.take());
-    let mut said = String::new();
-    let ended = std::thread::scope(|scope| {
-        // The command may read little and say much: neither may hold us up.
-        scope.spawn(move || {
-            let Some(mut input) = input else { return };
-            for line in super::client::lines(letter.message) {
-                if input.write_all(line).and_then(|()| input.write_all(b"\n")).is_err() {
-                    return; // how it ends says why
-                }
-            }
-        });
-        let said = &mut said;
-        scope.spawn(move || {
-            let Some(mut errors) = errors else { return };
-            let mut bytes = Vec::new();
-            let _told_or_not = (&mut errors).take(SAID_BYTES_MAX).read_to_end(&mut bytes);
-            *said = String::from_utf8_lossy(&bytes).escape_debug().to_string();
-            let _all = std::io::copy(&mut errors, &mut std::io::sink());
-        });
-        wait(&mut child, stops)
+    // The command may read little and say much: neither may hold us up. Nor may what it leaves behind
+    // with its pipes, which some do to deliver in the background: nobody waits for these threads.
+    let told = attend(&mut child, letter.message.to_vec()).or_else(|error| {
+        kill_group(&child)?; // it must not take half a message for a whole one
+        child.wait()?;
+        Err(error)
     });
+    let told = told.map_err(trouble)?;
+    let ended = wait(&mut child, stops);
+    let said = said(&told);
     let status = ended.map_err(trouble)?;
     let verdict = match status.code() {
         Some(0) => Verdict::Taken("the command took it".to_owned()),
@@ -69,7 +64,50 @@ pub(super) fn send(
     Ok(vec![verdict; letter.recipients.len()])
 }
 
-/// Waits for its end; one that takes too long is killed.
+/// Starts to give it the message, and to hear what it says.
+fn attend(child: &mut Child, message: Vec<u8>) -> std::io::Result<Receiver<Vec<u8>>> {
+    let (tell, told) = bounded(SAID_PIECES_MAX);
+    if let Some(errors) = child.stderr.take() {
+        thread("sendmail-err", move || hear(errors, &tell))?;
+    }
+    let input = child.stdin.take();
+    thread("sendmail-in", move || input.into_iter().for_each(|input| give(input, &message)))?;
+    Ok(told)
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}
+
+fn give(mut input: impl Write, message: &[u8]) {
+    for line in super::client::lines(message) {
+        if input.write_all(line).and_then(|()| input.write_all(b"\n")).is_err() {
+            return; // how it ends says why
+        }
+    }
+}
+
+/// Tells what it says as it comes, and lets it say as much as it wants.
+fn hear(mut errors: impl Read, tell: &Sender<Vec<u8>>) {
+    let mut bytes = vec![0; SAID_BYTES_MAX];
+    while let Ok(count @ 1..) = errors.read(&mut bytes) {
+        let _told_or_enough = tell.try_send(bytes.get(..count).unwrap_or_default().to_vec());
+    }
+}
+
+/// The beginning of what was said until the pipe was closed, or until nothing came for a moment.
+fn said(told: &Receiver<Vec<u8>>) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < SAID_BYTES_MAX
+        && let Ok(more) = told.recv_timeout(SAID_PATIENCE)
+    {
+        bytes.extend(more);
+    }
+    bytes.truncate(SAID_BYTES_MAX);
+    String::from_utf8_lossy(&bytes).escape_debug().to_string()
+}
+
+/// Waits for its end; one that takes too long is killed, with all that it has started.
 fn wait(child: &mut Child, stops: &Receiver<()>) -> std::io::Result<ExitStatus> {
     let end = clock::now() + PATIENCE;
     loop {
@@ -77,7 +115,7 @@ fn wait(child: &mut Child, stops: &Receiver<()>) -> std::io::Result<ExitStatus> 
             return Ok(status);
         }
         if clock::now() >= end {
-            child.kill()?;
+            kill_group(child)?;
             return child.wait();
         }
         if stops.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
@@ -85,4 +123,10 @@ fn wait(child: &mut Child, stops: &Receiver<()>) -> std::io::Result<ExitStatus> 
             return child.wait();
         }
     }
+}
+
+fn kill_group(child: &Child) -> std::io::Result<()> {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let group = group.ok_or_else(|| std::io::Error::other("it has no number"))?;
+    Ok(kill_process_group(group, Signal::KILL)?)
 }
