@@ -140,6 +140,24 @@ fn each_recipient_has_its_own_verdict() {
     assert_eq!(sink.taken().len(), 2, "nobody got it twice");
 }
 
+#[test] // RFC 5321 §4.1.1.5: a refused DATA leaves the transaction open
+fn what_is_refused_at_data_does_no_harm_to_the_next() {
+    for refusal in ["451 4.7.1 later", "554 5.7.1 no", "250 what"] {
+        let sink = Sink::start();
+        sink.answer("DATA", refusal);
+        let home = home(&sink, "");
+        let all = (0..12).map(|_| letter("a@x", &["b@x"], "A: b\r\n\r\n"));
+        queue(&home, all.collect());
+        let daemon = Daemon::start(&home);
+        wait_for_rows(&home, "attempts = 1", 12);
+        daemon.stop();
+        for row in waiting(&home) {
+            assert_eq!(row.last_error, format!("<b@x>: {refusal}"), "not nested MAIL");
+        }
+        home.check();
+    }
+}
+
 #[test] // pitfall 32
 fn what_cannot_be_sent_ever_is_left_alone_at_once() {
     let sink = Sink::start();

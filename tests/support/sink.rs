@@ -242,6 +242,13 @@ impl<'a> Talk<'a> {
                 self.is_secret = true;
             }
             "AUTH" => return self.log_in(said),
+            // RFC 5321 §4.1.4: one transaction at a time, and only RSET ends it before its message.
+            "MAIL" if self.mail.is_some() => self.say("503 5.5.1 nested MAIL\r\n")?,
+            "RSET" => {
+                self.mail = None;
+                self.rcpt.clear();
+                self.say("250 2.0.0 OK\r\n")?;
+            }
             "MAIL" => {
                 self.mail = said.strip_prefix("MAIL FROM:").map(str::to_owned);
                 self.rcpt.clear();
@@ -316,6 +323,7 @@ impl<'a> Talk<'a> {
             self.state.kept().taken.push(taken);
             self.state.changed.notify_all();
         }
+        self.mail = None;
         let told = told.unwrap_or_else(|| "250 2.0.0 taken".to_owned());
         if told.is_empty() {
             return Ok(false);

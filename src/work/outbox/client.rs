@@ -237,7 +237,7 @@ impl Client {
             verdicts.push(done(&answer).err());
         }
         if verdicts.iter().all(Option::is_some) {
-            self.is_broken = self.ask("RSET\r\n").is_err();
+            self.is_broken = self.reset().is_err();
         } else {
             self.is_broken = self.data(letter, &mut verdicts).is_err();
         }
@@ -261,12 +261,9 @@ impl Client {
         let answer = self.ask("DATA\r\n")?;
         let waiting = verdicts.iter_mut().filter(|slot| slot.is_none());
         if answer.code.outcome() != Outcome::GoOn {
-            let verdict = match done(&answer) {
-                Ok(()) => Verdict::Later(answer.said), // a strange answer
-                Err(verdict) => verdict,
-            };
+            let Err(verdict) = done(&answer) else { return Err(refused(&answer)) }; // a strange answer
             waiting.for_each(|slot| *slot = Some(verdict.clone()));
-            return Ok(());
+            return self.reset(); // MAIL and RCPT stand: the next MAIL would be nested
         }
         self.body(letter.message)?;
         if self.protocol == RelayProtocol::Lmtp {
@@ -371,6 +368,11 @@ impl Client {
         let given = given.into_iter().filter(|_| self.offers.dsn);
         let given = given.filter_map(|(name, value)| Some(format!(" {name}={}", value.as_ref()?)));
         format!("RCPT TO:<{}>{}\r\n", path(recipient), given.collect::<String>())
+    }
+
+    /// Ends a transaction that is not to be finished (RFC 5321 §4.1.1.5).
+    fn reset(&mut self) -> io::Result<()> {
+        expect(self.ask("RSET\r\n")?, Outcome::Done).map(drop)
     }
 
     fn ask(&mut self, command: &str) -> io::Result<Answer> {
