@@ -111,7 +111,12 @@ fn work(carrier: &Carrier<'_>, to_do: &Receiver<Outgoing>, tell: &Sender<(Outgoi
         let sent = catch_unwind(AssertUnwindSafe(|| carrier.carry(&mut line, &outgoing)));
         let sent = sent.unwrap_or_else(|_| {
             log::error!("outbox: a panic on the way of {id}");
-            Sent::Unreachable
+            line = None; // whatever was said on it
+            let put_off = || carrier.put_off(&outgoing, "a panic; see the log");
+            match catch_unwind(AssertUnwindSafe(put_off)) {
+                Ok(()) => Sent::Settled,
+                Err(_) => Sent::Unreachable,
+            }
         });
         if tell.send((id, sent)).is_err() {
             return;
@@ -282,6 +287,9 @@ impl<'a> Round<'a> {
             false
         });
         self.renewed = taken.then_some(now);
+        if !taken {
+            self.carrier.stay_away();
+        }
         taken
     }
 

@@ -65,6 +65,18 @@ impl<'a> Carrier<'a> {
         self.away.store(false, Ordering::Relaxed);
     }
 
+    /// What was handed out and is not begun shall be handed back: the lease is another's.
+    pub(super) fn stay_away(&self) {
+        self.away.store(true, Ordering::Relaxed);
+    }
+
+    /// Puts off a message on whose way something broke that is no fault of the relay, so that it does
+    /// not stand before the others for ever.
+    pub(super) fn put_off(&self, outgoing: &Outgoing, why: &str) {
+        let later = Verdict::Later(why.to_owned());
+        self.settle(outgoing, vec![later; outgoing.recipients.len()]);
+    }
+
     /// Sends one message, on `line` if there is one, which may be of use for the next.
     pub(super) fn carry(&self, line: &mut Option<Client>, outgoing: &Outgoing) -> Sent {
         if self.stop.load(Ordering::Relaxed) {
@@ -73,14 +85,16 @@ impl<'a> Carrier<'a> {
         if self.away.load(Ordering::Relaxed) {
             return Sent::Unreachable;
         }
-        let message = match self.store.outgoing_message(outgoing.id) {
-            Ok(Some(message)) => message,
-            Ok(None) => return Sent::Settled, // somebody has removed it
+        let (outgoing, message) = match self.read(outgoing) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Sent::Settled,
             Err(failure) => {
                 log::error!("outbox: {failure}");
-                return Sent::Unreachable;
+                self.put_off(outgoing, &failure.to_string());
+                return Sent::Settled;
             }
         };
+        let outgoing = &outgoing;
         crash_point!("outbox: read, not sent");
         let letter = Letter {
             sender: &outgoing.sender,
@@ -110,6 +124,17 @@ impl<'a> Carrier<'a> {
                 Sent::Unreachable
             }
         }
+    }
+
+    /// The row and its message as they are now. `None` if somebody has removed it, or tried it since it
+    /// was handed out: it waited, and the lease may have been another's.
+    fn read(&self, handed_out: &Outgoing) -> Result<Option<(Outgoing, Vec<u8>)>, Failure> {
+        let Some(now) = self.store.outgoing(handed_out.id)? else { return Ok(None) };
+        if now.is_dead || now.due_at != handed_out.due_at {
+            return Ok(None);
+        }
+        let message = self.store.outgoing_message(now.id)?;
+        Ok(message.map(|message| (now, message)))
     }
 
     /// Ends a connection that nothing waits for.
