@@ -47,6 +47,8 @@ pub const SIEVE_SKIPPED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const SCRIPT_REPORT_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of all compiled scripts that are kept, as far as their texts tell.
 pub const COMPILED_SCRIPTS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Compiled scripts that others include.
+pub const INCLUDED_SCRIPTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Runs of an account's scripts that are kept to be told.
 pub const SCRIPT_RUNS_KEPT: i64 = 20;
 /// Ranges of UIDs in one row of what happened in IMAP; a change of more has several.

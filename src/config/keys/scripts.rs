@@ -9,7 +9,8 @@ pub(super) const KEYS: &[Key] = &[
     SIEVE.key("before",
         "",
         "A Sieve script that runs on everybody's mail, before their own. If it decides where a message
-goes, nothing else runs.",
+goes, nothing else runs. It is read again when it has changed; if it has mistakes then, the
+one before stays.",
         |c| &mut c.sieve.before,
     ),
     SIEVE.key("after",
