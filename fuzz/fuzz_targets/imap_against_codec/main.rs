@@ -41,6 +41,10 @@ fn understood(error: parser::Error, input: &[u8]) -> bool {
             matches!(at, [b'+' | b'-', zone @ ..] if zone.iter().take(4).all(u8::is_ascii_digit))
         }
         "flag" => at.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"NIL")),
+        "astring" => {
+            let before = input.get(..error.offset).unwrap_or_default().to_ascii_uppercase();
+            at.starts_with(b" )") && before.ends_with(b" ID (")
+        }
         // The first entry of GETMETADATA, for them; an option, for us (RFC 5464 §4.2).
         _ if in_metadata_options(input, error.offset) => true,
         "number64" | "mod-sequence-valzer" => {
