@@ -285,3 +285,8 @@ pub const SIEVE_VACATION_SECONDS: u64 = 7 * 86_400;
 pub const SIEVE_VACATION_SECONDS_MAX: u64 = 90 * 86_400;
 /// Bytes of the References that an answer takes over.
 pub const SIEVE_REFERENCES_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a Message-ID that an answer takes over: with a space before it, it is on one line of 998
+/// bytes (RFC 5322 §2.1.1).
+pub const SIEVE_MESSAGE_ID_BYTES_MAX: usize = 997;
+/// Bytes of a field, decoded, that answers and notifications take over, and of an answer's subject.
+pub const SIEVE_QUOTED_BYTES_MAX: usize = 1_024;

@@ -138,7 +138,7 @@ impl World<'_> {
     ) -> Told {
         let subject = match subject {
             Some(subject) => Some(self.names().string(subject)),
-            None => self.subject(),
+            None => self.subject(&mut work.budget)?,
         };
         let headers: Vec<String> = headers.iter().map(|text| self.names().string(text)).collect();
         let (fields, body) = compose::text_part(&self.names().string(text));

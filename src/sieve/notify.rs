@@ -140,7 +140,7 @@ impl World<'_> {
             if to.is_empty() { self.owner() } else { to.to_owned() }
         });
         let sender = if self.envelope.from.is_empty() { String::new() } else { from.clone() };
-        let original = self.subject();
+        let original = self.subject(&mut work.budget)?;
         let subject = message.or(uri.subject).or_else(|| original.clone()).unwrap_or_default();
         let written_by = self.message.first("From").map(|value| value.text().into_owned());
         let body = uri.body.unwrap_or_else(|| {

@@ -1,6 +1,7 @@
 //! `vacation` (RFC 5230, RFC 6131): who is answered, and with what. Whether the same answer was sent
 //! lately is for the store to know: the action says what makes two answers the same.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use parser::message::header::message_ids;
@@ -12,9 +13,12 @@ use sha2::{Digest as _, Sha256};
 use super::action::{Action, Vacation};
 use super::command::Told;
 use super::compose;
+use super::limits::Budget;
 use super::run::{Halt, Work, World};
+use super::scope::cut;
 use crate::limits::{
-    SIEVE_REFERENCES_BYTES_MAX, SIEVE_VACATION_SECONDS, SIEVE_VACATION_SECONDS_MAX,
+    SIEVE_MESSAGE_ID_BYTES_MAX, SIEVE_QUOTED_BYTES_MAX, SIEVE_REFERENCES_BYTES_MAX,
+    SIEVE_VACATION_SECONDS, SIEVE_VACATION_SECONDS_MAX,
 };
 
 impl World<'_> {
@@ -44,14 +48,18 @@ impl World<'_> {
             return Err(Halt::error("the header of the reason must be ASCII")); // §5
         }
         let fcc = vacation.fcc.as_ref().map(|fcc| self.fcc(fcc, work)).transpose()?;
-        let ours = match self.may_answer(&also) {
+        let ours = match self.may_answer(&also, &mut work.budget)? {
             Ok(ours) => ours,
             Err(why) => {
                 self.answered = true;
                 return Ok(self.told(|| format!("vacation: no answer, for {why}")));
             }
         };
-        let (id, references) = self.thread();
+        let (id, references) = self.thread(&mut work.budget)?;
+        let subject = match &vacation.subject {
+            Some(subject) => quoted(self.names().text(subject).into_owned()),
+            None => self.subject_of_answer(&mut work.budget)?,
+        };
         let answer = Vacation {
             to: self.envelope.from.clone().into_owned(),
             handle: self.handle(vacation),
@@ -60,10 +68,7 @@ impl World<'_> {
                 .unwrap_or(SIEVE_VACATION_SECONDS)
                 .min(SIEVE_VACATION_SECONDS_MAX),
             from: self.sender(given, ours),
-            subject: match &vacation.subject {
-                Some(subject) => self.names().string(subject),
-                None => self.subject_of_answer(),
-            },
+            subject,
             mime: vacation.mime,
             reason,
             in_reply_to: id,
@@ -78,30 +83,34 @@ impl World<'_> {
 
     /// Which of the user's addresses the message was sent to, if it may be answered; otherwise why
     /// not (RFC 5230 §4.5 and §4.6, RFC 3834 §2; pitfall 30).
-    fn may_answer(&self, also: &[String]) -> Result<String, &'static str> {
+    fn may_answer(
+        &self,
+        also: &[String],
+        budget: &mut Budget,
+    ) -> Result<Result<String, &'static str>, Halt> {
         let from = &*self.envelope.from;
         if from.is_empty() {
-            return Err("there is nobody to answer");
+            return Ok(Err("there is nobody to answer"));
         }
         let known = self.facts.addresses.iter().copied().chain([&*self.envelope.to]);
         let known: Vec<&str> = known.chain(also.iter().map(String::as_str)).collect();
         let is_ours = |address: &str| known.iter().any(|known| known.eq_ignore_ascii_case(address));
         if is_ours(from) {
-            return Err("it is from the user");
+            return Ok(Err("it is from the user"));
         }
         if is_automatic(from) {
-            return Err("the sender is a program");
+            return Ok(Err("the sender is a program"));
         }
         if LIST_FIELDS.iter().any(|name| self.message.first(name).is_some()) {
-            return Err("it is from a mailing list");
+            return Ok(Err("it is from a mailing list"));
         }
         if self.is_automatic() {
-            return Err("it was sent by a program");
+            return Ok(Err("it was sent by a program"));
         }
         let precedence =
             self.message.first("Precedence").map(|value| value.text().to_ascii_lowercase());
         if precedence.is_some_and(|value| matches!(&*value, b"bulk" | b"list" | b"junk")) {
-            return Err("it is bulk mail");
+            return Ok(Err("it is bulk mail"));
         }
         let suppressed = self.message.first("X-Auto-Response-Suppress").is_some_and(|value| {
             let value = value.text().to_ascii_lowercase();
@@ -110,22 +119,24 @@ impl World<'_> {
                 .any(|w| matches!(w, b"all" | b"oof" | b"autoreply"))
         });
         if suppressed {
-            return Err("its sender wants no answer");
+            return Ok(Err("its sender wants no answer"));
         }
         for name in ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"] {
             for value in self.message.values(0, name.as_bytes()) {
+                budget.steps(value.len())?;
                 let line = value.line();
                 for address in Addresses::new(&line) {
+                    budget.steps(known.len())?;
                     let Address::Mailbox(mailbox) = address else { continue };
                     let domain = mailbox.domain.as_deref().unwrap_or_default();
                     let address = compose::path(&mailbox.local, domain);
                     if is_ours(&address) {
-                        return Ok(address);
+                        return Ok(Ok(address));
                     }
                 }
             }
         }
-        Err("it was not sent to the user by name")
+        Ok(Err("it was not sent to the user by name"))
     }
 
     /// An `Auto-Submitted:` with another value than `no` (RFC 3834 §5).
@@ -160,39 +171,45 @@ impl World<'_> {
         self.facts.addresses.first().map_or(&*self.envelope.to, |owner| *owner).to_owned()
     }
 
-    pub(super) fn subject(&self) -> Option<String> {
-        let subject = self.message.first("Subject")?;
-        let text = String::from_utf8_lossy(&subject.text()).into_owned();
-        (!text.is_empty()).then_some(text)
+    /// The message's subject, as much of it as others may repeat.
+    pub(super) fn subject(&self, budget: &mut Budget) -> Result<Option<String>, Halt> {
+        Ok(self.quoted("Subject", budget)?.filter(|text| !text.is_empty()))
+    }
+
+    /// The beginning of a field, decoded; `None` if there is none of this name.
+    pub(super) fn quoted(&self, name: &str, budget: &mut Budget) -> Result<Option<String>, Halt> {
+        let Some(value) = self.message.first(name) else { return Ok(None) };
+        budget.steps(value.len())?;
+        let text = value.text();
+        let most = text.len().min(SIEVE_QUOTED_BYTES_MAX + 1);
+        Ok(Some(quoted(text.get(..most).unwrap_or_default().to_vec())))
     }
 
     /// §5.3.
-    fn subject_of_answer(&self) -> String {
-        self.subject().map_or("Automated reply".into(), |subject| format!("Auto: {subject}"))
+    fn subject_of_answer(&self, budget: &mut Budget) -> Result<String, Halt> {
+        let subject = self.subject(budget)?;
+        Ok(subject.map_or("Automated reply".into(), |subject| format!("Auto: {subject}")))
     }
 
     /// `In-Reply-To:` and `References:` (§5.8, RFC 5322 §3.6.4).
-    fn thread(&self) -> (Option<String>, Option<String>) {
-        let value = |name| self.message.first(name).map(|value| value.line().into_owned());
-        let ids = |value: &[u8]| -> Vec<String> {
-            message_ids(value).map(|id| String::from_utf8_lossy(id).into_owned()).collect()
+    fn thread(&self, budget: &mut Budget) -> Result<(Option<String>, Option<String>), Halt> {
+        let mut line = |name| {
+            let Some(value) = self.message.first(name) else { return Ok(None) };
+            budget.steps(value.len())?;
+            Ok(Some(value.line()))
         };
-        let Some(id) = value("Message-ID").and_then(|value| ids(&value).into_iter().next()) else {
-            return (None, None);
+        let id = line("Message-ID")?;
+        let Some(id) = ids(id.as_deref().unwrap_or_default()).next() else {
+            return Ok((None, None));
         };
-        let mut references = value("References").map_or(Vec::new(), |value| ids(&value));
-        if references.is_empty() {
-            let before = value("In-Reply-To").map_or(Vec::new(), |value| ids(&value));
-            references = if before.len() == 1 { before } else { Vec::new() };
+        let mut before = line("References")?.unwrap_or_default();
+        if ids(&before).next().is_none() {
+            before = line("In-Reply-To")?.unwrap_or_default();
+            if ids(&before).nth(1).is_some() {
+                before = b"".into();
+            }
         }
-        references.push(id.clone());
-        // Of a long thread the beginning and the end tell most.
-        while references.iter().map(|id| id.len() + 1).sum::<usize>() > SIEVE_REFERENCES_BYTES_MAX
-            && references.len() > 2
-        {
-            references.remove(1);
-        }
-        (Some(id), Some(references.join(" ")))
+        Ok((Some(text(id)), Some(references(ids(&before), id))))
     }
 
     /// §4.2: the handle, or all that makes the answer, as written: before variables are put in.
@@ -236,6 +253,40 @@ impl World<'_> {
     }
 }
 
+/// No more of a field than is worth to be repeated.
+fn quoted(mut octets: Vec<u8>) -> String {
+    cut(&mut octets, SIEVE_QUOTED_BYTES_MAX);
+    text(&octets)
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+/// The ids of a field, without those that no line holds.
+fn ids(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    message_ids(line).filter(|id| id.len() <= SIEVE_MESSAGE_ID_BYTES_MAX)
+}
+
+/// The ids of a thread, and `id` behind them. Of a long thread the beginning and the end tell most:
+/// the first, and as many of the last as fit.
+fn references<'a>(mut before: impl Iterator<Item = &'a [u8]>, id: &'a [u8]) -> String {
+    let first = before.next();
+    let mut last = VecDeque::new();
+    let mut bytes = id.len() + first.map_or(0, |first| first.len() + 1);
+    for id in before {
+        last.push_back(id);
+        bytes += id.len() + 1;
+        while bytes > SIEVE_REFERENCES_BYTES_MAX
+            && let Some(gone) = last.pop_front()
+        {
+            bytes -= gone.len() + 1;
+        }
+    }
+    let all: Vec<&[u8]> = first.into_iter().chain(last).chain([id]).collect();
+    text(&all.join(&b' '))
+}
+
 /// RFC 2369, RFC 2919.
 const LIST_FIELDS: [&str; 7] = [
     "List-Id",
@@ -267,4 +318,34 @@ fn is_automatic(address: &str) -> bool {
         || local.starts_with("owner-")
         || local.starts_with("bounce-")
         || local.starts_with("bounces+")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // RFC 5322 §3.6.4
+    fn of_a_long_thread_the_beginning_and_the_end_are_taken_over() {
+        let check =
+            |line: &str, want: &str| assert_eq!(references(ids(line.as_bytes()), b"<z>"), want);
+        check("", "<z>");
+        check("<a>", "<a> <z>");
+        check("<a> <b>\t<c>", "<a> <b> <c> <z>");
+        let long = |count: usize| format!("<{}>", "x".repeat(count - 2));
+        let (most, more) = (long(SIEVE_MESSAGE_ID_BYTES_MAX), long(SIEVE_MESSAGE_ID_BYTES_MAX + 1));
+        check(&format!("<a>{more}{most}{more}<b>"), &format!("<a> {most} <b> <z>"));
+        check(&more, "<z>");
+        check(&most.repeat(9), &format!("{most} {most} {most} {most} <z>"));
+        let middle: String = (0..200_000).map(|nth| format!("<{nth}>")).collect();
+        let taken = references(ids(format!("<first>{middle}<last>").as_bytes()), b"<z>");
+        assert!(taken.starts_with("<first> <1995") && taken.ends_with(" <199999> <last> <z>"));
+        let room = SIEVE_REFERENCES_BYTES_MAX - taken.len();
+        assert!(room < "<199000> ".len(), "{room}");
+    }
+
+    #[test]
+    fn what_is_quoted_has_an_end() {
+        assert_eq!(quoted("ä".repeat(600).into()), "ä".repeat(512));
+        assert_eq!(quoted(format!("x{}", "ä".repeat(600)).into()), format!("x{}", "ä".repeat(511)));
+    }
 }
