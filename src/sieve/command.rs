@@ -304,8 +304,8 @@ impl World<'_> {
         let mut unwanted = vec![values.is_none(); count];
         let mut captured = None;
         if let (Some(values), Some(prepared)) = (values, keys) {
-            let texts = values.iter().zip(prepared).filter(|(_, known)| known.is_none());
-            let texts = texts.map(|(text, _)| self.names().text(text).into_owned()).collect();
+            let text = |text| self.names().text(text).into_owned();
+            let texts = |nth| values.get(nth).map(text).into_iter().collect();
             // "As if by the header test": with its match variables (RFC 5229 §3.2).
             let keys = Keys::new(*matching, prepared, texts, &mut work.budget)?;
             let mut matcher = Matcher::new(*matching, keys, self.captures(), false);

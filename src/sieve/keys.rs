@@ -87,29 +87,39 @@ pub(super) fn prepare(matching: Match, keys: &[Text]) -> Result<Prepared, (usize
 /// The keys of a test at the moment it runs.
 pub(super) struct Keys<'s> {
     prepared: &'s [Option<Key>],
-    computed: Vec<Key>,
+    /// In the places of those that are not prepared; none at all if all are.
+    computed: Vec<Vec<Key>>,
 }
 
 impl<'s> Keys<'s> {
+    /// `texts` gives those of each key that has to be computed, by its place.
     pub(super) fn new(
         matching: Match,
         prepared: &'s [Option<Key>],
-        texts: Vec<Vec<u8>>,
+        texts: impl Fn(usize) -> Vec<Vec<u8>>,
         budget: &mut Budget,
     ) -> Result<Self, Halt> {
-        let mut computed = Vec::with_capacity(texts.len());
-        for text in texts {
-            budget.steps(text.len())?;
-            if matching.kind == MatchType::Regex {
-                budget.steps(REGEX_STEPS)?;
+        let mut computed = Vec::new();
+        for (nth, _) in prepared.iter().enumerate().filter(|(_, known)| known.is_none()) {
+            let mut keys = Vec::new();
+            for text in texts(nth) {
+                budget.steps(text.len())?;
+                if matching.kind == MatchType::Regex {
+                    budget.steps(REGEX_STEPS)?;
+                }
+                keys.push(Key::new(matching, &text).map_err(Halt::Error)?);
             }
-            computed.push(Key::new(matching, &text).map_err(Halt::Error)?);
+            computed.resize_with(nth, Vec::new);
+            computed.push(keys);
         }
         Ok(Self { prepared, computed })
     }
 
+    /// From left to right, as they are tried (RFC 5229 §3.2).
     fn iter(&self) -> impl Iterator<Item = &Key> {
-        self.prepared.iter().flatten().chain(&self.computed)
+        let computed = |nth| self.computed.get(nth).into_iter().flatten();
+        let keys = self.prepared.iter().enumerate();
+        keys.flat_map(move |(nth, known)| known.iter().chain(computed(nth)))
     }
 
     /// The names of the lists that `:list` asks.

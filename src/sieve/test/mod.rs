@@ -114,7 +114,7 @@ impl World<'_> {
         compare: &Compare,
         trial: &mut Trial<'k>,
     ) -> Result<Matcher<'k>, Halt> {
-        let keys = self.keys(compare, trial, |text, all| all.push(text))?;
+        let keys = self.keys(compare, trial, |text| vec![text])?;
         Ok(Matcher::new(compare.matching, keys, trial.captures, self.facts.traced))
     }
 
@@ -124,10 +124,11 @@ impl World<'_> {
         compare: &Compare,
         trial: &mut Trial<'k>,
     ) -> Result<Matcher<'k>, Halt> {
-        let keys = self.keys(compare, trial, |text, all| {
-            all.extend(
-                text.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).map(<[u8]>::to_vec),
-            );
+        let keys = self.keys(compare, trial, |text| {
+            text.split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty())
+                .map(<[u8]>::to_vec)
+                .collect()
         })?;
         Ok(Matcher::new(compare.matching, keys, trial.captures, self.facts.traced))
     }
@@ -136,13 +137,13 @@ impl World<'_> {
         &self,
         compare: &Compare,
         trial: &mut Trial<'k>,
-        part: impl Fn(Vec<u8>, &mut Vec<Vec<u8>>),
+        parts: impl Fn(Vec<u8>) -> Vec<Vec<u8>>,
     ) -> Result<Keys<'k>, Halt> {
-        let mut computed = Vec::new();
-        for (text, _) in compare.keys.iter().zip(trial.keys).filter(|(_, known)| known.is_none()) {
-            part(self.names().text(text).into_owned(), &mut computed);
-        }
-        Keys::new(compare.matching, trial.keys, computed, &mut trial.work.budget)
+        let texts = |nth| {
+            let text = compare.keys.get(nth);
+            text.map_or(Vec::new(), |text| parts(self.names().text(text).into_owned()))
+        };
+        Keys::new(compare.matching, trial.keys, texts, &mut trial.work.budget)
     }
 
     /// Holds one value against the keys of a test.
