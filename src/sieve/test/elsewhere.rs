@@ -108,13 +108,18 @@ impl World<'_> {
             // §3.4.
             return Err(Halt::error("\"duplicate\" is for mail that is delivered"));
         }
+        if *seconds == Some(0) {
+            return Ok(false); // §3.3
+        }
         let id = match (unique_id, header) {
             (Some(id), _) => self.names().string(id),
             (None, header) => {
                 let name = header.as_deref().map_or(b"Message-ID".into(), |h| self.names().text(h));
+                trial.work.budget.steps(self.message.look_up_steps(self.root()))?;
                 let first = self.message.values(self.root(), &name).next();
                 // §3.1: without the field there is nothing to remember.
                 let Some(value) = first else { return Ok(false) };
+                trial.work.budget.steps(value.len())?;
                 String::from_utf8_lossy(&value.text()).into_owned()
             }
         };
