@@ -26,7 +26,7 @@ impl World<'_> {
     ) -> Told {
         match command {
             Command::Keep { flags } => {
-                let flags = self.flags_of(flags.as_deref());
+                let flags = self.flags_of(flags.as_deref(), work)?;
                 let told = self.told(|| with_flags("keep".into(), &flags));
                 let version = self.kept_version()?;
                 self.ledger.implicit_keep = false;
@@ -56,14 +56,13 @@ impl World<'_> {
                 self.set(*variable, value)
             }
             Command::Flags { change, variable, flags } => {
-                let named = self.texts(flags);
-                let named = flags::words(named.iter().map(String::as_str));
+                let named = flags::words(self.texts(flags), &mut work.budget)?;
                 let names = self.names();
                 let set = match variable {
                     Some(id) => String::from_utf8_lossy(names.scope.value(names.globals, *id)),
                     None => self.flags.as_str().into(),
                 };
-                let set = flags::change(&set, *change, &named);
+                let set = flags::change(&set, *change, &named, &mut work.budget)?;
                 let told = self.told(|| format!("flags are now {}", shown(set.as_bytes())));
                 match variable {
                     Some(id) => self.set(*id, set.into_bytes()).map(drop)?,
@@ -104,15 +103,18 @@ impl World<'_> {
         self.facts.traced.then(text)
     }
 
-    fn texts(&self, texts: &[Text]) -> Vec<String> {
-        texts.iter().map(|text| self.names().string(text)).collect()
+    fn texts(&self, texts: &[Text]) -> impl Iterator<Item = String> {
+        texts.iter().map(|text| self.names().string(text))
     }
 
     /// RFC 5232 §5: what `:flags` says, or the internal variable.
-    fn flags_of(&self, flags: Option<&[Text]>) -> Vec<String> {
+    fn flags_of(&self, flags: Option<&[Text]>, work: &mut Work) -> Result<Vec<String>, Halt> {
         match flags {
-            Some(flags) => flags::words(self.texts(flags).iter().map(String::as_str)),
-            None => flags::words(std::iter::once(self.flags.as_str())),
+            Some(flags) => flags::words(self.texts(flags), &mut work.budget),
+            None => {
+                work.budget.steps(self.flags.len())?;
+                Ok(flags::listed(&self.flags))
+            }
         }
     }
 
@@ -141,7 +143,7 @@ impl World<'_> {
                 mailbox = found;
             }
         }
-        let flags = self.flags_of(filing.flags.as_deref());
+        let flags = self.flags_of(filing.flags.as_deref(), work)?;
         Ok(Filing { mailbox, create: filing.create, flags })
     }
 

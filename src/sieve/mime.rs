@@ -18,9 +18,13 @@ impl World<'_> {
         if !in_loop || !is_text || !known.contains(&part.encoding()) {
             return Ok(Vec::new());
         }
-        let text = String::from_utf8_lossy(self.message.content(self.part(), &mut work.budget)?);
+        let content = self.message.content(self.part(), &mut work.budget)?;
         let first = first.map_or(usize::MAX, |first| usize::try_from(first).unwrap_or(usize::MAX));
         let first = first.min(self.facts.limits.string_bytes_max);
+        // No character has more than four bytes.
+        let most = first.saturating_mul(4).min(content.len());
+        work.budget.steps(most)?;
+        let text = String::from_utf8_lossy(content.get(..most).unwrap_or_default());
         let end = text.char_indices().nth(first).map_or(text.len(), |(at, _)| at);
         Ok(text.as_bytes().get(..end).unwrap_or_default().to_vec())
     }

@@ -127,6 +127,8 @@ impl World<'_> {
         let importance = self.word(&notify.importance)?;
         let message = notify.message.as_deref().map(|message| self.names().string(message));
         let fcc = notify.fcc.as_ref().map(|fcc| self.fcc(fcc, work)).transpose()?;
+        let automatic = self.message.first("Auto-Submitted").map_or(0, |value| value.len());
+        work.budget.steps(automatic)?;
         if self.is_automatic() {
             // RFC 5436 §2.7: no notification of what programs send.
             return Ok(self.told(|| "notify: not of what was sent by a program".into()));
@@ -142,12 +144,10 @@ impl World<'_> {
         let sender = if self.envelope.from.is_empty() { String::new() } else { from.clone() };
         let original = self.subject(&mut work.budget)?;
         let subject = message.or(uri.subject).or_else(|| original.clone()).unwrap_or_default();
-        let written_by = self.message.first("From").map(|value| value.text().into_owned());
+        let written_by = self.quoted("From", &mut work.budget)?.unwrap_or_default();
         let body = uri.body.unwrap_or_else(|| {
             // RFC 5435 §3.6: at least who wrote, and of what.
-            let from =
-                written_by.map_or(String::new(), |f| String::from_utf8_lossy(&f).into_owned());
-            format!("From: {from}\r\nSubject: {}\r\n", original.unwrap_or_default())
+            format!("From: {written_by}\r\nSubject: {}\r\n", original.unwrap_or_default())
         });
         let told = self.told(|| format!("notify {method}"));
         let action = Notify {

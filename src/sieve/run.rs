@@ -467,7 +467,7 @@ impl<'m> Run<'m> {
         let World { ledger, flags, facts, .. } = world;
         let actions = ledger.finish(facts.default_mailbox, || Action::Keep {
             implicit: true,
-            flags: flags::words(std::iter::once(flags.as_str())),
+            flags: flags::listed(&flags),
             version,
         });
         Outcome { actions, error: None, duplicates: work.tracked, trace: work.trace }

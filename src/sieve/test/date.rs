@@ -37,6 +37,8 @@ impl World<'_> {
         let name = self.names().text(header);
         let Index { number, last } = index.unwrap_or(Index { number: 1, last: false });
         let before = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+        let budget = &mut trial.work.budget;
+        budget.steps(self.message.look_up_steps(self.root()))?;
         let mut values = self.message.values(self.root(), &name);
         let value = if last {
             let nth = values.count().checked_sub(before.saturating_add(1));
@@ -44,6 +46,7 @@ impl World<'_> {
         } else {
             values.nth(before)
         };
+        budget.steps(value.map_or(0, |value| value.len()))?;
         let found = value.and_then(|value| date_in(&value.line()));
         let Some(mut moment) = found else {
             // §4: what is no date matches nothing, and counts as none.

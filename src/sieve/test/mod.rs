@@ -77,7 +77,8 @@ impl World<'_> {
                 let named: Vec<String> =
                     named.map(|value| String::from_utf8_lossy(value).into_owned()).collect();
                 for set in if variables.is_empty() { &own[..] } else { &named } {
-                    for flag in flags::words(std::iter::once(set.as_str())) {
+                    let set = std::iter::once(set.as_str());
+                    for flag in flags::words(set, &mut trial.work.budget)? {
                         if matcher.value(flag.as_bytes(), &mut trial.work.budget)? {
                             return settle(matcher, true, &mut trial);
                         }
