@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::engine::{Tx, Value, Weight};
 use super::events::{self, Cause, NewEvent, Trigger};
 use super::expunge::{Reason, retire};
+use super::keywords::TooMany;
 use super::row::{self, Arrival, Difference, Locked};
 use super::selection::{self, BULK_ROWS};
 use super::snapshot::message_at;
@@ -281,10 +282,10 @@ pub(super) fn map_masks(
     let names = keywords::load(tx, from)?;
     // All of them at once first, so that none is given the bit of another.
     let all = KeywordMask(masks.iter().fold(0, |all, mask| all | mask));
-    keywords::mask_of(tx, to, names.names_in(all))?;
+    keywords::mask_of(tx, to, names.names_in(all), TooMany::Refused)?;
     let mut mapped = Vec::with_capacity(masks.len());
     for mask in masks.iter().copied().map(KeywordMask) {
-        mapped.push((mask, keywords::mask_of(tx, to, names.names_in(mask))?));
+        mapped.push((mask, keywords::mask_of(tx, to, names.names_in(mask), TooMany::Refused)?));
     }
     let same = mapped.iter().all(|(old, new)| old == new);
     Ok(ForeignMasks(if same { Vec::new() } else { mapped }))

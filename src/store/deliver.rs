@@ -9,6 +9,7 @@ use super::accounts::lock_account;
 use super::batches::Outcome;
 use super::engine::{Awaited, Pending, Tx};
 use super::events::{self, Cause, NewEvent, Trigger};
+use super::keywords::TooMany;
 use super::mailboxes::{self, INBOX};
 use super::parcels::Parcel;
 use super::ready::{Before, Ready, header_in, insert};
@@ -183,7 +184,8 @@ impl Store {
             match before.find(tx, mailbox, &ready)? {
                 Some(stored) => Ok(stored), // with its event
                 None => {
-                    let mut stored = insert(tx, mailbox, &ready, &ready.message.flags)?;
+                    let mut stored =
+                        insert(tx, mailbox, &ready, &ready.message.flags, TooMany::Refused)?;
                     stored.event = trigger.wants(stored.event);
                     if stored.event {
                         let (mod_seq, cause) = (stored.mod_seq, Cause::Append);
@@ -249,7 +251,7 @@ impl Store {
             {
                 return Ok(Delivered::Repeated { first, now: tx.now() });
             }
-            let inserted = insert(tx, key, &ready, &ready.message.flags);
+            let inserted = insert(tx, key, &ready, &ready.message.flags, TooMany::LeftOut);
             let inserted = inserted.map(|stored| Appended { event: false, ..stored });
             inserted.map(Delivered::Stored).map_err(|error| missing(error, mailbox))
         });

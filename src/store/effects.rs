@@ -8,6 +8,7 @@ use super::deliver::Appended;
 use super::engine::{Tx, Value, Weight};
 use super::events::{EventKey, Trigger, microseconds, values};
 use super::flags::{self, FlagChange};
+use super::keywords::TooMany;
 use super::outbox::{self, NewOutgoing, OutgoingId};
 use super::ready::{Ready, insert};
 use super::row::{self, Difference};
@@ -215,7 +216,8 @@ impl All {
                 let mod_seq = match body {
                     None => self.copy(tx, work.effect.uid, to, &copy.flags)?,
                     Some(ready) => {
-                        let Appended { mod_seq, .. } = insert(tx, to, ready, &copy.flags)?;
+                        let Appended { mod_seq, .. } =
+                            insert(tx, to, ready, &copy.flags, TooMany::LeftOut)?;
                         mod_seq
                     }
                 };
@@ -362,7 +364,7 @@ impl All {
         let mut difference = Difference::default();
         difference.add(flags.flags, size);
         let arrival = row::arrive(tx, to, difference, arrived.0)?.ok_or(Refusal::NoSuchMailbox)?;
-        let mask = keywords::mask_of(tx, to, &flags.keywords)?;
+        let mask = keywords::mask_of(tx, to, &flags.keywords, TooMany::LeftOut)?;
         let [account, mailbox, number] = of;
         tx.execute(
             "INSERT INTO messages (account_id, mailbox_id, uid, mod_seq, flags, keywords, size,

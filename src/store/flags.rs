@@ -5,6 +5,7 @@
 
 use super::engine::{Tx, Value, Weight};
 use super::events::{self, Cause, NewEvent, Trigger};
+use super::keywords::TooMany;
 use super::row::{self, Difference};
 use super::selection::{self, BULK_ROWS, Forms};
 use super::snapshot::message_at;
@@ -164,7 +165,7 @@ pub(super) fn store(
         // A keyword that the mailbox does not know is on no message: nothing to take away.
         StoreMode::Remove => known_mask(tx, mailbox, &change.flags)?,
         StoreMode::Add | StoreMode::Replace => {
-            keywords::mask_of(tx, mailbox, &change.flags.keywords)?
+            keywords::mask_of(tx, mailbox, &change.flags.keywords, TooMany::Refused)?
         }
     };
     let masks = Masks::new(change.mode, change.flags.flags, named);

@@ -50,11 +50,21 @@ fn names(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Vec<Option<Keyword>>, F
     Ok(names)
 }
 
+/// What becomes of a keyword that no bit is left for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TooMany {
+    /// Whoever gave it is told.
+    Refused,
+    /// It is left out, for the mail must not be lost for it (RFC 5232 §5).
+    LeftOut,
+}
+
 /// The mask of `wanted`, giving bits to those the mailbox does not know yet.
 pub(super) fn mask_of<'k>(
     tx: &mut Tx<'_>,
     mailbox: MailboxKey,
     wanted: impl IntoIterator<Item = &'k Keyword>,
+    too_many: TooMany,
 ) -> Result<KeywordMask, Error> {
     let wanted: Vec<&Keyword> = wanted.into_iter().collect();
     if wanted.is_empty() {
@@ -70,25 +80,34 @@ pub(super) fn mask_of<'k>(
         mask |= 1 << bit;
     }
     for keyword in wanted {
-        if bit_of(&known, keyword).is_none() {
-            mask |= 1 << add(tx, mailbox, &mut known, keyword, mask)?;
+        if bit_of(&known, keyword).is_some() {
+            continue;
+        }
+        match add(tx, mailbox, &mut known, keyword, mask)? {
+            Some(bit) => mask |= 1 << bit,
+            // Nor is there one for the next.
+            None if too_many == TooMany::LeftOut => break,
+            None => return Err(Refusal::Limit("too many keywords").into()),
         }
     }
     Ok(KeywordMask(mask))
 }
 
-/// Gives `keyword` the lowest free bit, which is none of `taken`.
+/// Gives `keyword` the lowest free bit, which is none of `taken`; `None` if there is none.
 fn add(
     tx: &mut Tx<'_>,
     mailbox: MailboxKey,
     known: &mut Vec<Option<Keyword>>,
     keyword: &Keyword,
     taken: u64,
-) -> Result<usize, Error> {
+) -> Result<Option<usize>, Failure> {
     let bit = match known.iter().position(Option::is_none) {
         Some(bit) => bit,
         None if known.len() < limits::KEYWORDS_PER_MAILBOX_MAX => known.len(),
-        None => free_one(tx, mailbox, taken)?.ok_or(Refusal::Limit("too many keywords"))?,
+        None => match free_one(tx, mailbox, taken)? {
+            Some(bit) => bit,
+            None => return Ok(None),
+        },
     };
     let column = i64::try_from(bit).unwrap_or(i64::MAX);
     tx.execute(
@@ -104,7 +123,7 @@ fn add(
     if let Some(name) = known.get_mut(bit) {
         *name = Some(keyword.clone());
     }
-    Ok(bit)
+    Ok(Some(bit))
 }
 
 /// Forgets a keyword that no message has, nor one that could be restored, nor `taken`: its bit, if

@@ -3,6 +3,7 @@
 use super::blobs::Form;
 use super::deliver::{Appended, Facts, NewBody, NewMessage};
 use super::engine::{Tx, Value, Weight};
+use super::keywords::TooMany;
 use super::row::{self, Difference};
 use super::{Error, Failure, PlacedBody, bodies, keywords, threads};
 use crate::crash_point;
@@ -117,9 +118,10 @@ pub(super) fn insert(
     mailbox: MailboxKey,
     ready: &Ready,
     flags: &FlagSet,
+    too_many: TooMany,
 ) -> Result<Appended, Error> {
     let arrival = arrive(tx, mailbox, ready, flags)?;
-    let mask = keywords::mask_of(tx, mailbox, &flags.keywords)?;
+    let mask = keywords::mask_of(tx, mailbox, &flags.keywords, too_many)?;
     let ids = &ready.message.facts.message_ids;
     let thread = threads::of_message(tx, mailbox.account, ready.blob, ids)?;
     insert_blob(tx, ready)?;
@@ -129,7 +131,7 @@ pub(super) fn insert(
     Ok(appended)
 }
 
-/// One more copy of a message that [`insert`] has written in this transaction: it shares the body.
+/// One more copy of a delivery that [`insert`] has written in this transaction: it shares the body.
 pub(super) fn place_again(
     tx: &mut Tx<'_>,
     mailbox: MailboxKey,
@@ -138,7 +140,7 @@ pub(super) fn place_again(
     thread: ThreadId,
 ) -> Result<Appended, Error> {
     let arrival = arrive(tx, mailbox, ready, flags)?;
-    let mask = keywords::mask_of(tx, mailbox, &flags.keywords)?;
+    let mask = keywords::mask_of(tx, mailbox, &flags.keywords, TooMany::LeftOut)?;
     tx.execute(
         "UPDATE blobs SET refs = refs + 1 WHERE account_id = $1 AND blob_id = $2",
         &[Value::Int(mailbox.account.0), Value::Int(ready.blob.0)],
@@ -205,7 +207,7 @@ pub(super) fn insert_numbered(
     arrival: row::Arrival,
 ) -> Result<(), Error> {
     let flags = &ready.message.flags;
-    let mask = keywords::mask_of(tx, mailbox, &flags.keywords)?;
+    let mask = keywords::mask_of(tx, mailbox, &flags.keywords, TooMany::Refused)?;
     let ids = &ready.message.facts.message_ids;
     let thread = threads::of_message(tx, mailbox.account, ready.blob, ids)?;
     insert_blob(tx, ready)?;

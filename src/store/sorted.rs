@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::deliver::target;
 use super::engine::{Tx, Value, Weight};
+use super::keywords::TooMany;
 use super::mailboxes::INBOX;
 use super::outbox::{self, NewOutgoing, OutgoingId};
 use super::ready::{Ready, insert, place_again};
@@ -308,7 +309,7 @@ impl Work {
             };
             let key = MailboxKey { account: self.account, mailbox };
             let appended = match first {
-                None => insert(tx, key, ready, &copy.flags),
+                None => insert(tx, key, ready, &copy.flags, TooMany::LeftOut),
                 Some(first) => place_again(tx, key, ready, &copy.flags, first.thread_id),
             };
             let appended = appended.map_err(|error| gone(error, mailbox))?;

@@ -3,7 +3,7 @@ use crate::job::{StoreMode, Transfer};
 use crate::model::ModSeq;
 
 impl Fixture {
-    fn set(
+    pub(super) fn set(
         &self,
         mailbox: &str,
         which: &[u32],

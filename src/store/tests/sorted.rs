@@ -1,5 +1,6 @@
 use super::engine::Weight;
 use super::*;
+use crate::job::StoreMode;
 use crate::limits;
 use crate::model::Timestamp;
 
@@ -183,4 +184,30 @@ fn the_last_runs_are_kept() {
     assert_eq!(runs.len(), usize::try_from(limits::SCRIPT_RUNS_KEPT).unwrap());
     assert_eq!(runs[0].report.text, format!("run {}", limits::SCRIPT_RUNS_KEPT + 5));
     assert_eq!(runs.last().unwrap().report, RunReport { failed: true, text: "run 6".into() });
+}
+
+#[test] // RFC 5232 §5
+fn a_keyword_that_the_mailbox_cannot_hold_is_left_out() {
+    let store = fixture();
+    store.append("INBOX");
+    let names: Vec<String> =
+        (1..limits::KEYWORDS_PER_MAILBOX_MAX).map(|n| format!("k{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    store.set("INBOX", &[1], StoreMode::Add, Flags::NONE, &names);
+    let keyword = |name| Keyword::new(name).unwrap();
+    let keywords = vec![keyword("last"), keyword("none"), keyword("k7"), keyword("nor")];
+    let flags = FlagSet { flags: Flags::SEEN, keywords };
+    let place = |mailbox| SortedCopy { flags: flags.clone(), ..copy(0, mailbox, IfMissing::Inbox) };
+    let bodies = vec![store.body("x")];
+    let copies = vec![place("Junk"), place("INBOX")];
+    done(store.deliver_sorted(SortedDelivery { bodies, copies, ..store.nothing() }));
+    let mut message = store.message("INBOX", b"x");
+    message.flags = flags;
+    let refused = refused(store.store.append(message.clone()));
+    assert!(matches!(refused, Refusal::Limit(_)), "APPEND is told: {refused:?}");
+    let delivery = Delivery { message, if_missing: IfMissing::Inbox, digest: None };
+    assert!(store.deliver(vec![delivery]).remove(0).is_ok());
+    let all = |shown: Vec<String>| shown.into_iter().skip(1).collect::<Vec<_>>();
+    assert_eq!(all(store.shown("INBOX")), [r#"2 {"\\Seen"} k7 last"#, r#"3 {"\\Seen"} k7 last"#]);
+    assert_eq!(store.shown("Junk"), [r#"1 {"\\Seen"} last none k7 nor"#]);
 }
