@@ -14,7 +14,8 @@ use super::mailboxes::{self, INBOX};
 use super::parcels::Parcel;
 use super::ready::{Before, Ready, header_in, insert};
 use super::repeats::{DeliveryDigest, delivered_before};
-use super::{Error, Failure, PlacedBody, Store, bodies, row};
+use super::sorted::keep_report;
+use super::{Error, Failure, PlacedBody, RunReport, Store, bodies, row};
 use crate::error::Refusal;
 use crate::job::{FlagSet, MailboxKey};
 use crate::limits;
@@ -396,7 +397,26 @@ pub(super) fn target(
         (None, IfMissing::Inbox) => Ok(INBOX),
         (None, IfMissing::Create) => {
             lock_account(tx, account)?;
-            mailboxes::create(tx, account, name, None).map(|made| made.mailbox)
+            match make(tx, account, name) {
+                Err(Error::Refused(Refusal::Limit(why))) => {
+                    // RFC 5490 §3.2, RFC 5228 §2.10.6: an error, so that the message is kept.
+                    let text = format!("{name}: {why}: the message is kept in INBOX");
+                    keep_report(tx, account, &RunReport { failed: true, text })?;
+                    Ok(INBOX)
+                }
+                made => made,
+            }
         }
+    }
+}
+
+/// Makes the mailbox of a delivery; the caller holds the account's lock.
+fn make(tx: &mut Tx<'_>, account: AccountId, name: &MailboxName) -> Result<MailboxId, Error> {
+    match mailboxes::create(tx, account, name, None) {
+        // While the lock was waited for.
+        Err(Error::Refused(Refusal::MailboxExists)) => {
+            Ok(mailboxes::find(tx, account, &name.key())?.ok_or(Refusal::NoSuchMailbox)?)
+        }
+        made => made.map(|made| made.mailbox),
     }
 }

@@ -198,16 +198,21 @@ pub(super) fn create(
         return Err(Refusal::SpecialUseTaken.into()); // RFC 6154 §5.3, pitfall 74
     }
     let name = as_parents_spell(tx, account, name)?;
-    create_parents(tx, account, &name)?;
-    let mailbox = insert(tx, account, &name, special_use)?;
-    let within = tx.query_one(
+    let parents = missing_parents(tx, account, &name)?;
+    // Before anything is written: a delivery goes on after the refusal.
+    let there = tx.query_one(
         "SELECT COUNT(*) FROM mailboxes WHERE account_id = $1 AND name_key IS NOT NULL",
         &[Value::Int(account.0)],
         |row| row.uint::<usize>(0),
     )?;
-    if within.is_none_or(|count| count > limits::MAILBOXES_PER_ACCOUNT_MAX) {
+    let new = parents.len() + 1;
+    if there.is_none_or(|there| there.saturating_add(new) > limits::MAILBOXES_PER_ACCOUNT_MAX) {
         return Err(Refusal::Limit("too many mailboxes").into());
     }
+    for parent in &parents {
+        insert(tx, account, parent, None)?;
+    }
+    let mailbox = insert(tx, account, &name, special_use)?;
     Ok(MailboxKey { account, mailbox })
 }
 
@@ -236,6 +241,16 @@ pub(super) fn create_parents(
     account: AccountId,
     name: &MailboxName,
 ) -> Result<(), Failure> {
+    let missing = missing_parents(tx, account, name)?;
+    missing.iter().try_for_each(|parent| insert(tx, account, parent, None).map(drop))
+}
+
+/// The parents that are not there, the outermost first.
+fn missing_parents(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    name: &MailboxName,
+) -> Result<Vec<MailboxName>, Failure> {
     let mut missing = Vec::new();
     let mut level = name.parent();
     while let Some(parent) = level {
@@ -245,10 +260,8 @@ pub(super) fn create_parents(
         level = parent.parent();
         missing.push(parent);
     }
-    for parent in missing.iter().rev() {
-        insert(tx, account, parent, None)?;
-    }
-    Ok(())
+    missing.reverse();
+    Ok(missing)
 }
 
 /// The mailbox that has a special use.

@@ -36,6 +36,19 @@ impl Fixture {
         counted.unwrap().unwrap()
     }
 
+    /// So many mailboxes there are then.
+    fn fill_with_mailboxes(&self, count: usize) {
+        let account = self.account;
+        let there = self.list_mailboxes(account).unwrap().len();
+        let filled = self.0.engine.write::<_, Failure>("filling", Weight::Bytes(0), move |tx| {
+            (there..count).try_for_each(|nth| {
+                crate::store::mailboxes::insert(tx, account, &name(&format!("m{nth}")), None)
+                    .map(drop)
+            })
+        });
+        filled.unwrap();
+    }
+
     fn waiting(&self) -> Vec<Outgoing> {
         self.list_outgoing(Some(self.account), None, 100).unwrap()
     }
@@ -210,4 +223,26 @@ fn a_keyword_that_the_mailbox_cannot_hold_is_left_out() {
     let all = |shown: Vec<String>| shown.into_iter().skip(1).collect::<Vec<_>>();
     assert_eq!(all(store.shown("INBOX")), [r#"2 {"\\Seen"} k7 last"#, r#"3 {"\\Seen"} k7 last"#]);
     assert_eq!(store.shown("Junk"), [r#"1 {"\\Seen"} last none k7 nor"#]);
+}
+
+#[test] // RFC 5490 §3.2, RFC 5228 §2.10.6
+fn a_mailbox_too_many_is_not_made_and_the_mail_is_in_inbox() {
+    let store = fixture();
+    store.fill_with_mailboxes(limits::MAILBOXES_PER_ACCOUNT_MAX - 1);
+    let bodies = vec![store.body("x")];
+    let copies = vec![copy(0, "parent/child", IfMissing::Create)];
+    done(store.deliver_sorted(SortedDelivery { bodies, copies, ..store.nothing() }));
+    assert_eq!(store.info("INBOX").messages, 1);
+    assert!(store.mailbox(store.account, &name("parent")).is_err(), "nor half of it");
+    let message = store.message("parent/child", b"y");
+    let delivery = Delivery { message, if_missing: IfMissing::Create, digest: None };
+    assert!(store.deliver(vec![delivery]).remove(0).is_ok());
+    assert_eq!(store.info("INBOX").messages, 2);
+    let runs = store.script_runs(store.account).unwrap();
+    let told = |run: &KeptRun| run.report.failed && run.report.text.contains("parent/child");
+    assert_eq!(runs.iter().filter(|run| told(run)).count(), 2, "{runs:?}");
+    let copies = vec![copy(0, "last", IfMissing::Create)];
+    let bodies = vec![store.body("z")];
+    done(store.deliver_sorted(SortedDelivery { bodies, copies, ..store.nothing() }));
+    assert_eq!(store.info("last").messages, 1, "one more may be");
 }
