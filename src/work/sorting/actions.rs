@@ -101,12 +101,16 @@ impl Plan {
         self.copies.push(copy);
     }
 
-    /// Something could not be done: the message is kept, and it is told.
-    fn fall_back(&mut self, why: &str) {
+    /// The message goes to INBOX, unless it does already.
+    fn fall_back(&mut self) {
         let inbox = main_mailbox();
-        if !self.copies.iter().any(|copy| copy.mailbox == inbox) {
+        if !self.copies.iter().any(|copy| copy.mailbox == inbox && copy.with.is_none()) {
             self.add(PlannedCopy::inbox());
         }
+    }
+
+    /// Something could not be done.
+    fn tell(&mut self, why: &str) {
         let report =
             self.report.get_or_insert_with(|| RunReport { failed: true, text: String::new() });
         report.failed = true;
@@ -140,6 +144,8 @@ pub(super) fn plan(
     if let Some(failed) = &outcome.error {
         log::warn!("sieve: account {}: {}", recipient.account, said(failed).escape_debug());
     }
+    // When all is known, for what comes later may go to INBOX, with flags of its own.
+    let mut falls_back = false;
     for done in outcome.actions {
         match done.action {
             Action::Keep { flags, version, .. } => {
@@ -147,18 +153,24 @@ pub(super) fn plan(
             }
             Action::FileInto { filing, version } => match filed(&filing, version) {
                 Some(copy) => plan.add(copy),
-                None => plan.fall_back("fileinto: not a mailbox name: kept in INBOX"),
+                None => {
+                    plan.tell("fileinto: not a mailbox name: kept in INBOX");
+                    falls_back = true;
+                }
             },
             action @ Action::Reject { extended: false, .. }
                 if by_report(&action, mail) && sorter.relay.is_configured() =>
             {
-                send(sorter, recipient, mail, &action, &mut plan)?;
+                falls_back |= !send(sorter, recipient, mail, &action, &mut plan)?;
             }
             Action::Reject { reason, .. } => return Ok(Verdict::Rejected(reason)),
             action @ (Action::Redirect(_) | Action::Vacation(_) | Action::Notify(_)) => {
-                send(sorter, recipient, mail, &action, &mut plan)?;
+                falls_back |= !send(sorter, recipient, mail, &action, &mut plan)?;
             }
         }
+    }
+    if falls_back {
+        plan.fall_back();
     }
     plan.remembered.extend(outcome.duplicates.iter().map(remembered));
     Ok(Verdict::Planned(Box::new(plan)))
@@ -170,23 +182,26 @@ fn by_report(action: &Action, mail: &Arriving<'_>) -> bool {
     matches!(action, Action::Reject { reason, .. } if !reason.is_ascii()) && !mail.sender.is_empty()
 }
 
-/// Mail that leaves. What cannot leave is kept, and that is told.
+/// Mail that leaves. What cannot leave is told; false if the message has to be kept for it. Answers
+/// and notifications are no reason: they say nothing of where the message goes (RFC 5230 §4.7,
+/// RFC 5435 §3).
 fn send(
     sorter: &Sorter,
     recipient: &Recipient,
     mail: &Arriving<'_>,
     action: &Action,
     plan: &mut Plan,
-) -> Result<(), Failure> {
-    let what = match action {
-        Action::Redirect(_) => "redirect",
-        Action::Vacation(_) => "vacation",
-        Action::Reject { .. } => "reject",
-        _ => "notify",
+) -> Result<bool, Failure> {
+    let (what, is_needed) = match action {
+        Action::Redirect(_) => ("redirect", true),
+        Action::Reject { .. } => ("reject", true),
+        Action::Vacation(_) => ("vacation", false),
+        _ => ("notify", false),
     };
+    let kept = if is_needed { ": the message is kept" } else { "" };
     if !sorter.relay.is_configured() {
-        plan.fall_back(&format!("{what}: no [relay] is configured: the message is kept in INBOX"));
-        return Ok(());
+        plan.tell(&format!("{what}: no [relay] is configured{kept}"));
+        return Ok(!is_needed);
     }
     let addresses = sorter.store.addresses(recipient.account)?;
     let owner = addresses.first().map_or(recipient.given.as_str(), Address::as_str);
@@ -211,16 +226,16 @@ fn send(
             match members(sorter, redirect, &addresses)? {
                 Ok(members) => Some(send_on_to_all(redirect, members, &origin)),
                 Err(why) => {
-                    plan.fall_back(&format!("redirect: {why}: the message is kept in INBOX"));
-                    return Ok(());
+                    plan.tell(&format!("redirect: {why}{kept}"));
+                    return Ok(false);
                 }
             }
         }
         _ => compose(action, &origin),
     };
     let Some(new) = new else {
-        plan.fall_back(&format!("{what}: it cannot be sent: the message is kept in INBOX"));
-        return Ok(());
+        plan.tell(&format!("{what}: it cannot be sent{kept}"));
+        return Ok(!is_needed);
     };
     let (unless, copy) = match action {
         // RFC 6131 §2: with no days at all, every message is answered.
@@ -238,7 +253,7 @@ fn send(
         plan.copies.extend(filed(filing, version).map(|copy| PlannedCopy { with, ..copy }));
     }
     plan.outgoing.push(SortedOutgoing { new, unless });
-    Ok(())
+    Ok(true)
 }
 
 /// To whom `redirect :list` sends: never back to its owner, which would be a loop. Or why it cannot

@@ -3,6 +3,7 @@
 mod delivering;
 mod events;
 mod people;
+mod plans;
 mod searching;
 mod sorting;
 
@@ -76,6 +77,10 @@ impl Room {
     }
 
     fn with(sieve: super::SieveSettings) -> Self {
+        Self::sorting(sieve, true)
+    }
+
+    fn sorting(sieve: super::SieveSettings, has_relay: bool) -> Self {
         let settings = Settings {
             data_dir: scratch(),
             hostname: "mail.example.org".into(),
@@ -103,7 +108,7 @@ impl Room {
             store.clone(),
             settings.sieve.clone(),
             settings.hostname.clone(),
-            super::outbox::Relay::new(true).0,
+            super::outbox::Relay::new(has_relay).0,
         );
         let runner = Runner {
             store: store.clone(),

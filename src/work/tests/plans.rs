@@ -1,0 +1,112 @@
+//! What becomes of mail that scripts sort.
+
+use super::*;
+use crate::model::ScriptName;
+use crate::work::SieveSettings;
+
+/// The site's scripts, and the account's own.
+#[derive(Default)]
+struct Scripts {
+    before: &'static str,
+    own: &'static str,
+    after: &'static str,
+    has_relay: bool,
+}
+
+const FROM: &str = "From: ann@example.com\r\nTo: bob@example.org\r\nSubject: hello\r\n";
+
+impl Scripts {
+    fn room(&self) -> Room {
+        let folder = scratch();
+        let write = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            (!text.is_empty()).then_some(path)
+        };
+        let (before, after) = (write("before", self.before), write("after", self.after));
+        let settings = SieveSettings { before, after, ..SieveSettings::default() };
+        let room = Room::sorting(settings, self.has_relay);
+        std::fs::remove_dir_all(folder).unwrap();
+        if !self.own.is_empty() {
+            let name = ScriptName::new("own").unwrap();
+            let (store, account) = (&room.runner.store, room.account);
+            store.put_script(account, &name, self.own.into(), 9).unwrap();
+            store.activate_script(account, Some(&name)).unwrap();
+        }
+        room
+    }
+
+    /// What a delivery comes to: the answer, where the message is and with which flags, what leaves,
+    /// and how many runs are told.
+    #[track_caller]
+    fn check(&self, want: &[&str]) {
+        assert_eq!(self.room().sorts(), want);
+    }
+}
+
+impl Room {
+    fn sorts(&self) -> Vec<String> {
+        let message = format!("{FROM}Message-ID: <1@example.com>\r\n\r\nx\r\n");
+        let mut said = match self.deliver(&["bob@example.org"], message.as_bytes()).remove(0) {
+            Ok(()) => Vec::new(),
+            Err(problem) => vec![format!("{problem:?}")],
+        };
+        let store = &self.runner.store;
+        for info in store.list_mailboxes(self.account).unwrap() {
+            let name = info.name.as_str();
+            let (_, snapshot) = self.open(name);
+            for (message, body) in snapshot.iter().zip(self.bodies(name)) {
+                let names = &snapshot.head.keywords;
+                let words =
+                    names.names_in(message.keywords).map(|word| format!(" {}", word.as_str()));
+                let flags = if message.flags.contains(Flags::SEEN) { " \\Seen" } else { "" };
+                let body = String::from_utf8(body).unwrap();
+                let added = body.lines().filter(|line| line.starts_with("X-"));
+                let added = added.map(|line| format!(" [{line}]")).collect::<String>();
+                said.push(format!("{name}{flags}{}{added}", words.collect::<String>()));
+            }
+        }
+        for leaves in store.list_outgoing(Some(self.account), None, 9).unwrap() {
+            said.push(format!("{:?} to {}", leaves.kind, leaves.recipients.join(" ")));
+        }
+        for run in store.script_runs(self.account).unwrap() {
+            let text = run.report.text.trim_end().lines().last().unwrap_or_default().to_owned();
+            said.push(format!("told: {text}"));
+        }
+        said
+    }
+}
+
+#[test] // RFC 5228 §2.10.3
+fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
+    let check = |own: &'static str, want: &[&str]| {
+        Scripts { own, ..Scripts::default() }.check(want);
+    };
+    let away = "told: vacation: no [relay] is configured";
+    let far = "told: redirect: no [relay] is configured: the message is kept";
+    check(
+        "require [\"vacation\", \"fileinto\"]; vacation \"away\"; fileinto \"Archive\";",
+        &["Archive", away],
+    );
+    check(
+        "require [\"vacation\", \"imap4flags\"]; vacation \"away\"; addflag \"\\\\Seen\";",
+        &["INBOX \\Seen", away],
+    );
+    check(
+        "require [\"vacation\", \"editheader\"]; vacation \"away\"; addheader \"X-A\" \"b\";",
+        &["INBOX [X-A: b]", away],
+    );
+    check(
+        "require \"enotify\"; notify \"mailto:a@b.example\"; discard;",
+        &["told: notify: no [relay] is configured"],
+    );
+    check("redirect \"a@b.example\";", &["INBOX", far]);
+    check(
+        "require \"imap4flags\"; redirect \"a@b.example\"; addflag \"\\\\Seen\"; keep;",
+        &["INBOX \\Seen", far],
+    );
+    check(
+        "require \"fileinto\"; redirect \"a@b.example\"; fileinto \"Archive\";",
+        &["INBOX", "Archive", far],
+    );
+}
