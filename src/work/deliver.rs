@@ -183,15 +183,16 @@ impl<'a> Round<'a> {
         };
         let place = match verdict {
             Verdict::Inbox => (MailboxName::inbox(), IfMissing::Inbox, FlagSet::default()),
-            Verdict::Planned(plan) => match plan.ordinary() {
-                Ok(place) => place,
-                Err(plan) => return self.carry_out(nth, recipient, body, *plan, digest),
+            Verdict::Planned(mut plan) => match plan.rejected.take() {
+                Some(why) => return self.reject(nth, recipient, body, *plan, why),
+                None => match plan.ordinary() {
+                    Ok(place) => place,
+                    Err(plan) => {
+                        let answer = self.carry_out(nth, recipient, body, *plan, digest);
+                        return self.answer(nth, answer);
+                    }
+                },
             },
-            Verdict::Rejected(why) => {
-                let given = shown(&recipient.given);
-                log::info!("deliver: {} to <{given}>: rejected by a script", self.queue_id);
-                return self.answer(nth, Err(DeliveryProblem::Rejected(why)));
-            }
         };
         if self.waiting_bytes.saturating_add(body.len()) > DELIVERY_BATCH_BYTES_MAX {
             self.commit();
@@ -229,6 +230,25 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// Refuses a message, once all else that scripts have decided is done. It is no delivery: the same
+    /// message may come again.
+    fn reject(
+        &mut self,
+        nth: usize,
+        recipient: &'a Recipient,
+        body: Vec<u8>,
+        plan: Plan,
+        why: String,
+    ) {
+        let given = shown(&recipient.given);
+        log::info!("deliver: {} to <{given}>: rejected by a script", self.queue_id);
+        let done = match plan.is_empty() {
+            true => Ok(()),
+            false => self.carry_out(nth, recipient, body, plan, None),
+        };
+        self.answer(nth, done.and(Err(DeliveryProblem::Rejected(why))));
+    }
+
     /// What takes more than a row in a mailbox has a transaction of its own.
     fn carry_out(
         &mut self,
@@ -237,13 +257,13 @@ impl<'a> Round<'a> {
         body: Vec<u8>,
         plan: Plan,
         digest: Option<DeliveryDigest>,
-    ) {
+    ) -> Answer {
         let bytes = body.len() as u64;
         let sorted = plan.into_delivery(recipient.account, body, digest);
         let result = self.courier.store.deliver_sorted(sorted);
         crash_point!("deliver: sorted and committed, reply not sent");
         let waiting = Waiting { nth, recipient, bytes };
-        let answer = match result {
+        match result {
             Ok(Sorted::Done { copies, queued }) => {
                 let left = queued.iter().filter(|queued| **queued).count();
                 if left > 0 {
@@ -261,8 +281,7 @@ impl<'a> Round<'a> {
                 self.settle(&waiting, Ok(Delivered::Repeated { first, now }))
             }
             Err(error) => self.settle(&waiting, Err(error)),
-        };
-        self.answer(nth, answer);
+        }
     }
 
     fn commit(&mut self) {

@@ -20,6 +20,8 @@ pub(in crate::work) struct Plan {
     pub(in crate::work) outgoing: Vec<SortedOutgoing>,
     pub(in crate::work) remembered: Vec<Remembered>,
     pub(in crate::work) report: Option<RunReport>,
+    /// The sender is refused, with these words (RFC 5429 §2.1.1); all else is done before.
+    pub(in crate::work) rejected: Option<String>,
 }
 
 /// One copy in one mailbox.
@@ -38,7 +40,15 @@ impl Plan {
     /// INBOX, and nothing else but a word about it.
     pub(super) fn keep(report: Option<RunReport>) -> Self {
         let copies = vec![PlannedCopy::inbox()];
-        Self { copies, outgoing: Vec::new(), remembered: Vec::new(), report }
+        Self { copies, outgoing: Vec::new(), remembered: Vec::new(), report, rejected: None }
+    }
+
+    /// True if there is nothing to be written.
+    pub(in crate::work) const fn is_empty(&self) -> bool {
+        self.copies.is_empty()
+            && self.outgoing.is_empty()
+            && self.remembered.is_empty()
+            && self.report.is_none()
     }
 
     /// Where the message goes, if an ordinary delivery does all that is planned.
@@ -139,8 +149,13 @@ pub(super) fn plan(
     outcome: Outcome,
     report: Option<RunReport>,
 ) -> Result<Verdict, Failure> {
-    let mut plan =
-        Plan { copies: Vec::new(), outgoing: Vec::new(), remembered: Vec::new(), report };
+    let mut plan = Plan {
+        copies: Vec::new(),
+        outgoing: Vec::new(),
+        remembered: Vec::new(),
+        report,
+        rejected: None,
+    };
     if let Some(failed) = &outcome.error {
         log::warn!("sieve: account {}: {}", recipient.account, said(failed).escape_debug());
     }
@@ -163,13 +178,14 @@ pub(super) fn plan(
             {
                 falls_back |= !send(sorter, recipient, mail, &action, &mut plan)?;
             }
-            Action::Reject { reason, .. } => return Ok(Verdict::Rejected(reason)),
+            Action::Reject { reason, .. } => plan.rejected = Some(reason),
             action @ (Action::Redirect(_) | Action::Vacation(_) | Action::Notify(_)) => {
                 falls_back |= !send(sorter, recipient, mail, &action, &mut plan)?;
             }
         }
     }
-    if falls_back {
+    // Who is refused still has the message.
+    if falls_back && plan.rejected.is_none() {
         plan.fall_back();
     }
     plan.remembered.extend(outcome.duplicates.iter().map(remembered));

@@ -92,8 +92,6 @@ pub(super) enum Verdict {
     Inbox,
     /// As the plan says.
     Planned(Box<Plan>),
-    /// It is refused, with these words (RFC 5429 §2.1.1).
-    Rejected(String),
 }
 
 /// A message before its delivery.

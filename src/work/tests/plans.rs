@@ -110,3 +110,25 @@ fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
         &["INBOX", "Archive", far],
     );
 }
+
+#[test] // RFC 5429 §2.1.1, RFC 5435 §7
+fn a_refusal_leaves_the_rest_as_it_was_decided() {
+    let rejected = "Rejected(\"no\")";
+    let scripts = Scripts {
+        own: "require [\"enotify\", \"reject\"]; notify \"mailto:a@b.example\"; reject \"no\";",
+        has_relay: true,
+        ..Scripts::default()
+    };
+    scripts.check(&[rejected, "Notify to a@b.example"]);
+    let before = "require [\"copy\", \"duplicate\"]; redirect :copy \"c@d.example\";
+        if duplicate { discard; }";
+    let own = "require \"ereject\"; ereject \"no\";";
+    let room = Scripts { before, own, has_relay: true, ..Scripts::default() }.room();
+    assert_eq!(room.sorts(), [rejected, "Redirect to c@d.example"]);
+    let both = ["Redirect to c@d.example", "Redirect to c@d.example"];
+    assert_eq!(room.sorts(), both, "the id is known now");
+    let no_relay = Scripts { before, own, ..Scripts::default() };
+    let far = "told: redirect: no [relay] is configured: the message is kept";
+    no_relay.check(&[rejected, far]);
+    Scripts { own, ..Scripts::default() }.check(&[rejected]);
+}
