@@ -133,6 +133,17 @@ pub enum Action {
     Notify(Box<Notify>),
 }
 
+impl Action {
+    /// Which bytes it is about; `None` if it is about none.
+    pub const fn version_mut(&mut self) -> Option<&mut Version> {
+        match self {
+            Self::Keep { version, .. } | Self::FileInto { version, .. } => Some(version),
+            Self::Redirect(redirect) => Some(&mut redirect.version),
+            Self::Reject { .. } | Self::Vacation(_) | Self::Notify(_) => None,
+        }
+    }
+}
+
 /// A mailbox, and how mail is put into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filing {

@@ -67,6 +67,9 @@ pub struct Facts<'m> {
     pub addresses: &'m [&'m str],
     /// What `include :personal` would call the script, so that it cannot include itself.
     pub script_name: Option<&'m str>,
+    /// What the internal variable of RFC 5232 §2 begins with: what a script before this one has left in
+    /// it.
+    pub flags: &'m [String],
     /// Where `keep` puts mail.
     pub default_mailbox: &'m str,
     /// Where the script runs.
@@ -88,6 +91,7 @@ impl Default for Facts<'_> {
             zone_minutes: 0,
             addresses: &[],
             script_name: None,
+            flags: &[],
             default_mailbox: "INBOX",
             environment: Environment::default(),
             spam: None,

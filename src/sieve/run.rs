@@ -218,7 +218,10 @@ impl<'m> Run<'m> {
             message: Message::new(Cow::Borrowed(mail.bytes), Cow::Borrowed(mail.map)),
             frames: vec![frame],
             globals,
-            flags: facts.environment.imap.map_or(String::new(), |event| event.flags.join(" ")),
+            flags: match facts.environment.imap {
+                Some(event) => event.flags.join(" "),
+                None => facts.flags.join(" "),
+            },
             ledger: Ledger::new(),
             answered: false,
             edits: 0,

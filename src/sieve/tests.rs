@@ -369,6 +369,7 @@ impl Setup {
             zone_minutes: self.zone,
             addresses: &addresses,
             script_name: self.script_name.as_deref(),
+            flags: &[],
             default_mailbox: "INBOX",
             environment: Environment {
                 domain: env("domain"),

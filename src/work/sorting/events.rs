@@ -12,7 +12,7 @@ use super::super::outbox::{Origin, compose};
 use super::super::{clock, facts};
 use super::actions::flag_set;
 use super::scripts::Ready;
-use super::{Sorter, takes_over};
+use super::{SoFar, Sorter, takes_over};
 use crate::error::Refusal;
 use crate::job::{FlagSet, MailboxInfo, MailboxKey};
 use crate::limits::SCRIPT_REPORT_BYTES_MAX;
@@ -235,7 +235,7 @@ impl Sorter {
                     flags.clone_from(left);
                 }
             }
-            if !takes_over(&mut whole, outcome) {
+            if takes_over(&mut whole, outcome, SoFar::default()).is_none() {
                 break;
             }
         }

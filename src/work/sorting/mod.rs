@@ -31,7 +31,7 @@ use crate::job::{EnvelopeDsn, Recipient};
 use crate::model::{AccountId, MailboxName};
 use crate::sieve::{
     self, Action, Capability, DsnNotify, DsnReturn, Envelope, Environment, Facts, Failed, Limits,
-    Mail, Outcome, Step,
+    Mail, Outcome, Step, Version,
 };
 use crate::store::{Failure, RunReport, Store};
 
@@ -138,6 +138,7 @@ impl Sorter {
             return Ok(Verdict::Inbox);
         }
         let map = MessageMap::parse(mail.bytes);
+        let mut so_far = SoFar::default();
         let mut whole = Outcome::default();
         let mut named = String::new();
         for Ready { name, script } in scripts {
@@ -148,11 +149,11 @@ impl Sorter {
                     return Ok(self.kept_for(&format!("{name} does not compile: {mistakes}")));
                 }
             };
-            let outcome = self.run(recipient, mail, &map, (&name, &script))?;
+            let outcome = self.run(recipient, mail, &map, &so_far, (&name, &script))?;
             named.clone_from(&name);
-            let goes_on = takes_over(&mut whole, outcome);
-            if !goes_on {
-                break;
+            match takes_over(&mut whole, outcome, so_far) {
+                Some(kept) => so_far = kept,
+                None => break,
             }
         }
         let report = self.report(&named, &whole);
@@ -163,7 +164,8 @@ impl Sorter {
         &self,
         recipient: &Recipient,
         mail: &Arriving<'_>,
-        map: &MessageMap,
+        received: &MessageMap,
+        so_far: &SoFar,
         (name, script): (&str, &Arc<sieve::Script>),
     ) -> Result<Outcome, Failure> {
         // The owner's addresses are a query, and few scripts look at them; what is included may.
@@ -211,6 +213,7 @@ impl Sorter {
             now: clock::today(),
             addresses: &addresses,
             script_name: Some(name),
+            flags: &so_far.flags,
             environment,
             spam: verdict(self.settings.spam.as_ref().and_then(|check| check.spam(mail.bytes))),
             virus: verdict(self.settings.virus.as_ref().and_then(|check| check.virus(mail.bytes))),
@@ -218,7 +221,15 @@ impl Sorter {
             traced: self.settings.kept == KeptRuns::All,
             ..Facts::default()
         };
-        let mail = Mail { bytes: mail.bytes, map, envelope: &envelope };
+        let edited;
+        let (bytes, map) = match &so_far.version {
+            Version::AsReceived => (mail.bytes, received),
+            Version::Edited(bytes) => {
+                edited = MessageMap::parse(bytes);
+                (bytes.as_slice(), &edited)
+            }
+        };
+        let mail = Mail { bytes, map, envelope: &envelope };
         self.walk(recipient.account, script, mail, &facts)
     }
 
@@ -278,18 +289,40 @@ impl Sorter {
     }
 }
 
-/// Adds what one script decided to what those before it did. True if the next one is to run: the
-/// message would be kept, and only because nobody said otherwise.
-fn takes_over(whole: &mut Outcome, next: Outcome) -> bool {
+/// What the scripts before have made of a message that goes on to the next: its flags (RFC 5232 §5) and
+/// its header (RFC 5293 §7).
+#[derive(Default)]
+struct SoFar {
+    flags: Vec<String>,
+    version: Version,
+}
+
+/// Adds what one script decided to what those before it did. What it has made of the message if the
+/// next one is to run: the message would be kept, and only because nobody said otherwise.
+fn takes_over(whole: &mut Outcome, mut next: Outcome, so_far: SoFar) -> Option<SoFar> {
     let is_implicit =
         |done: &sieve::Done| matches!(done.action, Action::Keep { implicit: true, .. });
     whole.actions.retain(|done| !is_implicit(done));
-    let goes_on = next.error.is_none() && next.actions.iter().any(is_implicit);
+    if next.error.is_none() {
+        // What it was given is what it has not changed.
+        for version in next.actions.iter_mut().filter_map(|done| done.action.version_mut()) {
+            if *version == Version::AsReceived {
+                version.clone_from(&so_far.version);
+            }
+        }
+    }
+    let kept = next.actions.iter().find(|done| is_implicit(done) && next.error.is_none());
+    let kept = kept.and_then(|done| match &done.action {
+        Action::Keep { flags, version, .. } => {
+            Some(SoFar { flags: flags.clone(), version: version.clone() })
+        }
+        _ => None,
+    });
     whole.actions.extend(next.actions);
     whole.duplicates.extend(next.duplicates);
     whole.trace.extend(next.trace);
     whole.error = next.error;
-    goes_on
+    kept
 }
 
 /// The mailbox of `keep`.

@@ -77,6 +77,28 @@ impl Room {
     }
 }
 
+#[test] // RFC 5232 §5, RFC 5293 §7
+fn a_script_goes_on_where_the_one_before_it_ended() {
+    let flags = "require \"imap4flags\"; addflag \"\\\\Seen\"; addflag \"own\";";
+    let edit = "require \"editheader\"; addheader \"X-Own\" \"yes\";";
+    let nothing = "if header \"subject\" \"spam\" { discard; }";
+    let scripts = Scripts { own: flags, after: nothing, ..Scripts::default() };
+    scripts.check(&["INBOX \\Seen own"]);
+    let scripts = Scripts { before: flags, own: edit, after: nothing, ..Scripts::default() };
+    scripts.check(&["INBOX \\Seen own [X-Own: yes]"]);
+    let both = "require [\"imap4flags\", \"editheader\"]; if header \"X-Own\" \"yes\" {
+        addflag \"after\"; addheader \"X-After\" \"too\"; }";
+    let scripts = Scripts { before: edit, own: flags, after: both, ..Scripts::default() };
+    scripts.check(&["INBOX \\Seen own after [X-After: too] [X-Own: yes]"]);
+    let into = "require \"fileinto\"; fileinto \"Junk\";";
+    let scripts = Scripts { before: edit, own: flags, after: into, ..Scripts::default() };
+    scripts.check(&["Junk \\Seen own [X-Own: yes]"]);
+    // An error keeps the message as it came, whoever had changed it.
+    let error = "require \"ihave\"; error \"no\";";
+    let scripts = Scripts { before: edit, own: flags, after: error, ..Scripts::default() };
+    scripts.check(&["INBOX", "told: line 1, column 18: no"]);
+}
+
 #[test] // RFC 5228 §2.10.3
 fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
     let check = |own: &'static str, want: &[&str]| {
