@@ -37,12 +37,6 @@ pub(in crate::work) struct PlannedCopy {
 }
 
 impl Plan {
-    /// INBOX, and nothing else but a word about it.
-    pub(super) fn keep(report: Option<RunReport>) -> Self {
-        let copies = vec![PlannedCopy::inbox()];
-        Self { copies, outgoing: Vec::new(), remembered: Vec::new(), report, rejected: None }
-    }
-
     /// True if there is nothing to be written.
     pub(in crate::work) const fn is_empty(&self) -> bool {
         self.copies.is_empty()

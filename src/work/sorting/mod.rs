@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parser::message::MessageMap;
+use parser::sieve::Position;
 
 pub(super) use self::actions::Plan;
 use self::answers::Oracle;
@@ -142,14 +143,11 @@ impl Sorter {
         let mut whole = Outcome::default();
         let mut named = String::new();
         for Ready { name, script } in scripts {
-            let script = match script {
-                Ok(script) => script,
-                Err(mistakes) => {
-                    // It was checked when it came in; an update of ours may see it otherwise.
-                    return Ok(self.kept_for(&format!("{name} does not compile: {mistakes}")));
-                }
+            let outcome = match script {
+                Ok(script) => self.run(recipient, mail, &map, &so_far, (&name, &script))?,
+                // It was checked when it came in; an update of ours may see it otherwise.
+                Err(mistakes) => kept_for(format!("it does not compile: {mistakes}")),
             };
-            let outcome = self.run(recipient, mail, &map, &so_far, (&name, &script))?;
             named.clone_from(&name);
             match takes_over(&mut whole, outcome, so_far) {
                 Some(kept) => so_far = kept,
@@ -260,13 +258,6 @@ impl Sorter {
         }
     }
 
-    /// For a script that could not even be begun.
-    fn kept_for(&self, text: &str) -> Verdict {
-        let report = RunReport { failed: true, text: text.to_owned() };
-        let kept = self.settings.kept != KeptRuns::Off;
-        Verdict::Planned(Box::new(Plan::keep(kept.then_some(report))))
-    }
-
     fn report(&self, name: &str, outcome: &Outcome) -> Option<RunReport> {
         let failed = outcome.error.is_some();
         let wanted = match self.settings.kept {
@@ -286,6 +277,17 @@ impl Sorter {
         }
         text.truncate(text.floor_char_boundary(crate::limits::SCRIPT_REPORT_BYTES_MAX));
         Some(RunReport { failed, text: text.replace('\0', " ") })
+    }
+}
+
+/// The outcome of a script that could not even be begun.
+fn kept_for(message: String) -> Outcome {
+    let at = Position::START;
+    let action = Action::Keep { implicit: true, flags: Vec::new(), version: Version::AsReceived };
+    Outcome {
+        actions: vec![sieve::Done { at, action }],
+        error: Some(Failed { at, script: None, message }),
+        ..Outcome::default()
     }
 }
 

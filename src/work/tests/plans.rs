@@ -129,7 +129,7 @@ fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
     );
     check(
         "require \"fileinto\"; redirect \"a@b.example\"; fileinto \"Archive\";",
-        &["INBOX", "Archive", far],
+        &["Archive", "INBOX", far],
     );
 }
 
@@ -153,4 +153,18 @@ fn a_refusal_leaves_the_rest_as_it_was_decided() {
     let far = "told: redirect: no [relay] is configured: the message is kept";
     no_relay.check(&[rejected, far]);
     Scripts { own, ..Scripts::default() }.check(&[rejected]);
+}
+
+#[test] // RFC 5228 §2.10.6
+fn a_script_that_does_not_compile_undoes_nothing_of_those_before_it() {
+    let scripts = Scripts {
+        before: "require [\"copy\", \"fileinto\"]; redirect :copy \"c@d.example\";",
+        own: "kep;",
+        after: "discard;",
+        has_relay: true,
+    };
+    let room = scripts.room();
+    let said = room.sorts();
+    assert_eq!(said[..2], ["INBOX", "Redirect to c@d.example"]);
+    assert!(said[2].contains("does not compile") && said[2].contains("kep"), "{said:?}");
 }
