@@ -6,6 +6,7 @@ use super::ManageSieve;
 use crate::job::{Job, Reply};
 use crate::session::testing::{logged_in, peer};
 use crate::session::{Event, Next, Output, Settings, SieveSettings};
+use crate::sieve::SERVED;
 
 struct Dialogue {
     session: ManageSieve,
@@ -20,7 +21,10 @@ struct Dialogue {
 
 impl Dialogue {
     fn logged_in() -> Self {
-        let sieve = SieveSettings { script_bytes_max: 1 << 20, ..SieveSettings::default() };
+        Self::with(SieveSettings { script_bytes_max: 1 << 20, ..SieveSettings::default() })
+    }
+
+    fn with(sieve: SieveSettings) -> Self {
         let settings = Settings { sieve, ..Settings::default() };
         let mut dialogue = Self {
             session: ManageSieve::new(Arc::new(settings), peer(false)),
@@ -82,6 +86,17 @@ impl Dialogue {
     fn check(&mut self, want: &str) {
         assert_eq!(std::mem::take(&mut self.said), want);
     }
+}
+
+#[test] // RFC 6134 §2.8
+fn schemes_of_lists_are_told_where_there_are_lists() {
+    let mut with = Dialogue::with(SieveSettings { offered: SERVED, ..SieveSettings::default() });
+    with.say(b"CAPABILITY\r\n");
+    assert!(with.said.contains("\"EXTLISTS\" \"tag urn\"\r\n"), "{}", with.said);
+    assert!(with.said.contains(" extlists "), "{}", with.said);
+    let mut without = Dialogue::logged_in();
+    without.say(b"CAPABILITY\r\n");
+    assert!(!without.said.to_lowercase().contains("extlists"), "{}", without.said);
 }
 
 #[test]
