@@ -151,6 +151,8 @@ pub struct Filing {
     pub mailbox: String,
     /// It may be made (RFC 5490 §3.2).
     pub create: bool,
+    /// And then for this use, which no mailbox has (RFC 8579 §4.1).
+    pub special_use: Option<String>,
     /// Each once.
     pub flags: Vec<String>,
 }
@@ -364,6 +366,7 @@ fn merge(known: &mut Done, action: Action) {
         (Action::FileInto { filing, version }, Action::FileInto { filing: f, version: v }) => {
             (filing.flags, *version) = (f.flags, v);
             filing.create |= f.create;
+            filing.special_use = filing.special_use.take().or(f.special_use);
         }
         (Action::FileInto { filing, version }, Action::Keep { flags, version: v, .. }) => {
             (filing.flags, *version) = (flags, v);

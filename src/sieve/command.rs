@@ -130,6 +130,7 @@ impl World<'_> {
                 mailbox = found;
             }
         }
+        let mut special_use = None;
         if let Some(attribute) = &filing.special_use {
             let attribute = self.names().string(attribute);
             if !is_use(&attribute) {
@@ -138,13 +139,15 @@ impl World<'_> {
                 return Err(Halt::Error(format!("{found} is no special-use attribute")));
             }
             let preferred = mailbox.clone();
+            let wanted = attribute.clone();
             let question = || Question::SpecialUseMailbox { attribute, preferred };
-            if let Some(found) = work.ask_text(question)? {
-                mailbox = found;
+            match work.ask_text(question)? {
+                Some(found) => mailbox = found,
+                None => special_use = filing.create.then_some(wanted),
             }
         }
         let flags = self.flags_of(filing.flags.as_deref(), work)?;
-        Ok(Filing { mailbox, create: filing.create, flags })
+        Ok(Filing { mailbox, create: filing.create, special_use, flags })
     }
 
     /// `:fcc` (RFC 8580 §3). The internal variable is for the message alone (RFC 5232 §6).

@@ -466,6 +466,15 @@ impl Setup {
     }
 }
 
+fn created(filing: &Filing) -> String {
+    let used = filing.special_use.iter().map(|used| format!(" for {used}"));
+    if filing.create {
+        [" create".to_owned()].into_iter().chain(used).collect()
+    } else {
+        String::new()
+    }
+}
+
 /// An action as the files have it, and the message if it was changed.
 fn shown(action: &Action) -> String {
     let mut out = String::new();
@@ -475,7 +484,7 @@ fn shown(action: &Action) -> String {
     };
     let fcc = |fcc: &Option<Filing>| {
         fcc.as_ref().map_or(String::new(), |fcc| {
-            let create = if fcc.create { " create" } else { "" };
+            let create = created(fcc);
             format!("  fcc {:?}{create}{}\n", fcc.mailbox, flags(&fcc.flags))
         })
     };
@@ -491,7 +500,7 @@ fn shown(action: &Action) -> String {
             edited = Some(version);
         }
         Action::FileInto { filing, version } => {
-            let create = if filing.create { " create" } else { "" };
+            let create = created(filing);
             out += &format!("fileinto {:?}{create}{}\n", filing.mailbox, flags(&filing.flags));
             edited = Some(version);
         }

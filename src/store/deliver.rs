@@ -21,7 +21,8 @@ use crate::job::{FlagSet, MailboxKey};
 use crate::limits;
 use crate::mail::UidRuns;
 use crate::model::{
-    AccountId, EmailId, MailboxId, MailboxName, ModSeq, ThreadId, Timestamp, Uid, UidValidity,
+    AccountId, EmailId, MailboxId, MailboxName, ModSeq, SpecialUse, ThreadId, Timestamp, Uid,
+    UidValidity,
 };
 
 /// A message to be stored.
@@ -80,8 +81,8 @@ pub struct Delivery {
 pub enum IfMissing {
     /// Use INBOX.
     Inbox,
-    /// Make it.
-    Create,
+    /// Make it, for this use if no mailbox has that (RFC 8579 §4.1).
+    Create(Option<SpecialUse>),
 }
 
 /// What a delivery came to.
@@ -395,9 +396,9 @@ pub(super) fn target(
     match (mailboxes::find(tx, account, &name.key())?, if_missing) {
         (Some(mailbox), _) => Ok(mailbox),
         (None, IfMissing::Inbox) => Ok(INBOX),
-        (None, IfMissing::Create) => {
+        (None, IfMissing::Create(special_use)) => {
             lock_account(tx, account)?;
-            match make(tx, account, name) {
+            match make(tx, account, name, special_use) {
                 Err(Error::Refused(Refusal::Limit(why))) => {
                     // RFC 5490 §3.2, RFC 5228 §2.10.6: an error, so that the message is kept.
                     let text = format!("{name}: {why}: the message is kept in INBOX");
@@ -411,8 +412,14 @@ pub(super) fn target(
 }
 
 /// Makes the mailbox of a delivery; the caller holds the account's lock.
-fn make(tx: &mut Tx<'_>, account: AccountId, name: &MailboxName) -> Result<MailboxId, Error> {
-    match mailboxes::create(tx, account, name, None) {
+fn make(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    name: &MailboxName,
+    special_use: Option<SpecialUse>,
+) -> Result<MailboxId, Error> {
+    match mailboxes::create(tx, account, name, special_use) {
+        Err(Error::Refused(Refusal::SpecialUseTaken)) => make(tx, account, name, None),
         // While the lock was waited for.
         Err(Error::Refused(Refusal::MailboxExists)) => {
             Ok(mailboxes::find(tx, account, &name.key())?.ok_or(Refusal::NoSuchMailbox)?)

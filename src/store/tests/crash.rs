@@ -35,7 +35,7 @@ const STEPS: &[fn(&Store)] = &[
         let copy = |mailbox: &str| SortedCopy {
             body: 0,
             mailbox: name(mailbox),
-            if_missing: IfMissing::Create,
+            if_missing: IfMissing::Create(None),
             flags: FlagSet::default(),
             with: None,
         };

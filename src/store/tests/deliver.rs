@@ -100,7 +100,7 @@ fn a_missing_mailbox_is_made_or_inbox_is_used() {
         |if_missing| Delivery { message: store.message("Lists", b"x"), if_missing, digest: None };
     let to_inbox = stored(store.deliver(vec![into(IfMissing::Inbox)]).remove(0));
     assert_eq!(to_inbox.mailbox, store.key("INBOX"));
-    let made = stored(store.deliver(vec![into(IfMissing::Create)]).remove(0));
+    let made = stored(store.deliver(vec![into(IfMissing::Create(None))]).remove(0));
     assert_eq!(made.mailbox, store.key("Lists"));
     assert_ne!(made.mailbox, old); // not the tombstone
 }
@@ -183,4 +183,21 @@ fn odd_bytes_and_dates_are_kept_as_they_are() {
     let appended = store.store.append(message).unwrap();
     let blob = crate::model::BlobId(appended.email_id.0);
     assert_eq!(store.read_body(store.account, blob, 0, 1_000).unwrap(), body);
+}
+
+#[test] // RFC 8579 §4.1
+fn a_mailbox_is_made_for_its_use_unless_another_has_that() {
+    let store = fixture();
+    let junk = store.info("Junk").special_use;
+    assert!(junk.is_some());
+    let into = |mailbox, special_use| {
+        let if_missing = IfMissing::Create(special_use);
+        let message = store.message(mailbox, b"x");
+        stored(store.deliver(vec![Delivery { message, if_missing, digest: None }]).remove(0))
+    };
+    into("Spam", junk);
+    assert_eq!(store.info("Spam").special_use, None);
+    store.delete_mailbox(store.account, &name("Junk")).unwrap();
+    into("More", junk);
+    assert_eq!(store.info("More").special_use, junk);
 }

@@ -90,7 +90,7 @@ fn copies_share_their_body_and_a_missing_mailbox_is_made_or_inbox() {
     let bodies = vec![store.body("as it came"), store.body("edited")];
     let copies = vec![
         copy(0, "INBOX", IfMissing::Inbox),
-        copy(0, "new/below", IfMissing::Create),
+        copy(0, "new/below", IfMissing::Create(None)),
         copy(1, "Junk", IfMissing::Inbox),
         copy(0, "not there", IfMissing::Inbox), // which is INBOX again
         copy(1, "not there", IfMissing::Inbox),
@@ -230,18 +230,18 @@ fn a_mailbox_too_many_is_not_made_and_the_mail_is_in_inbox() {
     let store = fixture();
     store.fill_with_mailboxes(limits::MAILBOXES_PER_ACCOUNT_MAX - 1);
     let bodies = vec![store.body("x")];
-    let copies = vec![copy(0, "parent/child", IfMissing::Create)];
+    let copies = vec![copy(0, "parent/child", IfMissing::Create(None))];
     done(store.deliver_sorted(SortedDelivery { bodies, copies, ..store.nothing() }));
     assert_eq!(store.info("INBOX").messages, 1);
     assert!(store.mailbox(store.account, &name("parent")).is_err(), "nor half of it");
     let message = store.message("parent/child", b"y");
-    let delivery = Delivery { message, if_missing: IfMissing::Create, digest: None };
+    let delivery = Delivery { message, if_missing: IfMissing::Create(None), digest: None };
     assert!(store.deliver(vec![delivery]).remove(0).is_ok());
     assert_eq!(store.info("INBOX").messages, 2);
     let runs = store.script_runs(store.account).unwrap();
     let told = |run: &KeptRun| run.report.failed && run.report.text.contains("parent/child");
     assert_eq!(runs.iter().filter(|run| told(run)).count(), 2, "{runs:?}");
-    let copies = vec![copy(0, "last", IfMissing::Create)];
+    let copies = vec![copy(0, "last", IfMissing::Create(None))];
     let bodies = vec![store.body("z")];
     done(store.deliver_sorted(SortedDelivery { bodies, copies, ..store.nothing() }));
     assert_eq!(store.info("last").messages, 1, "one more may be");

@@ -6,7 +6,7 @@ use super::super::outbox::{Origin, compose, is_plain, passed_on, send_on_to_all}
 use super::super::{clock, facts};
 use super::{Arriving, Sorter, Verdict, main_mailbox, said};
 use crate::job::{FlagSet, Recipient};
-use crate::model::{AccountId, Address, Flags, Keyword, MailboxName};
+use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, SpecialUse};
 use crate::sieve::{Action, Filing, Outcome, Redirect, RedirectTo, Tracked, Version};
 use crate::store::{
     DeliveryDigest, Failure, IfMissing, MemoryDigest, NewBody, Remembered, RunReport, SortedCopy,
@@ -298,7 +298,10 @@ fn filed(filing: &Filing, version: Version) -> Option<PlannedCopy> {
     Some(PlannedCopy {
         version,
         mailbox: MailboxName::new(&filing.mailbox).ok()?,
-        if_missing: if filing.create { IfMissing::Create } else { IfMissing::Inbox },
+        if_missing: match filing.create {
+            true => IfMissing::Create(filing.special_use.as_deref().and_then(SpecialUse::parse)),
+            false => IfMissing::Inbox,
+        },
         flags: flag_set(&filing.flags),
         with: None,
     })
