@@ -159,7 +159,8 @@ fn every_point_leaves_a_whole_store() {
     // The other engine's own, and what tests/crash runs into by the programs that do it.
     let others: &[&str] =
         if postgres::is_wanted() { &["writer:"] } else { &["postgres:", "batch:"] };
-    let elsewhere = [others, &["cleaner:", "restore:", "object:", "deliver: sorted"]].concat();
+    let elsewhere =
+        [others, &["cleaner:", "restore:", "object:", "deliver: sorted", "event:"]].concat();
     all.retain(|point| !elsewhere.iter().any(|start| point.starts_with(start)));
     for point in all {
         let dir = TemporaryDir::new();
