@@ -98,6 +98,7 @@ fn what_waits_is_sent_and_its_row_goes() {
         original_recipient: Some("rfc822;b+2Bc@x".into()),
         id: Some("QQ1".into()),
         by,
+        utf8: false,
     };
     let all = letter("ann@x", &["c@x", "d e@x"], "A: b\r\n\r\n.\n..x\ry\r\n\u{e4}");
     queue(&home, vec![NewOutgoing { options, ..all }, letter("", &["f@x"], "A: b\r\n")]);

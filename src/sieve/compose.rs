@@ -35,7 +35,8 @@ pub(crate) fn field(name: &str, value: &str) -> Vec<u8> {
     out
 }
 
-/// A field of addresses: only names may be encoded.
+/// A field of addresses: only names may be encoded (RFC 2047 §5). An address that is not ASCII stands as
+/// it is, and the message is one for SMTPUTF8 (RFC 6532 §3.2).
 pub(crate) fn address_field(name: &str, value: &str) -> Vec<u8> {
     use parser::message::{Address, Addresses};
     let mut texts = Vec::new();
@@ -55,7 +56,11 @@ pub(crate) fn address_field(name: &str, value: &str) -> Vec<u8> {
             None => path,
         });
     }
-    field(name, &texts.join(", "))
+    let value = texts.join(", ");
+    let mut out = format!("{name}:").into_bytes();
+    fold(&one_line(&value), out.len(), &mut out);
+    out.extend_from_slice(b"\r\n");
+    out
 }
 
 fn quoted_phrase(phrase: &str) -> String {
@@ -264,6 +269,14 @@ mod tests {
             "J\u{f6}rg <a@b>, \"x, y\" <c@d>",
             "From: =?utf-8?b?SsO2cmc=?= <a@b>, \"x, y\" <c@d>\r\n",
         );
+        // RFC 2047 §5 (3), RFC 6532 §3.2: no encoded word is an address
+        check("b\u{f6}b@d\u{f6}.example", "From: b\u{f6}b@d\u{f6}.example\r\n");
+        check("B\u{f6}b <b\u{f6}b@x>, c@d", "From: =?utf-8?b?QsO2Yg==?= <b\u{f6}b@x>, c@d\r\n");
+        check("\"a\r\nBcc: x@y\"@b", "From: \"a Bcc: x@y\"@b\r\n");
+        let long = vec!["someone@example.org"; 9].join(", ");
+        let folded = String::from_utf8(address_field("To", &long)).unwrap();
+        assert!(folded.split("\r\n").all(|line| line.len() <= LINE_CHARS), "{folded}");
+        assert_eq!(folded.replace("\r\n", ""), format!("To: {long}"));
         assert_eq!(path(b"a b", b"c"), "\"a b\"@c");
         assert_eq!(path(b"a.b", b"c"), "a.b@c");
     }

@@ -70,12 +70,17 @@ pub struct OutgoingOptions {
     pub id: Option<String>,
     /// `BY` (RFC 2852 §4): the moment, and `N` or `R`, perhaps with `T`.
     pub by: Option<(Timestamp, String)>,
+    /// The message is one for `SMTPUTF8` (RFC 6531 §3.4): it came with that, or has addresses in its
+    /// header that are not ASCII.
+    pub utf8: bool,
 }
 
 impl OutgoingOptions {
     fn column(&self) -> String {
         let by = self.by.as_ref().map(|(at, mode)| format!("{} {mode}", at.0));
+        let utf8 = self.utf8.then(|| "1".to_owned());
         let parts = [
+            ("utf8", &utf8),
             ("notify", &self.notify),
             ("ret", &self.ret),
             ("orcpt", &self.original_recipient),
@@ -92,6 +97,7 @@ impl OutgoingOptions {
         let mut options = Self::default();
         for (name, value) in column.lines().filter_map(|line| line.split_once(' ')) {
             match name {
+                "utf8" => options.utf8 = true,
                 "notify" => options.notify = Some(value.to_owned()),
                 "ret" => options.ret = Some(value.to_owned()),
                 "orcpt" => options.original_recipient = Some(value.to_owned()),

@@ -224,9 +224,12 @@ impl<'a> Round<'a> {
                 sender,
                 helo: Some(&envelope.helo),
                 peer: envelope.peer,
+                utf8: envelope.utf8,
                 dsn: envelope.dsn.as_deref(),
             },
-            Via::Local => Arriving { queue_id, bytes, sender, helo: None, peer: None, dsn: None },
+            Via::Local => {
+                Arriving { queue_id, bytes, sender, helo: None, peer: None, utf8: false, dsn: None }
+            }
         }
     }
 

@@ -70,6 +70,7 @@ fn leaving(recipient: &str) -> SortedOutgoing {
             original_recipient: Some("rfc822;b+2Bc@x".into()),
             id: Some("1+20".into()),
             by: Some((Timestamp(77), "RT".into())),
+            utf8: true,
         },
         message: b"Subject: on its way\r\n\r\n".to_vec(),
     };

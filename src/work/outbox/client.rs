@@ -400,11 +400,11 @@ pub(super) fn lines(message: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// An address or the header is not ASCII.
+/// RFC 6531 §3.4. Other bytes of a header that are not ASCII are many an old message's, and no reason to
+/// have it refused by servers that would take it.
 fn needs_utf8(letter: &Letter<'_>) -> bool {
-    let end = parser::message::header::header_len(letter.message);
     let mut addresses = letter.recipients.iter().map(String::as_str).chain([letter.sender]);
-    !addresses.all(str::is_ascii) || !letter.message.get(..end).is_none_or(<[u8]>::is_ascii)
+    letter.options.utf8 || !addresses.all(str::is_ascii)
 }
 
 fn expect(answer: Answer, outcome: Outcome) -> io::Result<Answer> {

@@ -40,6 +40,8 @@ pub(in crate::work) struct Origin<'a> {
     pub(in crate::work) original_recipient: Option<&'a str>,
     /// What the sender asked for, if it is passed on: see [`passed_on`].
     pub(in crate::work) asked: Option<&'a OutgoingOptions>,
+    /// The message came with `SMTPUTF8` (RFC 6531 §3.4).
+    pub(in crate::work) utf8: bool,
     /// The message as the script saw it, with or without our trace lines.
     pub(in crate::work) message: &'a [u8],
 }
@@ -109,7 +111,10 @@ fn sent_on(
         kind: OutgoingKind::Redirect,
         sender: redirect.sender.clone().unwrap_or_else(|| origin.sender.to_owned()),
         recipients,
-        options: asked.unwrap_or(own),
+        options: OutgoingOptions {
+            utf8: origin.utf8 || !origin.owner.is_ascii() || named.is_some_and(|to| !to.is_ascii()),
+            ..asked.unwrap_or(own)
+        },
         message,
     }
 }
@@ -135,7 +140,7 @@ pub(in crate::work) fn passed_on(
         ret: full.map(|full| dsn_return(if full { DsnReturn::Full } else { DsnReturn::Headers })),
         original_recipient: rcpt.and_then(|rcpt| orcpt(rcpt.original.as_deref()?)),
         id: mail.and_then(|mail| mail.id.as_deref()).map(xtext),
-        by: None,
+        ..OutgoingOptions::default()
     };
     (options != OutgoingOptions::default()).then_some(options)
 }
@@ -360,7 +365,9 @@ fn outgoing(
     recipients: Vec<String>,
     message: Vec<u8>,
 ) -> NewOutgoing {
-    let options = OutgoingOptions::default();
+    // What people read is encoded; addresses are not.
+    let header = message.get(..header::header_len(&message)).unwrap_or_default();
+    let options = OutgoingOptions { utf8: !header.is_ascii(), ..OutgoingOptions::default() };
     NewOutgoing { kind, sender: sender.to_owned(), recipients, options, message }
 }
 
@@ -419,6 +426,7 @@ mod tests {
             recipient: "bob+x@example.org",
             original_recipient: None,
             asked: None,
+            utf8: false,
             message: MESSAGE,
         }
     }
@@ -503,7 +511,7 @@ mod tests {
             ret: Some("HDRS".into()),
             original_recipient: Some("rfc822;bob+2Bx@example.org".into()),
             id: Some("a+2Bb+3Dc+20d".into()),
-            by: None,
+            ..OutgoingOptions::default()
         };
         assert_eq!(asked, want);
         let origin = Origin { asked: Some(&asked), ..origin() };
@@ -550,6 +558,24 @@ mod tests {
              Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 7bit\n\n\
              I am away.\nB.\n",
         );
+    }
+
+    #[test] // RFC 6531 §3.4
+    fn what_is_for_smtputf8() {
+        let sent = |to: &str, origin: &Origin<'_>| {
+            compose(&Action::Redirect(Box::new(redirect(to))), origin).unwrap().options.utf8
+        };
+        let raw = Origin { message: b"Subject: \xfc\r\n\r\n", ..origin() };
+        assert!(!sent("c@x", &raw), "an old message, not one for SMTPUTF8");
+        assert!(sent("c@x", &Origin { utf8: true, ..raw }));
+        assert!(sent("c@x", &Origin { owner: "b\u{f6}b@x", ..origin() }), "Resent-From");
+        assert!(sent("c\u{f6}@x", &origin()), "Resent-To");
+        let away = |to: &str| {
+            let vacation = Vacation { to: to.into(), ..vacation() };
+            compose(&Action::Vacation(Box::new(vacation)), &origin()).unwrap().options.utf8
+        };
+        assert!(!away("ann@example.com"), "names are encoded");
+        assert!(away("\u{e4}nn@example.com"));
     }
 
     #[test] // RFC 5230 §4.4

@@ -7,10 +7,10 @@ use super::super::{clock, facts};
 use super::{Arriving, Sorter, Verdict, main_mailbox, said};
 use crate::job::{FlagSet, Recipient};
 use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, SpecialUse};
-use crate::sieve::{Action, Filing, Outcome, Redirect, RedirectTo, Tracked, Version};
+use crate::sieve::{Action, Filing, Notify, Outcome, Redirect, RedirectTo, Tracked, Version};
 use crate::store::{
-    DeliveryDigest, Failure, IfMissing, MemoryDigest, NewBody, Remembered, RunReport, SortedCopy,
-    SortedDelivery, SortedOutgoing,
+    DeliveryDigest, Failure, IfMissing, MemoryDigest, NewBody, OutgoingOptions, Remembered,
+    RunReport, SortedCopy, SortedDelivery, SortedOutgoing,
 };
 
 /// What is to be written for one copy of a message.
@@ -213,13 +213,21 @@ fn send(
         plan.tell(&format!("{what}: no [relay] is configured{kept}"));
         return Ok(!is_needed);
     }
+    if let Some(parts) = parted(action) {
+        let mut is_done = true;
+        for part in &parts {
+            is_done &= send(sorter, recipient, mail, part, plan)?;
+        }
+        return Ok(is_done);
+    }
     let addresses = sorter.store.addresses(recipient.account)?;
     let owner = addresses.first().map_or(recipient.given.as_str(), Address::as_str);
     let unique = format!("{}.{}.{}", mail.queue_id, recipient.account, plan.outgoing.len());
     // RFC 3461 §5.2.7.3 (b): to exactly one; the others leave as if nothing had been asked.
     let asks = matches!(action, Action::Redirect(redirect) if is_plain(redirect));
-    let asked = passed_on(mail.dsn, recipient.dsn.as_deref())
-        .filter(|asked| asks && plan.outgoing.iter().all(|other| other.new.options != *asked));
+    let asked = passed_on(mail.dsn, recipient.dsn.as_deref()).filter(|asked| {
+        asks && plan.outgoing.iter().all(|other| !is_same(&other.new.options, asked))
+    });
     let origin = Origin {
         now: clock::today(),
         hostname: &sorter.hostname,
@@ -229,6 +237,7 @@ fn send(
         recipient: &recipient.given,
         original_recipient: recipient.dsn.as_ref().and_then(|dsn| dsn.original.as_deref()),
         asked: asked.as_ref(),
+        utf8: mail.utf8,
         message: mail.bytes,
     };
     let new = match action {
@@ -294,6 +303,30 @@ fn members(
     Ok(if members.is_empty() { Err(format!("{uri} has no members")) } else { Ok(members) })
 }
 
+/// True if both ask the same of reports.
+fn is_same(one: &OutgoingOptions, other: &OutgoingOptions) -> bool {
+    *one == OutgoingOptions { utf8: one.utf8, ..other.clone() }
+}
+
+/// A notification to addresses of which some are not ASCII, as two: not every server knows SMTPUTF8, and
+/// those who can get it without shall (RFC 6531 §3.2). `None` if it need not be parted.
+fn parted(action: &Action) -> Option<[Action; 2]> {
+    let Action::Notify(notify) = action else { return None };
+    let part = |is_ascii: bool| {
+        let of = |all: &[String]| {
+            all.iter().filter(|address| address.is_ascii() == is_ascii).cloned().collect::<Vec<_>>()
+        };
+        let fcc = notify.fcc.clone().filter(|_| is_ascii);
+        let recipients = of(&notify.recipients);
+        let to = Some(of(&notify.to)).filter(|to| !to.is_empty());
+        let to = to.unwrap_or_else(|| recipients.clone());
+        Notify { recipients, to, fcc, ..(**notify).clone() }
+    };
+    let parts = [part(true), part(false)];
+    let is_mixed = parts.iter().all(|part| !part.recipients.is_empty());
+    is_mixed.then(|| parts.map(|part| Action::Notify(Box::new(part))))
+}
+
 fn filed(filing: &Filing, version: Version) -> Option<PlannedCopy> {
     Some(PlannedCopy {
         version,
@@ -323,4 +356,45 @@ pub(super) fn flag_set(names: &[String]) -> FlagSet {
 fn remembered(tracked: &Tracked) -> Remembered {
     let what = MemoryDigest::of_duplicate(&tracked.handle, &tracked.id);
     Remembered { what, seconds: tracked.seconds }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parser::sieve::tree::Importance;
+
+    #[test] // RFC 6531 §3.2
+    fn notifications_are_parted() {
+        let check = |recipients: &[&str], to: &[&str], want: &[[&str; 2]]| {
+            let all = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+            let notify = Notify {
+                method: String::new(),
+                recipients: all(recipients),
+                to: all(to),
+                from: String::new(),
+                sender: String::new(),
+                importance: Importance::Normal,
+                subject: String::new(),
+                headers: Vec::new(),
+                body: String::new(),
+                owner: String::new(),
+                fcc: None,
+            };
+            let parts = parted(&Action::Notify(Box::new(notify)));
+            let made: Vec<[String; 2]> = parts
+                .iter()
+                .flatten()
+                .filter_map(|part| match part {
+                    Action::Notify(part) => Some([part.recipients.join(","), part.to.join(",")]),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(made, want);
+        };
+        check(&["a@x", "b@x"], &["a@x"], &[]);
+        check(&["\u{e4}@x"], &["\u{e4}@x"], &[]);
+        let both = ["a@x", "\u{e4}@x"];
+        check(&both, &both, &[["a@x", "a@x"], ["\u{e4}@x", "\u{e4}@x"]]);
+        check(&both, &["a@x"], &[["a@x", "a@x"], ["\u{e4}@x", "\u{e4}@x"]]);
+    }
 }

@@ -304,6 +304,7 @@ impl Sorter {
             recipient: owner,
             original_recipient: None,
             asked: None,
+            utf8: false, // how it came is not kept
             message: happened.bytes,
         };
         let Some(new) = compose(action, &origin) else {

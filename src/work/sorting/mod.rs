@@ -107,6 +107,8 @@ pub(super) struct Arriving<'a> {
     /// The peer, as it named itself and as it is.
     pub(super) helo: Option<&'a str>,
     pub(super) peer: Option<std::net::IpAddr>,
+    /// It came with SMTPUTF8.
+    pub(super) utf8: bool,
     /// What the sender wanted to be told (RFC 3461).
     pub(super) dsn: Option<&'a EnvelopeDsn>,
 }
