@@ -273,7 +273,7 @@ mod tests {
         check("b\u{f6}b@d\u{f6}.example", "From: b\u{f6}b@d\u{f6}.example\r\n");
         check("B\u{f6}b <b\u{f6}b@x>, c@d", "From: =?utf-8?b?QsO2Yg==?= <b\u{f6}b@x>, c@d\r\n");
         check("\"a\r\nBcc: x@y\"@b", "From: \"a Bcc: x@y\"@b\r\n");
-        let long = vec!["someone@example.org"; 9].join(", ");
+        let long = ["someone@example.org"; 9].join(", ");
         let folded = String::from_utf8(address_field("To", &long)).unwrap();
         assert!(folded.split("\r\n").all(|line| line.len() <= LINE_CHARS), "{folded}");
         assert_eq!(folded.replace("\r\n", ""), format!("To: {long}"));
