@@ -27,7 +27,7 @@ fn home(sink: &Sink, more: &str) -> Home {
 
 pub(crate) fn letter(sender: &str, recipients: &[&str], message: &str) -> NewOutgoing {
     NewOutgoing {
-        kind: OutgoingKind::Redirect,
+        kind: OutgoingKind::Notify,
         sender: sender.to_owned(),
         recipients: recipients.iter().map(|to| (*to).to_owned()).collect(),
         options: OutgoingOptions::default(),
@@ -139,6 +139,52 @@ fn each_recipient_has_its_own_verdict() {
     assert_eq!(left[0].recipients, ["never@x"]);
     assert_eq!((left[0].attempts, &*left[0].last_error), (2, "<never@x>: 550 5.1.1 nobody"));
     assert_eq!(sink.taken().len(), 2, "nobody got it twice");
+}
+
+#[test] // RFC 5321 §3.6.3, RFC 3464 §2
+fn who_sent_what_cannot_be_sent_on_is_told() {
+    let sink = Sink::start();
+    sink.answer("RCPT TO:<gone@", "550 5.1.1 nobody");
+    sink.answer("RCPT TO:<full@", "452 4.2.2 full");
+    let home = home(&sink, "max_attempts = 1");
+    let sent_on = |sender: &str, to: &str, notify: Option<&str>| NewOutgoing {
+        kind: OutgoingKind::Redirect,
+        options: OutgoingOptions {
+            notify: notify.map(str::to_owned),
+            id: Some("a+2Bb".to_owned()),
+            ..OutgoingOptions::default()
+        },
+        ..letter(sender, &[to], "Message-ID: <1@x>\r\nSubject: hello\r\n\r\nThe body\r\n")
+    };
+    let all = vec![
+        sent_on("ann@x", "gone@x", None),
+        sent_on("bob@x", "full@x", Some("SUCCESS,FAILURE")),
+        sent_on("", "gone@x", None), // RFC 5321 §4.5.5
+        sent_on("never@x", "gone@x", Some("NEVER")),
+        sent_on("slow@x", "gone@x", Some("DELAY")),
+        letter("own@x", &["gone@x"], "A: b\r\n\r\n"),
+    ];
+    queue(&home, all);
+    let daemon = Daemon::start(&home);
+    let taken = sink.wait_for(2);
+    wait_for_rows(&home, "is_dead = 1", 6);
+    wait_for_rows(&home, "is_dead = 0", 0);
+    daemon.stop();
+    assert_eq!(sink.taken().len(), 2, "nobody else is told: {:?}", sink.taken());
+    for (to, facts) in [
+        ("<ann@x>", "Final-Recipient: rfc822; gone@x\r\nAction: failed\r\nStatus: 5.1.1\r\n"),
+        ("<bob@x>", "Final-Recipient: rfc822; full@x\r\nAction: failed\r\nStatus: 5.4.7\r\n"),
+    ] {
+        let report = taken.iter().find(|taken| taken.rcpt == [to]).expect("a report");
+        assert_eq!(report.mail, "<>");
+        let message = &report.message;
+        assert!(message.contains("report-type=delivery-status"), "{message}");
+        assert!(message.contains("\r\nOriginal-Envelope-Id: a+b\r\n"), "{message}");
+        assert!(message.contains(facts), "{message}");
+        assert!(message.contains("\r\nSubject: hello\r\n"), "{message}");
+        assert!(!message.contains("The body"), "{message}");
+    }
+    home.check();
 }
 
 #[test] // RFC 5321 §4.1.1.5: a refused DATA leaves the transaction open

@@ -265,15 +265,20 @@ impl Store {
     }
 
     /// One that could not be sent to those in `left`: it is tried again in `microseconds`, or never
-    /// with `None`.
+    /// with `None`. `report` leaves in the same transaction.
     pub fn postpone_outgoing(
         &self,
         id: OutgoingId,
         left: &[String],
         microseconds: Option<i64>,
         error: &str,
+        report: Option<&NewOutgoing>,
     ) -> Result<(), Failure> {
         let (error, left) = (error.to_owned(), left.join("\n"));
+        let report = match report {
+            Some(report) => Some((self.0.ids.next_blob(&self.0.engine)?.0, report.clone())),
+            None => None,
+        };
         self.0.engine.write("postponing a message that leaves", Weight::Bytes(256), move |tx| {
             let [account, number] = key(id);
             let due = tx.now().0.saturating_add(microseconds.unwrap_or(0));
@@ -289,8 +294,13 @@ impl Store {
                     Value::Text(&error),
                     Value::Text(&left),
                 ],
-            )
-            .map(drop)
+            )?;
+            match &report {
+                Some((number, new)) => {
+                    queue(tx, OutgoingId { account: id.account, number: *number }, new)
+                }
+                None => Ok(()),
+            }
         })
     }
 

@@ -116,7 +116,7 @@ fn leave(place: &Place) -> Vec<String> {
     store.deliver_sorted(delivery).unwrap();
     let all = store.list_outgoing(None, None, 9).unwrap();
     let to = all[1].recipients.clone();
-    store.postpone_outgoing(all[1].id, &to, None, "<c@x>: 550 no").unwrap();
+    store.postpone_outgoing(all[1].id, &to, None, "<c@x>: 550 no", None).unwrap();
     all.iter().map(|outgoing| outgoing.id.to_string()).collect()
 }
 

@@ -126,9 +126,9 @@ fn what_leaves_is_written_with_it_and_kept_until_it_is_gone() {
     assert_eq!((first.kind, first.attempts, first.is_dead), (OutgoingKind::Redirect, 0, false));
     assert_eq!(store.outgoing_message(first.id).unwrap(), Some(leaving("x").new.message));
     let left = &first.recipients[1..];
-    store.postpone_outgoing(first.id, left, Some(60_000_000), "450 later").unwrap();
+    store.postpone_outgoing(first.id, left, Some(60_000_000), "450 later", None).unwrap();
     assert_eq!(store.due_outgoing(10).unwrap().len(), 1);
-    store.postpone_outgoing(due[1].id, &due[1].recipients, None, "550 never").unwrap();
+    store.postpone_outgoing(due[1].id, &due[1].recipients, None, "550 never", None).unwrap();
     assert_eq!(store.due_outgoing(10).unwrap(), []);
     let waiting = store.waiting();
     assert_eq!((waiting[0].attempts, &*waiting[0].last_error), (1, "450 later"));

@@ -7,10 +7,11 @@ use crossbeam_channel::Receiver;
 
 use super::RelaySettings;
 use super::client::{Client, Letter, Unreachable, Verdict};
+use super::compose;
 use super::sendmail;
 use super::tls::Trust;
 use crate::crash_point;
-use crate::store::{Failure, Outgoing, Store};
+use crate::store::{Failure, NewOutgoing, Outgoing, Store};
 use crate::work::clock;
 use crate::work::trace::Journey;
 
@@ -174,6 +175,7 @@ impl<'a> Carrier<'a> {
     fn settle(&self, outgoing: &Outgoing, verdicts: Vec<Verdict>) {
         let id = outgoing.id;
         let (mut left, mut errors, mut is_final) = (Vec::new(), Vec::new(), true);
+        let mut failed = Vec::new();
         for (recipient, verdict) in outgoing.recipients.iter().zip(verdicts) {
             let to = recipient.escape_debug();
             match verdict {
@@ -186,10 +188,12 @@ impl<'a> Carrier<'a> {
                     is_final = false;
                     errors.push(format!("<{to}>: {why}"));
                     left.push(recipient.clone());
+                    failed.push((recipient.clone(), why));
                 }
                 Verdict::Never(why) => {
                     errors.push(format!("<{to}>: {why}"));
                     left.push(recipient.clone());
+                    failed.push((recipient.clone(), why));
                 }
             }
         }
@@ -216,7 +220,19 @@ impl<'a> Carrier<'a> {
             ),
         }
         let micros = pause.map(|pause| i64::try_from(pause.as_micros()).unwrap_or(i64::MAX));
-        self.until_written(|| self.store.postpone_outgoing(id, &left, micros, &error));
+        let report = if is_dead { self.report(outgoing, &failed) } else { None };
+        let report = report.as_ref();
+        self.until_written(|| self.store.postpone_outgoing(id, &left, micros, &error, report));
+    }
+
+    /// What the sender is told, if it is to be told anything.
+    fn report(&self, outgoing: &Outgoing, failed: &[(String, String)]) -> Option<NewOutgoing> {
+        let message = self.store.outgoing_message(outgoing.id).unwrap_or_else(|failure| {
+            log::error!("outbox: {failure}");
+            None
+        });
+        let message = message.unwrap_or_default();
+        compose::undelivered(outgoing, failed, &message, &self.settings.hostname, clock::today())
     }
 
     /// What another server has taken must not be sent again for as long as we live to know it.

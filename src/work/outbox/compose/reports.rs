@@ -1,0 +1,170 @@
+//! What a sender is told of a message that nobody gets: refused by a script, or by the relay.
+
+use parser::message::header;
+
+use super::super::entity::{entity, report, text};
+use super::{Letter, Origin, ascii, message_id, outgoing, without_return_path, xtext_undone};
+use crate::mail::text::decode_header;
+use crate::model::Timestamp;
+use crate::store::{NewOutgoing, Outgoing, OutgoingKind};
+use crate::work::trace::{clean, date_time, path};
+
+/// Bytes of a header that go back to a sender.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a relay's words that do.
+const WHY_BYTES_MAX: usize = 400;
+
+/// A refusal: `reject` as a disposition notification (RFC 5429 §2.2.1), `ereject` as a delivery status
+/// notification (RFC 5429 §2.1.2). Neither is sent to nobody.
+pub(super) fn refuse(extended: bool, reason: &str, origin: &Origin<'_>) -> Option<NewOutgoing> {
+    if origin.sender.is_empty() {
+        return None;
+    }
+    let told = text(&format!(
+        "Your message to {} was refused by the recipient's mail filtering program.\r\nThe reason \
+         given is as follows:\r\n\r\n{reason}\r\n",
+        path(origin.recipient),
+    ));
+    let header = origin.message.get(..header::header_len(origin.message)).unwrap_or_default();
+    let header = without_return_path(header);
+    let header = header.get(..HEADER_BYTES_MAX).unwrap_or(header);
+    let header = entity("text/rfc822-headers", header);
+    let (from, kind, facts) = if extended {
+        let system = format!("Mail Delivery System <MAILER-DAEMON@{}>", clean(origin.hostname));
+        let facts = entity("message/delivery-status", delivery_status(origin).as_bytes());
+        (system, "delivery-status", facts)
+    } else {
+        // RFC 8098 §3: from whoever the notification speaks for.
+        let facts = entity("message/disposition-notification", disposition(origin).as_bytes());
+        (path(origin.recipient), "disposition-notification", facts)
+    };
+    let mut letter = Letter::new(origin);
+    letter.addresses("From", &from);
+    letter.addresses("To", &path(origin.sender));
+    let subject = header::find(origin.message, b"Subject").map(decode_header).unwrap_or_default();
+    letter.field("Subject", format!("Rejected: {subject}").trim_end());
+    letter.ids("In-Reply-To", message_id(origin.message).as_deref());
+    letter.ids("References", message_id(origin.message).as_deref());
+    letter.field("Auto-Submitted", "auto-replied (rejected)");
+    let message = letter.finish(report(kind, &[told, facts, header]));
+    Some(outgoing(OutgoingKind::Reject, "", vec![origin.sender.to_owned()], message))
+}
+
+/// `delivery-status-content` (RFC 3464 §2.1).
+fn delivery_status(origin: &Origin<'_>) -> String {
+    let (host, date) = (clean(origin.hostname), date_time(origin.now));
+    let mut out = format!("Reporting-MTA: dns; {host}\r\nArrival-Date: {date}\r\n\r\n");
+    recipients(origin, &mut out);
+    // RFC 3463 §3.8: refused by a rule, not for want of a mailbox.
+    out.push_str("Action: failed\r\nStatus: 5.7.1\r\n");
+    out
+}
+
+/// `disposition-notification-content` (RFC 8098 §3.1), as RFC 5429 §2.2.1 wants it.
+fn disposition(origin: &Origin<'_>) -> String {
+    let mut out = format!("Reporting-UA: {}; Sora\r\n", clean(origin.hostname));
+    recipients(origin, &mut out);
+    if let Some(id) = message_id(origin.message) {
+        out.push_str(&format!("Original-Message-ID: {id}\r\n"));
+    }
+    out.push_str("Disposition: automatic-action/MDN-sent-automatically; deleted\r\n");
+    out
+}
+
+/// `original-recipient-field` and `final-recipient-field`, which both reports have in this order
+/// (RFC 3464 §2.3, RFC 8098 §3.1).
+fn recipients(origin: &Origin<'_>, out: &mut String) {
+    if let Some(original) = origin.original_recipient {
+        out.push_str(&format!("Original-Recipient: {}\r\n", ascii(&clean(original))));
+    }
+    let address = path(origin.recipient);
+    let kind = if address.is_ascii() { "rfc822" } else { "utf-8" };
+    out.push_str(&format!("Final-Recipient: {kind}; {}\r\n", ascii(&address)));
+}
+
+/// What its sender is told of a message that was sent on and cannot be (RFC 5321 §3.6.3), unless he
+/// asked not to be (RFC 3461 §4.1). `failed`: to whom, and why.
+pub(in crate::work::outbox) fn undelivered(
+    sent_on: &Outgoing,
+    failed: &[(String, String)],
+    message: &[u8],
+    hostname: &str,
+    now: Timestamp,
+) -> Option<NewOutgoing> {
+    let wanted = |notify: &String| notify.split(',').any(|word| word == "FAILURE");
+    let unwanted = sent_on.options.notify.as_ref().is_some_and(|notify| !wanted(notify));
+    if sent_on.kind != OutgoingKind::Redirect || sent_on.sender.is_empty() || unwanted {
+        return None;
+    }
+    let failed: Vec<(String, String)> =
+        failed.iter().map(|(to, why)| (path(to), ascii(&clean(cut(why))))).collect();
+    let mut told = String::from("Your message was sent on, and could not be delivered to:\r\n");
+    let host = clean(hostname);
+    let mut facts = format!("Reporting-MTA: dns; {host}\r\n");
+    if let Some(id) = &sent_on.options.id {
+        facts.push_str(&format!("Original-Envelope-Id: {}\r\n", ascii(&clean(&xtext_undone(id)))));
+    }
+    facts.push_str(&format!("Arrival-Date: {}\r\n", date_time(sent_on.queued_at)));
+    for (to, why) in &failed {
+        told.push_str(&format!("\r\n<{to}>:\r\n{why}\r\n"));
+        let kind = if to.is_ascii() { "rfc822" } else { "utf-8" };
+        facts.push_str(&format!(
+            "\r\nFinal-Recipient: {kind}; {}\r\nAction: failed\r\nStatus: {}\r\n\
+             Diagnostic-Code: smtp; {why}\r\n",
+            ascii(to),
+            status(why),
+        ));
+    }
+    let header = message.get(..header::header_len(message)).unwrap_or_default();
+    let header = header.get(..HEADER_BYTES_MAX).unwrap_or(header);
+    let unique = format!("{}.{}.undelivered", sent_on.id, now.0);
+    let origin = Origin {
+        now,
+        hostname,
+        unique: &unique,
+        owner: "",
+        sender: &sent_on.sender,
+        recipient: "",
+        original_recipient: None,
+        asked: None,
+        utf8: false,
+        message,
+    };
+    let mut letter = Letter::new(&origin);
+    letter.addresses("From", &format!("Mail Delivery System <MAILER-DAEMON@{host}>"));
+    letter.addresses("To", &path(&sent_on.sender));
+    letter.field("Subject", "Undelivered mail returned to sender");
+    letter.ids("In-Reply-To", message_id(message).as_deref());
+    letter.ids("References", message_id(message).as_deref());
+    letter.field("Auto-Submitted", "auto-replied"); // RFC 3834 §5
+    let parts = [
+        text(&told),
+        entity("message/delivery-status", facts.as_bytes()),
+        entity("text/rfc822-headers", header),
+    ];
+    let message = letter.finish(report("delivery-status", &parts));
+    Some(outgoing(OutgoingKind::Reject, "", vec![sent_on.sender.clone()], message))
+}
+
+fn cut(why: &str) -> &str {
+    why.get(..why.floor_char_boundary(WHY_BYTES_MAX)).unwrap_or(why)
+}
+
+/// The relay's own status (RFC 2034 §4) if it refused for good; otherwise that it took too long, or
+/// nothing that is known (RFC 3463 §3.1, §3.5).
+fn status(why: &str) -> &str {
+    let mut words = why.split(' ');
+    let code = words.next().unwrap_or_default();
+    let is_status = |word: &&str| {
+        let parts: Vec<&str> = word.split('.').collect();
+        let is_number = |part: &&str| {
+            (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        parts.len() == 3 && parts[0] == "5" && parts.iter().all(is_number)
+    };
+    match words.next().filter(is_status) {
+        Some(status) => status,
+        None if code.starts_with('4') => "5.4.7",
+        None => "5.0.0",
+    }
+}
