@@ -169,8 +169,10 @@ fn test(
     let envelope = Envelope { from: from.into(), to: path(to).into(), ..Envelope::default() };
     let addresses: Vec<&str> = options.values("address").collect();
     let addresses = if addresses.is_empty() { vec![&*envelope.to] } else { addresses };
+    let now = now();
     let facts = Facts {
-        now: now(),
+        now,
+        zone_minutes: crate::work::zone_minutes(now), // RFC 5260 §4.1
         addresses: &addresses,
         traced: options.has("trace"),
         ..Facts::default()

@@ -49,6 +49,7 @@ use crate::store::{
 };
 
 pub use changes::Changes;
+pub(crate) use clock::zone_minutes;
 pub use deliver::{Arrival, DeliveryHook};
 pub use login::{Authenticator, Outcome};
 pub use mailbag::{Letters, Mailbag, ReplyTo};

@@ -200,8 +200,10 @@ impl Sorter {
             let addresses: Vec<&str> = onlookers.addresses.iter().map(Address::as_str).collect();
             let changed: Vec<&str> = happened.event.changed_flags.split_whitespace().collect();
             let now: Vec<&str> = flags.iter().map(String::as_str).collect();
+            let today = clock::today();
             let facts = Facts {
-                now: clock::today(),
+                now: today,
+                zone_minutes: clock::zone_minutes(today), // RFC 5260 §4.1
                 addresses: &addresses,
                 script_name: Some(name),
                 default_mailbox: happened.mailbox.name.as_str(),

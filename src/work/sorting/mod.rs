@@ -209,8 +209,10 @@ impl Sorter {
             ..Environment::default()
         };
         let verdict = |score: Option<u8>| Some(sieve::Verdict { score: score?, text: "" });
+        let now = clock::today();
         let facts = Facts {
-            now: clock::today(),
+            now,
+            zone_minutes: clock::zone_minutes(now), // RFC 5260 §4.1
             addresses: &addresses,
             script_name: Some(name),
             flags: &so_far.flags,
