@@ -6,71 +6,83 @@ const SIEVE: Section = Section("sieve");
 const RELAY: Section = Section("relay");
 
 pub(super) const KEYS: &[Key] = &[
-    SIEVE.key("before",
+    SIEVE.key(
+        "before",
         "",
         "A Sieve script that runs on everybody's mail, before their own. If it decides where a message
 goes, nothing else runs. It is read again when it has changed; if it has mistakes then, the
 one before stays.",
         |c| &mut c.sieve.before,
     ),
-    SIEVE.key("after",
+    SIEVE.key(
+        "after",
         "",
         "One that runs if neither it nor their own has decided. Spam into Junk, for example:
 require [\"fileinto\"]; if header :contains \"X-Spam-Flag\" \"YES\" { fileinto \"Junk\"; }",
         |c| &mut c.sieve.after,
     ),
-    SIEVE.key("global",
+    SIEVE.key(
+        "global",
         "",
         "The folder where include :global finds scripts, as NAME.sieve.",
         |c| &mut c.sieve.global,
     ),
-    SIEVE.key("lists",
+    SIEVE.key(
+        "lists",
         "",
         "The folder of external lists (extlists), as NAME.txt with a member a line: \"tag:…:NAME\",
 \":NAME\" and \":addrbook:NAME\" in scripts. A file that changes is read again.",
         |c| &mut c.sieve.lists,
     ),
-    SIEVE.key("log",
+    SIEVE.key(
+        "log",
         "",
         "Which runs sora-admin sieve log shows: \"off\", \"errors\", or \"all\", with what matched.",
         |c| &mut c.sieve.log,
     ),
-    SIEVE.key("imap_script",
+    SIEVE.key(
+        "imap_script",
         "",
         "A script that sees what happens in IMAP (RFC 6785), before a mailbox's own: require
 \"imapsieve\"; environment \"imap.cause\", \"imap.mailbox\", \"vnd.sora.imap.source\".",
         |c| &mut c.sieve.imap_script,
     ),
-    SIEVE.key("imap_mailboxes",
+    SIEVE.key(
+        "imap_mailboxes",
         "",
         "In which mailboxes: names with commas between, special uses such as \\Junk, or * for all. What
 is copied or moved is seen if it goes there or comes from there.",
         |c| &mut c.sieve.imap_mailboxes,
     ),
-    SIEVE.key("imap_causes",
+    SIEVE.key(
+        "imap_causes",
         "",
         "Of append, copy (and move) and flag, those that it sees.",
         |c| &mut c.sieve.imap_causes,
     ),
-    SIEVE.key("learn_spam",
+    SIEVE.key(
+        "learn_spam",
         "",
         "A command that gets each message that somebody moves into the mailbox with \\Junk on its input,
 and SORA_USER and SORA_MAILBOX: \"/usr/bin/rspamc learn_spam\", \"/usr/bin/sa-learn --spam\".",
         |c| &mut c.sieve.learn_spam,
     ),
-    SIEVE.key("learn_ham",
+    SIEVE.key(
+        "learn_ham",
         "",
         "One that gets what is moved out of it again, if not into that with \\Trash.",
         |c| &mut c.sieve.learn_ham,
     ),
-    SIEVE.key("spam_header",
+    SIEVE.key(
+        "spam_header",
         "",
         "The header field in which a checker says how certainly a message is spam, for the tests spamtest
 and spamtest :percent: its name, or its name and a pattern whose first group counts.
 \"X-Spam-Score\", \"X-Spam-Status: score=(-?[0-9.]+)\", \"X-Spamd-Bar: ^(\\\\+*)\" with strlen.",
         |c| &mut c.sieve.spam.header,
     ),
-    SIEVE.key("spam_type",
+    SIEVE.key(
+        "spam_type",
         "",
         "\"score\" is a number, \"strlen\" counts characters, \"text\" is one of spam_texts.",
         |c| &mut c.sieve.spam.kind,
@@ -78,19 +90,22 @@ and spamtest :percent: its name, or its name and a pattern whose first group cou
     SIEVE.key("spam_max_value", "", "The number that is certainly spam.", |c| {
         &mut c.sieve.spam.max_value
     }),
-    SIEVE.key("spam_texts",
+    SIEVE.key(
+        "spam_texts",
         "",
         "Words, and 1 (clear) to 10 (spam) for each, 0 for not checked: \"No=1, Maybe=5, Yes=10\".",
         |c| &mut c.sieve.spam.texts,
     ),
-    SIEVE.key("virus_header",
+    SIEVE.key(
+        "virus_header",
         "",
         "The same of viruses, for the test virustest.",
         |c| &mut c.sieve.virus.header,
     ),
     SIEVE.key("virus_type", "", "", |c| &mut c.sieve.virus.kind),
     SIEVE.key("virus_max_value", "", "", |c| &mut c.sieve.virus.max_value),
-    SIEVE.key("virus_texts",
+    SIEVE.key(
+        "virus_texts",
         "",
         "1 (clear) to 5 (certain), 0 for not checked: \"Clean=1, Infected=5\".",
         |c| &mut c.sieve.virus.texts,
@@ -124,42 +139,49 @@ and spamtest :percent: its name, or its name and a pattern whose first group cou
     SIEVE.key("max_trace_lines", "", "That the log of a run has.", |c| {
         &mut c.sieve.max_trace_lines
     }),
-    RELAY.key("host",
+    RELAY.key(
+        "host",
         "",
         "The server that takes the mail that leaves: what Sieve scripts send on, answer, refuse and
 notify. \"smtp.example.com:587\", \"[::1]:25\" or \"unix:/run/relay\". Without one, scripts that want
 to send are told so, and the mail is kept.",
         |c| &mut c.relay.host,
     ),
-    RELAY.key("protocol",
+    RELAY.key(
+        "protocol",
         "",
         "\"smtp\", \"lmtp\", or \"sendmail\" for the command below, which needs no host.",
         |c| &mut c.relay.protocol,
     ),
-    RELAY.key("tls",
+    RELAY.key(
+        "tls",
         "",
         "\"auto\" uses STARTTLS if the relay offers it, and asks for its certificate only if there is a
 ca_file or a user. \"starttls\" and \"implicit\" (TLS from the first byte, port 465) send nothing
 without it, and always check. \"none\" never uses TLS.",
         |c| &mut c.relay.tls,
     ),
-    RELAY.key("ca_file",
+    RELAY.key(
+        "ca_file",
         "",
         "PEM certificates to trust in place of the system's.",
         |c| &mut c.relay.ca_file,
     ),
-    RELAY.key("user",
+    RELAY.key(
+        "user",
         "",
         "Whom to log in as, if the relay wants that. With \"auto\" only over TLS.",
         |c| &mut c.relay.user,
     ),
     RELAY.key("password", "", "", |c| &mut c.relay.password),
-    RELAY.key("sendmail",
+    RELAY.key(
+        "sendmail",
         "",
         "With protocol = \"sendmail\": the command. It gets -i -f SENDER -- RECIPIENT.",
         |c| &mut c.relay.sendmail,
     ),
-    RELAY.key("max_attempts",
+    RELAY.key(
+        "max_attempts",
         "",
         "A message is tried after 1m, 5m, 15m, 1h, 6h and then every 24h. After so many tries it is left
 alone and shown by sora-admin outbox list, until somebody retries or deletes it there.",

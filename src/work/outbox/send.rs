@@ -174,34 +174,29 @@ impl<'a> Carrier<'a> {
     /// Removes the row, or says in it who has not got the message yet, and when to try again.
     fn settle(&self, outgoing: &Outgoing, verdicts: Vec<Verdict>) {
         let id = outgoing.id;
-        let (mut left, mut errors, mut is_final) = (Vec::new(), Vec::new(), true);
-        let mut failed = Vec::new();
+        let (mut failed, mut is_final) = (Vec::new(), true);
         for (recipient, verdict) in outgoing.recipients.iter().zip(verdicts) {
-            let to = recipient.escape_debug();
             match verdict {
                 Verdict::Taken(said) => log::info!(
-                    "outbox: {id} ({}) from <{}> to <{to}>: sent: {said}",
+                    "outbox: {id} ({}) from <{}> to <{}>: sent: {said}",
                     outgoing.kind.name(),
                     outgoing.sender.escape_debug(),
+                    recipient.escape_debug(),
                 ),
                 Verdict::Later(why) => {
                     is_final = false;
-                    errors.push(format!("<{to}>: {why}"));
-                    left.push(recipient.clone());
                     failed.push((recipient.clone(), why));
                 }
-                Verdict::Never(why) => {
-                    errors.push(format!("<{to}>: {why}"));
-                    left.push(recipient.clone());
-                    failed.push((recipient.clone(), why));
-                }
+                Verdict::Never(why) => failed.push((recipient.clone(), why)),
             }
         }
-        if left.is_empty() {
+        if failed.is_empty() {
             self.until_written(|| self.store.remove_outgoing(id).map(drop));
             return;
         }
-        let mut error = errors.join("; ");
+        let left: Vec<String> = failed.iter().map(|(to, _)| to.clone()).collect();
+        let told = |(to, why): &(String, String)| format!("<{}>: {why}", to.escape_debug());
+        let mut error = failed.iter().map(told).collect::<Vec<_>>().join("; ");
         error.truncate(error.floor_char_boundary(ERROR_BYTES_MAX));
         let attempts = outgoing.attempts.saturating_add(1);
         // Of several recipients some may be refused for good: they are asked again with the others.
