@@ -378,7 +378,7 @@ fn a_command_takes_it() {
     assert_eq!(read("input"), "A: b\n\nc\n");
     let left = waiting(&home);
     assert_eq!((left[0].is_dead, left[1].is_dead), (false, true));
-    assert_eq!(left[0].last_error, "<full@x>: exit status: 75: no room\\n");
+    assert_eq!(left[0].last_error, "<full@x>: exit status: 75: no room");
 }
 
 #[test]

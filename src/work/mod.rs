@@ -7,6 +7,7 @@
 mod changes;
 pub mod cleaner;
 mod clock;
+mod command;
 mod deliver;
 mod events;
 mod facts;
