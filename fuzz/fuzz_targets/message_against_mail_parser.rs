@@ -102,6 +102,10 @@ fn understood(input: &[u8], map: &MessageMap) -> Option<&'static str> {
         {
             return Some("a message that is itself encoded");
         }
+        let at = part.body().0 as usize;
+        if part.body().1 == 0 && input.get(at..).is_some_and(|rest| rest.starts_with(b"--")) {
+            return Some("a header that ends with the line break of a boundary");
+        }
         let named = Fields::new(header).find(|field| field.is(b"content-type"));
         let named = named.map(|field| unfold(field.value).into_owned()).unwrap_or_default();
         let multipart = content::media_type(&named)

@@ -35,7 +35,7 @@ fn understood(error: parser::Error, input: &[u8]) -> bool {
     let at = input.get(error.offset..).unwrap_or_default();
     match error.expected {
         "tag" => at.iter().take_while(|byte| byte.is_ascii_graphic()).count() > 256,
-        "nz-number" => at.starts_with(b"0"),
+        "nz-number" | "nz-number64" => at.starts_with(b"0"),
         "fetch-att" | "status-att" => at.starts_with(b")"),
         "zone" => {
             matches!(at, [b'+' | b'-', zone @ ..] if zone.iter().take(4).all(u8::is_ascii_digit))
