@@ -108,13 +108,15 @@ impl Client {
         let mut tried = 0;
         loop {
             let now = (self.clock.now)();
-            if let Err((failures, left)) = self.health.admit(now) {
-                return Err(Error::LeftAlone { doing: ask.doing, failures, left });
-            }
+            let left_alone =
+                |(failures, left)| Error::LeftAlone { doing: ask.doing, failures, left };
+            let admitted = self.health.admit(now).map_err(left_alone)?;
             let result = self.exchange(ask);
             tried += 1;
             match &result {
-                Err(error) if error.is_silence() => self.health.failed((self.clock.now)()),
+                Err(error) if error.is_silence() => {
+                    self.health.failed(admitted, (self.clock.now)())
+                }
                 _ => self.health.answered(),
             }
             match result {

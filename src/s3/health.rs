@@ -2,7 +2,9 @@
 //!
 //! After some failures in a row nobody is let through for a while, so that no lane fills with waiting
 //! threads; then one request is, and the next while begins with it. It is only a matter of time, not
-//! of who was let through: no lost answer can keep the service out (pitfall 131).
+//! of who was let through: no lost answer can keep the service out (pitfall 131). A request that comes
+//! to nothing while others are answered is its own misfortune and no failure of the service: where one
+//! in three hangs, the other two are still to be had.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,8 +18,13 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<State>);
 
+/// Of a request that was let through: how many had been answered then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Admitted(u64);
+
 #[derive(Debug, Default)]
 struct State {
+    answers: u64,
     failures: u32,
     /// When it was last tried, and for how long nobody else shall.
     quiet: Option<(SystemTime, Duration)>,
@@ -33,7 +40,7 @@ impl Health {
 
     /// Lets a request through, or says how long to wait. Whoever is let through after a pause starts
     /// the next.
-    pub(super) fn admit(&self, now: SystemTime) -> Result<(), (u32, Duration)> {
+    pub(super) fn admit(&self, now: SystemTime) -> Result<Admitted, (u32, Duration)> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let left = state.left(now);
         if !left.is_zero() {
@@ -43,20 +50,21 @@ impl Health {
             *since = now;
             state.is_tried = true;
         }
-        Ok(())
+        Ok(Admitted(state.answers))
     }
 
     /// It answered.
     pub(super) fn answered(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.failures > 0 {
-            *state = State::default();
-        }
+        *state = State { answers: state.answers + 1, ..State::default() };
     }
 
     /// It did not. Of many requests that fail together, only the first makes a pause.
-    pub(super) fn failed(&self, now: SystemTime) {
+    pub(super) fn failed(&self, request: Admitted, now: SystemTime) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if request.0 != state.answers {
+            return;
+        }
         state.failures = state.failures.saturating_add(1);
         let is_news = state.is_tried || state.left(now).is_zero();
         if state.failures >= FAILURES && is_news {
@@ -80,34 +88,51 @@ impl State {
 mod tests {
     use super::*;
 
+    const START: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn at(milliseconds: u64) -> SystemTime {
+        START + Duration::from_millis(milliseconds)
+    }
+
     #[test] // pitfall 131
     fn one_at_a_time_is_let_through_until_one_is_answered() {
         let health = Health::default();
-        let at = |milliseconds| SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);
         for _ in 0..FAILURES {
-            assert!(health.admit(at(0)).is_ok());
-            health.failed(at(0));
+            health.failed(health.admit(at(0)).unwrap(), at(0));
         }
         assert_eq!(health.admit(at(100)), Err((FAILURES, Duration::from_millis(400))));
         assert!(health.admit(at(500)).is_ok()); // and is never heard of again
         assert!(health.admit(at(501)).is_err());
-        assert!(health.admit(at(1_000)).is_ok());
-        health.failed(at(1_000));
+        let third = health.admit(at(1_000)).unwrap();
+        health.failed(third, at(1_000));
         assert_eq!(health.left(at(1_000)), Duration::from_secs(1)); // twice as long
         assert!(health.admit(at(2_000)).is_ok());
         health.answered();
-        assert!(health.admit(at(2_000)).is_ok() && health.admit(at(2_000)).is_ok());
-        for _ in 0..100 {
-            health.failed(at(9_000)); // all at once
+        let two = [health.admit(at(2_000)).unwrap(), health.admit(at(2_000)).unwrap()];
+        for _ in 0..50 {
+            two.into_iter().for_each(|request| health.failed(request, at(9_000))); // all at once
         }
         assert_eq!(health.left(at(9_000)), FIRST_PAUSE);
         let pauses = (100..200).filter_map(|second| {
             let now = at(second * 1_000);
-            health.admit(now).ok()?;
-            health.failed(now);
+            health.failed(health.admit(now).ok()?, now);
             Some(health.left(now))
         });
         assert_eq!(pauses.max(), Some(PAUSE_MAX));
         assert_eq!(health.left(at(0)), Duration::ZERO); // the clock was set back
+    }
+
+    #[test]
+    fn what_fails_while_others_are_answered_is_no_reason() {
+        let health = Health::default();
+        let hanging: Vec<Admitted> =
+            (0..3 * FAILURES).map(|_| health.admit(at(0)).unwrap()).collect();
+        health.answered();
+        hanging.into_iter().for_each(|request| health.failed(request, at(1_000)));
+        assert_eq!(health.left(at(1_000)), Duration::ZERO);
+        // Those that were sent since tell more.
+        let since: Vec<Admitted> = (0..FAILURES).map(|_| health.admit(at(1)).unwrap()).collect();
+        since.into_iter().for_each(|request| health.failed(request, at(1_001)));
+        assert_eq!(health.left(at(1_001)), FIRST_PAUSE);
     }
 }
