@@ -122,6 +122,15 @@ impl Failure {
         }
     }
 
+    /// Others may still be had.
+    pub(super) fn is_about_one_body(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } | Self::Spoilt { .. } | Self::File { .. } => true,
+            Self::Objects { source, .. } => !source.is_general(),
+            _ => false,
+        }
+    }
+
     /// There is no database to be had now.
     pub(super) fn is_without_connection(&self) -> bool {
         matches!(self, Self::Database { source: DatabaseError::NoConnection(_), .. })

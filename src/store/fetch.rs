@@ -13,12 +13,15 @@ use crate::mail::UidRuns;
 use crate::model::{BlobId, Keywords, Uid};
 
 /// Some of the messages asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Batch {
     /// Ascending by UID. Those of which nothing is kept are left out.
     pub messages: Vec<Fetched>,
     /// Where to go on; `None` when all were read.
     pub next: Option<Uid>,
+    /// Why the only message is without its body or header, which are lost: what lies behind it can
+    /// still be had.
+    pub lost: Option<Failure>,
 }
 
 /// A query of `messages` or `expunged`. `CASE` keeps a column that is not wanted from being read:
@@ -55,16 +58,33 @@ macro_rules! select_maps {
     };
 }
 
+/// PostgreSQL sends all rows of an answer: it stops where a batch with bodies is full ($10 bytes), for
+/// nobody reads what lies behind. SQLite makes each row when it is asked for.
 macro_rules! select_bodies {
     ($table:literal) => {
-        select!(
-            $table,
-            ", b.header_bytes, CASE WHEN $6 = 1 THEN b.envelope END,
+        concat!(
+            "SELECT m.uid, m.mod_seq, m.flags, m.keywords, m.size, m.internal_date, m.blob_id,
+               b.header_bytes, CASE WHEN $6 = 1 THEN b.envelope END,
                CASE WHEN $7 = 1 THEN b.map END,
                CASE WHEN $8 = 1 THEN COALESCE(b.header, substr(y.bytes, 1, CAST(b.header_bytes AS INTEGER))) END,
-               CASE WHEN $9 = 1 THEN y.bytes END",
-            " LEFT JOIN blob_map b ON b.account_id = m.account_id AND b.blob_id = m.blob_id
-              LEFT JOIN bodies y ON y.account_id = m.account_id AND y.blob_id = m.blob_id"
+               CASE WHEN $9 = 1 THEN y.bytes END
+             FROM
+             {sqlite} ",
+            $table,
+            " m
+             {postgres} (SELECT r.*, CAST(SUM(r.size) OVER (ORDER BY r.uid) AS BIGINT) AS bytes
+             {postgres}  FROM (SELECT n.* FROM ",
+            $table,
+            " n
+             {postgres}    WHERE n.account_id = $1 AND n.mailbox_id = $2 AND n.uid BETWEEN $3 AND $4
+             {postgres}      AND n.blob_id IS NOT NULL ORDER BY n.uid LIMIT $5) r) m
+             LEFT JOIN blob_map b ON b.account_id = m.account_id AND b.blob_id = m.blob_id
+             LEFT JOIN bodies y ON y.account_id = m.account_id AND y.blob_id = m.blob_id
+             WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN $3 AND $4
+               AND m.blob_id IS NOT NULL AND
+             {sqlite} $10 > 0
+             {postgres} ($9 = 0 OR m.bytes - m.size < $10)
+             ORDER BY m.uid LIMIT $5"
         )
     };
 }
@@ -150,61 +170,89 @@ impl Store {
                 }
                 _ => Vec::new(),
             };
-            let batch = Batch { messages: reading.finish(tx)?, next };
+            let batch = Batch { messages: reading.finish(tx)?, next, lost: None };
             Ok(Rows { batch, elsewhere, in_objects })
         })
     }
 
     /// Fills in what lies in files and objects: after the transaction, which need not wait for them.
+    /// The batch ends before the first message of which that cannot be had, so that it keeps back no
+    /// other.
     fn read_elsewhere(&self, rows: Rows) -> Result<Batch, Failure> {
-        let Rows { mut batch, elsewhere, in_objects } = rows;
-        let bodies = self.read_objects(&elsewhere, &in_objects)?;
+        let Rows { mut batch, mut elsewhere, in_objects } = rows;
+        let mut read = self.read_objects(&elsewhere, &in_objects);
+        elsewhere.sort_unstable_by_key(|wanted| wanted.uid);
         for wanted in &elsewhere {
             let found = batch.messages.binary_search_by_key(&wanted.uid, |got| got.message.uid);
             let Some(got) = found.ok().and_then(|at| batch.messages.get_mut(at)) else { continue };
-            let bytes: Option<Arc<[u8]>> = match bodies.get(&(wanted.blob, wanted.what)) {
-                Some(bytes) => Some(Arc::clone(bytes)),
-                None => self.0.bodies.read(wanted.blob, 0, wanted.bytes)?.map(Arc::from),
+            let bytes = match read.remove(&(wanted.uid, wanted.what)) {
+                Some(bytes) => bytes,
+                None => self.read_file(wanted),
             };
-            let whole = bytes.filter(|bytes| bytes.len() == wanted.bytes);
-            let corrupt = Failure::Corrupt { doing: "fetching", what: "a body is missing" };
-            let bytes = Some(whole.ok_or(corrupt)?);
-            match wanted.what {
-                What::Header => got.header = bytes,
-                What::Body => got.body = bytes,
+            match (bytes, wanted.what) {
+                (Ok(bytes), What::Header) => got.header = Some(bytes),
+                (Ok(bytes), What::Body) => got.body = Some(bytes),
+                (Err(failure), _) => {
+                    let at = found.unwrap_or_default();
+                    return without(batch, at, failure);
+                }
             }
         }
         Ok(batch)
     }
 
+    fn read_file(&self, wanted: &Elsewhere) -> Got {
+        let bytes = self.0.bodies.read(wanted.blob, 0, wanted.bytes)?;
+        let whole = bytes.filter(|bytes| bytes.len() == wanted.bytes);
+        let corrupt = Failure::Corrupt { doing: "fetching", what: "a body is missing" };
+        whole.map(Arc::from).ok_or(corrupt)
+    }
+
     /// Whole bodies several at once; of those whose header alone is wanted, and was too large to be
     /// kept, that part.
-    fn read_objects(&self, wanted: &[Elsewhere], in_objects: &[Located]) -> Result<Parts, Failure> {
+    fn read_objects(&self, wanted: &[Elsewhere], in_objects: &[Located]) -> Parts {
         let mut read = Parts::new();
-        let Some(objects) = &self.0.objects else { return Ok(read) };
-        let whole = |body: &&Located| {
-            wanted.iter().any(|wanted| wanted.blob == body.blob && wanted.what == What::Body)
-        };
-        let whole: Vec<Located> = in_objects.iter().filter(whole).cloned().collect();
-        for (body, bytes) in whole.iter().zip(objects.get_many(&whole)) {
-            read.insert((body.blob, What::Body), bytes?);
+        let Some(objects) = &self.0.objects else { return read };
+        let in_object = |wanted: &Elsewhere| in_objects.iter().find(|it| it.blob == wanted.blob);
+        let whole = wanted.iter().filter(|wanted| wanted.what == What::Body);
+        let whole = whole.filter_map(|wanted| Some((wanted.uid, in_object(wanted)?.clone())));
+        let (uids, bodies): (Vec<Uid>, Vec<Located>) = whole.unzip();
+        for (uid, bytes) in uids.into_iter().zip(objects.get_many(&bodies)) {
+            read.insert((uid, What::Body), bytes);
         }
         for wanted in wanted.iter().filter(|wanted| wanted.what == What::Header) {
-            let Some(body) = in_objects.iter().find(|body| body.blob == wanted.blob) else {
-                continue;
+            let Some(body) = in_object(wanted) else { continue };
+            let header = match read.get(&(wanted.uid, What::Body)) {
+                Some(Ok(whole)) => whole.get(..wanted.bytes).map(|bytes| Ok(Arc::from(bytes))),
+                Some(Err(_)) => None, // said of the body
+                None => {
+                    let part = objects.get_part(body, &(0..wanted.bytes as u64));
+                    Some(part.map(Arc::from))
+                }
             };
-            let header = match read.get(&(wanted.blob, What::Body)) {
-                Some(whole) => whole.get(..wanted.bytes).map(Arc::from),
-                None => Some(objects.get_part(body, &(0..wanted.bytes as u64))?.into()),
-            };
-            read.extend(header.map(|header| ((wanted.blob, What::Header), header)));
+            read.extend(header.map(|header| ((wanted.uid, What::Header), header)));
         }
-        Ok(read)
+        read
     }
 }
 
-/// Bodies and headers from objects.
-type Parts = HashMap<(BlobId, What), Arc<[u8]>>;
+/// A batch in which something of the message at `at` could not be had.
+fn without(mut batch: Batch, at: usize, failure: Failure) -> Result<Batch, Failure> {
+    let is_first = at == 0;
+    if is_first && !failure.is_about_one_body() {
+        return Err(failure);
+    }
+    let uid_at = |at: usize| batch.messages.get(at).map(|fetched| fetched.message.uid);
+    let next = uid_at(if is_first { 1 } else { at }).or(batch.next);
+    batch.messages.truncate(if is_first { 1 } else { at });
+    Ok(Batch { next, lost: is_first.then_some(failure), ..batch })
+}
+
+/// Bodies and headers from objects, by the message they were wanted for.
+type Parts = HashMap<(Uid, What), Got>;
+
+/// Bytes, or why they cannot be had.
+type Got = Result<Arc<[u8]>, Failure>;
 
 /// What one transaction told, and what it only named.
 struct Rows {
@@ -300,12 +348,13 @@ impl Reading {
             Value::Int(i64::from(map)),
             Value::Int(i64::from(header)),
             Value::Int(i64::from(body)),
+            Value::Int(i64::try_from(limits::FETCH_BATCH_BYTES_MAX).unwrap_or(i64::MAX)),
         ];
         let depth = Depth::of(self.wants);
         let used = match depth {
             Depth::Row => 5,
             Depth::Map => 7,
-            Depth::Body => 9,
+            Depth::Body => 10,
         };
         let mut stopped = None;
         tx.query_while(sql, values.get(..used).unwrap_or_default(), |row| {
@@ -337,7 +386,7 @@ impl Reading {
         }
         if matches!(depth, Depth::Body) {
             fetched.header = self.shared(row, 10)?;
-            fetched.body = self.shared(row, 11)?;
+            fetched.body = row.bytes_or_null(11)?.map(Arc::from);
             self.note_elsewhere(row, &fetched)?;
         }
         self.bytes += size_of::<Fetched>();
@@ -362,8 +411,9 @@ impl Reading {
         }
         if self.wants.body && fetched.body.is_none() && size <= limits::BODY_SLICE_BYTES_MAX {
             self.elsewhere.push(Elsewhere { uid, blob, bytes: size, what: What::Body });
-            self.bytes += size;
         }
+        // At least what the query counts, so that where that stops the batch is full.
+        self.bytes += if self.wants.body { size } else { 0 };
         Ok(())
     }
 
@@ -376,3 +426,6 @@ impl Reading {
         Ok(self.messages)
     }
 }
+
+#[cfg(test)]
+pub(super) const MESSAGES_WITH_BODIES: &str = select_bodies!("messages");

@@ -266,9 +266,9 @@ impl Runner {
     }
 
     fn fetched(&self, mailbox: MailboxKey, batch: store::Batch, mark_seen: bool) -> Answer {
-        let store::Batch { mut messages, next } = batch;
+        let store::Batch { mut messages, next, lost } = batch;
         let unseen = |fetched: &&crate::job::Fetched| !fetched.message.flags.contains(Flags::SEEN);
-        let unseen: UidRuns = if mark_seen {
+        let unseen: UidRuns = if mark_seen && lost.is_none() {
             messages.iter().filter(unseen).map(|fetched| fetched.message.uid).collect()
         } else {
             UidRuns::new()

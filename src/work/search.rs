@@ -186,7 +186,10 @@ impl Slice<'_> {
         let mut open = open(window);
         let mut entries = window.iter_mut();
         while !open.is_empty() {
-            let batch = self.runner.store.fetch(self.mailbox, &open, wants)?;
+            let mut batch = self.runner.store.fetch(self.mailbox, &open, wants)?;
+            if let Some(failure) = batch.lost.take() {
+                return Err(failure.into());
+            }
             for fetched in &batch.messages {
                 let uid = fetched.message.uid;
                 let Some((message, known)) = entries.find(|(message, _)| message.uid == uid) else {

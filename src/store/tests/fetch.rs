@@ -1,5 +1,8 @@
 use super::*;
-use crate::job::Wants;
+use crate::job::{Fetched, Wants};
+use crate::model::BlobId;
+use crate::store::engine::Value;
+use crate::store::fetch::MESSAGES_WITH_BODIES;
 
 const ALL: Wants = Wants { envelope: true, map: true, header: true, body: true };
 
@@ -94,6 +97,33 @@ fn batches_are_bounded_by_bytes() {
 }
 
 #[test]
+fn no_more_bodies_are_sent_than_are_read() {
+    let store = fixture();
+    for _ in 0..20 {
+        store.store.append(store.message("INBOX", &[b'x'; 100_000])).unwrap();
+    }
+    let key = store.key("INBOX");
+    let values = [key.account.0, key.mailbox.0, 1, 20, 256, 1, 1, 1, 1, 250_000];
+    let sent = |values: [i64; 10]| {
+        let mut rows = 0;
+        let read = store.store.0.engine.read("counting", |tx| {
+            tx.query(MESSAGES_WITH_BODIES, &values.map(Value::Int), |_| {
+                rows += 1;
+                Ok(())
+            })
+        });
+        read.unwrap();
+        rows
+    };
+    if store.store.0.engine.is_shared() {
+        assert_eq!(sent(values), 3);
+    }
+    let mut headers = values;
+    headers[8] = 0;
+    assert_eq!(sent(headers), 20);
+}
+
+#[test]
 fn bodies_in_files_are_read_like_others() {
     let store = fixture();
     for bytes in [100, 200_000, 300_000] {
@@ -110,6 +140,34 @@ fn bodies_in_files_are_read_like_others() {
     let header = &b"A: b\r\n\r\n"[..];
     // The third is larger than a slice: it is read by slices.
     assert_eq!(read, [(header, Some(100)), (header, Some(200_000)), (header, None)]);
+}
+
+#[test] // pitfall 49
+fn a_lost_body_keeps_back_no_other() {
+    let store = fixture();
+    let append = |_| {
+        let mut body = b"A: b\r\n\r\n".to_vec();
+        body.resize(200_000, b'x');
+        store.store.append(store.message("INBOX", &body)).unwrap().email_id
+    };
+    let ids: Vec<_> = (1..=4).map(append).collect();
+    let away = store.dir.path().join("away");
+    std::fs::create_dir(&away).unwrap();
+    let file = |at: usize| store.0.bodies.path(BlobId(ids[at].0));
+    let elsewhere = |at: usize| away.join(at.to_string());
+    [1, 2].into_iter().for_each(|at| std::fs::rename(file(at), elsewhere(at)).unwrap());
+    let read = |from| {
+        let wanted = UidRuns::range(Uid(from), Uid(4));
+        let batch = store.fetch(store.key("INBOX"), &wanted, ALL).unwrap();
+        let one = |fetched: &Fetched| (fetched.message.uid.0, fetched.body.is_some());
+        let messages: Vec<_> = batch.messages.iter().map(one).collect();
+        (messages, batch.lost.is_some(), batch.next.map(|next| next.0))
+    };
+    assert_eq!(read(1), (vec![(1, true)], false, Some(2)));
+    assert_eq!(read(2), (vec![(2, false)], true, Some(3)));
+    assert_eq!(read(3), (vec![(3, false)], true, Some(4)));
+    assert_eq!(read(4), (vec![(4, true)], false, None));
+    [1, 2].into_iter().for_each(|at| std::fs::rename(elsewhere(at), file(at)).unwrap());
 }
 
 #[test]
