@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::engine::{is_postgres_bug, is_postgres_timeout};
+use super::engine::{is_postgres_bug, is_postgres_locked, is_postgres_timeout};
 use crate::error::{Fault, Refusal};
 use crate::s3;
 
@@ -134,6 +134,11 @@ impl Failure {
     /// There is no database to be had now.
     pub(super) fn is_without_connection(&self) -> bool {
         matches!(self, Self::Database { source: DatabaseError::NoConnection(_), .. })
+    }
+
+    /// Somebody else had what it needed for longer than it waits.
+    pub(super) fn is_locked_out(&self) -> bool {
+        matches!(self, Self::Database { source: DatabaseError::Postgres(error), .. } if is_postgres_locked(error))
     }
 
     /// Time was over: who tries again at once waits as long again.

@@ -34,6 +34,21 @@ pub(super) fn run_steps(schema: &mut Schema<'_>, steps: &[&str]) -> Result<(), F
     if schema.is_there(DOING)? && steps_missing(schema, steps)?.is_empty() {
         return Ok(());
     }
+    let mut is_told = false;
+    loop {
+        match run_missing(schema, steps) {
+            Err(failure) if failure.is_locked_out() => {
+                if !std::mem::replace(&mut is_told, true) {
+                    log::warn!("store: {DOING} waits until a table is free: {failure}");
+                }
+                schema.pause(DOING)?;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn run_missing(schema: &mut Schema<'_>, steps: &[&str]) -> Result<(), Failure> {
     schema.begin(DOING)?;
     let done = steps_missing_in_new(schema, steps).and_then(|missing| {
         missing.iter().try_for_each(|step| {

@@ -17,7 +17,10 @@ use super::{Failure, PostgresSettings};
 use crate::model::Timestamp;
 
 pub(super) use answer::{Answer, Awaited, answer};
-pub(super) use postgres::{Line, is_bug as is_postgres_bug, is_timeout as is_postgres_timeout};
+pub(super) use postgres::{
+    Line, is_bug as is_postgres_bug, is_locked as is_postgres_locked,
+    is_timeout as is_postgres_timeout,
+};
 pub(super) use schema::Schema;
 #[cfg(test)]
 pub(super) use sqlite::Db;

@@ -13,6 +13,11 @@ pub(in crate::store) enum Schema<'a> {
 
 /// Taken for the time of a migration: any number does that nobody else in the database uses.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(6009241347)";
+/// How long a step waits for a table. All who want it queue behind the step: nodes that run, while
+/// somebody reads it for an hour, as a backup does.
+const TABLES: &str = "SET LOCAL lock_timeout = '2s'";
+/// And how long it then leaves it to them.
+const PAUSE: &str = "SELECT pg_sleep(2)";
 
 impl Schema<'_> {
     /// Begins a transaction that no other migration runs beside: a second node waits here, as long
@@ -26,8 +31,17 @@ impl Schema<'_> {
                     "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0",
                     doing,
                 )?;
-                db.command(LOCK, doing)
+                db.command(LOCK, doing)?;
+                db.command(TABLES, doing)
             }
+        }
+    }
+
+    /// Waits outside of any transaction.
+    pub(in crate::store) fn pause(&mut self, doing: &'static str) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(_) => Ok(()), // it waits by itself
+            Self::Postgres(db) => db.command(PAUSE, doing),
         }
     }
 

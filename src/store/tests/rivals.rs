@@ -60,6 +60,32 @@ fn nodes_that_start_together_make_one_schema() {
 }
 
 #[test]
+fn a_migration_waits_for_a_table_and_keeps_nobody_from_it() {
+    let Some(store) = shared_fixture() else { return };
+    let mut reader = store.database().connect();
+    let undo_last = "DROP TABLE imap_events; ALTER TABLE mailboxes DROP COLUMN scripted;
+        UPDATE schema_version SET version = version - 1";
+    reader.batch_execute(undo_last).unwrap();
+    reader.batch_execute("BEGIN; SELECT COUNT(*) FROM mailboxes").unwrap(); // as a backup does
+    std::thread::scope(|scope| {
+        let node = scope.spawn(|| store.node());
+        let mut watcher = store.database().connect();
+        let is_waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND query LIKE '%pg_sleep(2)%' AND state = 'active')";
+        while !watcher.query_one(is_waiting, &[]).unwrap().get::<_, bool>(0) {
+            assert!(!node.is_finished());
+            watcher.batch_execute("SELECT pg_sleep(0.05)").unwrap();
+        }
+        watcher.batch_execute("SET lock_timeout = '500ms'; SELECT * FROM mailboxes").unwrap();
+        reader.batch_execute("COMMIT").unwrap();
+        drop(node.join().unwrap());
+    });
+    let version = "SELECT version FROM schema_version";
+    let version: i64 = reader.query_one(version, &[]).unwrap().get(0);
+    assert_eq!(version, migrations::known());
+}
+
+#[test]
 fn a_newer_schema_is_refused() {
     let Some(store) = shared_fixture() else { return };
     store.database().connect().batch_execute("UPDATE schema_version SET version = 1000").unwrap();

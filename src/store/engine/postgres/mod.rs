@@ -32,7 +32,7 @@ use trouble::Trouble;
 
 pub(in crate::store) use connection::Db;
 pub(in crate::store) use line::Line;
-pub(in crate::store) use trouble::{is_bug, is_timeout};
+pub(in crate::store) use trouble::{is_bug, is_locked, is_timeout};
 pub(in crate::store) use value::Row;
 
 /// The database of the production home.

@@ -87,8 +87,12 @@ pub(super) fn code(error: &DatabaseError) -> Option<&SqlState> {
 
 /// A lock was not to be had in time, or a statement took too long.
 pub(in crate::store) fn is_timeout(error: &tokio_postgres::Error) -> bool {
-    let code = error.code();
-    code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::QUERY_CANCELED)
+    is_locked(error) || error.code() == Some(&SqlState::QUERY_CANCELED)
+}
+
+/// A lock was not to be had in time.
+pub(in crate::store) fn is_locked(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
 }
 
 /// Not a matter of load, of locks or of the network: the same statement would fail again.
