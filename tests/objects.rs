@@ -478,10 +478,10 @@ fn a_body_that_goes_while_it_is_moved_leaves_no_object() {
         "DELETE FROM messages; UPDATE blobs SET refs = 0, state = 4;
          UPDATE mailboxes SET messages = 0, unseen = 0, bytes = 0;",
     );
-    assert_eq!(store.remove_bodies().expect("a run"), 0, "somebody is moving it");
+    assert_eq!(store.remove_all_bodies().expect("a run"), 0, "somebody is moving it");
     store.finish_uploads(vec![uploaded]).expect("finished");
     assert_eq!(place.objects(), []);
-    assert_eq!(store.remove_bodies().expect("a run"), 1);
+    assert_eq!(store.remove_all_bodies().expect("a run"), 1);
     drop(store);
     place.end();
 }
@@ -507,7 +507,7 @@ fn large_bodies_without_a_message_go() {
         .home
         .execute(&format!("UPDATE uploads SET due_at = 0 WHERE blob_id = {}", placed.blob));
     assert_eq!(store.give_up_reservations().expect("a look"), 1);
-    assert_eq!(store.remove_bodies().expect("a run"), 1);
+    assert_eq!(store.remove_all_bodies().expect("a run"), 1);
     assert_eq!(place.objects().len(), 1);
     drop(store);
     place.end();

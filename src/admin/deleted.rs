@@ -227,7 +227,7 @@ pub(super) fn purge(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<
         purged += store.purge(mailbox, &uids)?;
         progress(streams, purged, "purged")?;
     }
-    while store.remove_bodies()? > 0 {}
+    store.remove_all_bodies()?;
     line_feed(streams)?;
     Ok(writeln!(streams.out, "{} purged", counted(purged, "message"))?)
 }

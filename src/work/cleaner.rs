@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::holder::{self, Holder};
 use super::{Changes, clock};
 use crate::job::{Change, MailboxKey};
-use crate::model::AccountId;
+use crate::model::{AccountId, BlobId};
 use crate::store::{Due, Failure, Retention, Store};
 
 /// The lease of the one cleaner.
@@ -203,13 +203,13 @@ impl Run<'_> {
     }
 
     fn bodies(&mut self) -> Step {
+        let mut after = BlobId(0);
         loop {
-            let bodies = tried(self.store.remove_bodies())?;
-            self.totals.bodies += bodies;
+            let step = tried(self.store.remove_bodies(after))?;
+            self.totals.bodies += step.removed;
             self.between_steps()?;
-            if bodies == 0 {
-                return ControlFlow::Continue(());
-            }
+            let Some(next) = step.next else { return ControlFlow::Continue(()) };
+            after = next;
         }
     }
 

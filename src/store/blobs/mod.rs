@@ -11,13 +11,13 @@ mod cache;
 mod finish;
 mod form;
 mod held;
+pub(super) mod together;
 mod trial;
 mod upload;
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -299,34 +299,10 @@ impl Objects {
 
     /// Whole bodies, several at once, each with its outcome, in their order.
     pub(super) fn get_many(&self, bodies: &[Located]) -> Vec<Got> {
-        let next = AtomicUsize::new(0);
-        let got: Vec<Mutex<Option<Got>>> = bodies.iter().map(|_| Mutex::new(None)).collect();
-        let take = || {
-            while let at = next.fetch_add(1, Ordering::Relaxed)
-                && let (Some(body), Some(slot)) = (bodies.get(at), got.get(at))
-            {
-                let result = self.get(body);
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-            }
-        };
         let far = bodies.iter().filter(|body| !self.is_near(body)).count();
-        if far > 1 {
-            std::thread::scope(|scope| {
-                for _ in 1..far.min(limits::BODIES_AT_ONCE) {
-                    let thread = std::thread::Builder::new().name("bodies".to_owned());
-                    // Without one, the others do its share.
-                    let _started = thread.spawn_scoped(scope, take);
-                }
-                take();
-            });
-        } else {
-            take();
-        }
         let missing = || Err(Failure::Panicked { doing: "reading bodies" });
-        got.into_iter()
-            .map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .map(|result| result.unwrap_or_else(missing))
-            .collect()
+        let got = together::each(bodies, far.min(limits::BODIES_AT_ONCE), |body| self.get(body));
+        got.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
     }
 
     /// The bytes `part` of a body, which must be within it. Whoever reads a second part will want the

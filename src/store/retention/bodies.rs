@@ -2,7 +2,7 @@
 //! is still found (pitfall 46). Removing bytes that are gone already succeeds.
 
 use super::super::engine::{Tx, Value, Weight};
-use super::super::{Failure, Store, bodies::DELETING};
+use super::super::{Failure, Store, blobs::together, bodies::DELETING};
 use crate::crash_point;
 use crate::limits;
 use crate::model::{AccountId, BlobId};
@@ -17,32 +17,59 @@ struct Unneeded {
     is_in_object: bool,
 }
 
+/// What [`Store::remove_bodies`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemovedBodies {
+    /// How many are gone.
+    pub removed: u64,
+    /// Behind which there may be more.
+    pub next: Option<BlobId>,
+}
+
 impl Store {
-    /// Removes bodies that have lost their last reference, at most `CLEANED_BODIES_MAX`: how many. One
-    /// whose bytes cannot be removed keeps its rows and holds up no other (pitfall 39); it is a
-    /// failure if none can.
-    pub fn remove_bodies(&self) -> Result<u64, Failure> {
-        let mut unneeded = self.unneeded_bodies()?;
+    /// Removes bodies that have lost their last reference, at most `CLEANED_BODIES_MAX` of those behind
+    /// `after`. One whose bytes cannot be removed keeps its rows and holds up no other (pitfall 39); it
+    /// is a failure if none can, and the reason is not theirs alone.
+    pub fn remove_bodies(&self, after: BlobId) -> Result<RemovedBodies, Failure> {
+        let unneeded = self.unneeded_bodies(after)?;
+        let is_full = unneeded.len() as u64 >= limits::CLEANED_BODIES_MAX.unsigned_abs();
+        let next = unneeded.last().map(|body| body.blob).filter(|_| is_full);
+        // A request takes a service that is far away long, and there may be thousands a second.
+        let at_once = if self.0.objects.is_some() { limits::BODIES_AT_ONCE } else { 1 };
+        let results = together::each(&unneeded, at_once, |body| self.remove_bytes(body));
         let mut failed = None;
-        unneeded.retain(|body| match self.remove_bytes(body) {
-            Ok(()) => true,
-            Err(failure) => {
-                failed.get_or_insert(failure);
-                false
+        let mut gone = Vec::with_capacity(unneeded.len());
+        for (body, result) in unneeded.into_iter().zip(results) {
+            match result.unwrap_or(Err(Failure::Panicked { doing: "removing a body" })) {
+                Ok(()) => gone.push(body),
+                Err(failure) => failed = failed.or(Some(failure)),
             }
-        });
+        }
+        let removed = gone.len() as u64;
         match failed {
-            Some(failure) if unneeded.is_empty() => return Err(failure),
+            Some(failure) if gone.is_empty() && !failure.is_about_one_body() => {
+                return Err(failure);
+            }
             Some(failure) => log::warn!("cleaner: a body stays for now: {failure}"),
             None => {}
         }
-        let count = unneeded.len() as u64;
-        if count > 0 {
+        if removed > 0 {
             self.0.engine.write("removing bodies", Weight::Bytes(64 * 1024), move |tx| {
-                remove_rows(tx, &unneeded)
+                remove_rows(tx, &gone)
             })?;
         }
-        Ok(count)
+        Ok(RemovedBodies { removed, next })
+    }
+
+    /// The same for all there are; how many.
+    pub fn remove_all_bodies(&self) -> Result<u64, Failure> {
+        let (mut removed, mut after) = (0, BlobId(0));
+        loop {
+            let step = self.remove_bodies(after)?;
+            removed += step.removed;
+            let Some(next) = step.next else { return Ok(removed) };
+            after = next;
+        }
     }
 
     fn remove_bytes(&self, body: &Unneeded) -> Result<(), Failure> {
@@ -69,7 +96,7 @@ impl Store {
     }
 
     /// Those that nobody is just moving.
-    fn unneeded_bodies(&self) -> Result<Vec<Unneeded>, Failure> {
+    fn unneeded_bodies(&self, after: BlobId) -> Result<Vec<Unneeded>, Failure> {
         self.0.engine.glance("finding bodies to remove", |tx| {
             let mut unneeded = Vec::new();
             tx.query(
@@ -80,12 +107,14 @@ impl Store {
                  FROM blobs b
                  LEFT JOIN bodies i ON i.account_id = b.account_id AND i.blob_id = b.blob_id
                  LEFT JOIN uploads u ON u.account_id = b.account_id AND u.blob_id = b.blob_id
-                 WHERE b.state <> 3 AND b.state = $1 AND (u.due_at IS NULL OR u.due_at <= $3)
-                 LIMIT $2",
+                 WHERE b.state <> 3 AND b.state = $1 AND b.blob_id > $4
+                   AND (u.due_at IS NULL OR u.due_at <= $3)
+                 ORDER BY b.blob_id LIMIT $2",
                 &[
                     Value::Int(DELETING),
                     Value::Int(limits::CLEANED_BODIES_MAX),
                     Value::Int(tx.now().0),
+                    Value::Int(after.0),
                 ],
                 |row| {
                     unneeded.push(Unneeded {

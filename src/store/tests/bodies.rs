@@ -154,6 +154,6 @@ fn where_others_may_be_delivering_orphans_have_their_time() {
     let mut database = store.dir.1.as_ref().unwrap().connect();
     assert_eq!(database.execute("UPDATE uploads SET due_at = 0", &[]).unwrap(), 1);
     assert_eq!(store.give_up_reservations().unwrap(), 1);
-    assert_eq!(store.remove_bodies().unwrap(), 1);
+    assert_eq!(store.remove_all_bodies().unwrap(), 1);
     assert_eq!(files(&store), 1);
 }

@@ -153,11 +153,11 @@ fn bodies_are_removed_by_two_statements() {
             if !ready.next().unwrap() {
                 // Not counted: what is removed first, and what is there to be removed next.
                 expunge_for_good(store, inbox, count);
-                assert_eq!(store.remove_bodies().unwrap(), u64::from(count));
+                assert_eq!(store.remove_all_bodies().unwrap(), u64::from(count));
                 expunge_for_good(store, inbox, count);
                 return;
             }
-            assert_eq!(store.remove_bodies().unwrap(), u64::from(count));
+            assert_eq!(store.remove_all_bodies().unwrap(), u64::from(count));
         };
         check(&store, remove, (2, 4));
     }

@@ -2,7 +2,8 @@ use super::*;
 use crate::job::{Change, StoreMode, Transfer};
 use crate::limits;
 use crate::mail::Message;
-use crate::model::{ModSeq, Timestamp};
+use crate::model::{BlobId, ModSeq, Timestamp};
+use crate::store::engine::{Tx, Value, Weight};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -12,7 +13,7 @@ const AT_ONCE: Retention = Retention { grace: Duration::ZERO, max_age: None };
 impl Fixture {
     /// A whole run of the cleaner: aged, removed, bodies.
     fn clean(&self, retention: &Retention) -> (u64, u64, u64) {
-        let (mut aged, mut removed, mut bodies) = (0, 0, 0);
+        let (mut aged, mut removed) = (0, 0);
         let mut after = None;
         loop {
             let page = self.store.due_mailboxes(after, retention).unwrap();
@@ -30,13 +31,7 @@ impl Fixture {
                 break;
             }
         }
-        loop {
-            match self.store.remove_bodies().unwrap() {
-                0 => break,
-                some => bodies += some,
-            }
-        }
-        (aged, removed, bodies)
+        (aged, removed, self.store.remove_all_bodies().unwrap())
     }
 
     fn expunge_all(&self, mailbox: &str) -> UidRuns {
@@ -96,7 +91,7 @@ impl Fixture {
     /// Lets everything have happened a while ago.
     fn pass(&self, time: Duration) {
         let micros = i64::try_from(time.as_micros()).unwrap();
-        let done = self.store.0.engine.write("passing time", engine::Weight::Bytes(0), move |tx| {
+        let done = self.store.0.engine.write("passing time", Weight::Bytes(0), move |tx| {
             for sql in [
                 "UPDATE expunged SET expunged_at = expunged_at - $1, arrived_at = arrived_at - $1",
                 "UPDATE messages SET arrived_at = arrived_at - $1",
@@ -104,7 +99,7 @@ impl Fixture {
                                       oldest_arrived = oldest_arrived - $1",
                 "UPDATE accounts SET deleted_at = deleted_at - $1",
             ] {
-                tx.execute(sql, &[engine::Value::Int(micros)])?;
+                tx.execute(sql, &[Value::Int(micros)])?;
             }
             Ok::<_, Failure>(())
         });
@@ -162,11 +157,33 @@ fn a_body_that_cannot_be_removed_holds_up_no_other() {
     std::fs::create_dir(&stays).unwrap();
     store.expunge_all("INBOX");
     store.store.clean_mailbox(store.key("INBOX"), &AT_ONCE).unwrap();
-    assert_eq!(store.store.remove_bodies().unwrap(), 1);
+    assert_eq!(store.store.remove_all_bodies().unwrap(), 1);
     assert!(!goes.exists());
-    assert!(store.store.remove_bodies().is_err());
+    assert_eq!(store.store.remove_all_bodies().unwrap(), 0);
     std::fs::remove_dir(&stays).unwrap();
-    assert_eq!(store.store.remove_bodies().unwrap(), 1);
+    assert_eq!(store.store.remove_all_bodies().unwrap(), 1);
+    assert_eq!(store.bodies(), 0);
+}
+
+#[test] // pitfall 39
+fn many_that_cannot_be_removed_hold_up_no_other() {
+    let store = fixture();
+    let path = |blob: i64| store.store.0.bodies.path(BlobId(blob));
+    let stay = 1..=limits::CLEANED_BODIES_MAX;
+    stay.clone().for_each(|blob| std::fs::create_dir_all(path(blob)).unwrap());
+    let account = store.account.0;
+    let unneeded = move |tx: &mut Tx<'_>| {
+        for blob in 1..=limits::CLEANED_BODIES_MAX + 1 {
+            let sql = "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
+                       VALUES ($1, $2, 0, 4, 0, $3)";
+            tx.execute(sql, &[Value::Int(account), Value::Int(blob), Value::Bytes(&[])])?;
+        }
+        Ok(())
+    };
+    store.0.engine.write::<_, Failure>("test", Weight::Bytes(0), unneeded).unwrap();
+    assert_eq!(store.remove_all_bodies().unwrap(), 1);
+    stay.for_each(|blob| std::fs::remove_dir(path(blob)).unwrap());
+    assert_eq!(store.remove_all_bodies().unwrap(), 200);
     assert_eq!(store.bodies(), 0);
 }
 
@@ -347,9 +364,9 @@ fn purged_messages_are_gone_at_once() {
     let inbox = store.key("INBOX");
     assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap(), 2);
     assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap(), 0);
-    assert_eq!(store.store.remove_bodies().unwrap(), 0, "Archive could be restored");
+    assert_eq!(store.store.remove_all_bodies().unwrap(), 0, "Archive could be restored");
     assert_eq!(store.store.purge(store.key("Archive"), &uids(&[1])).unwrap(), 1);
-    assert_eq!(store.store.remove_bodies().unwrap(), 1);
+    assert_eq!(store.store.remove_all_bodies().unwrap(), 1);
     assert_eq!(store.restorable(), ["Archive/2"]);
     assert_eq!(store.restore_all(inbox).uids, uids(&[]));
 }

@@ -199,11 +199,11 @@ fn a_body_that_goes_while_it_is_moved_leaves_nothing() {
     };
     store.0.engine.write::<_, Failure>("test", Weight::Bytes(0), purge).unwrap();
     // The cleaner leaves it to whoever moves it.
-    assert_eq!(store.remove_bodies().unwrap(), 0);
+    assert_eq!(store.remove_all_bodies().unwrap(), 0);
     assert!(store.upload(taken[0]).unwrap().is_none(), "not staged any more");
     // It had been put before: then its object goes again. There is no bucket here.
     assert!(store.finish_uploads(vec![uploaded(taken[0], Form::PLAIN)]).is_err());
-    assert!(store.remove_bodies().is_err());
+    assert!(store.remove_all_bodies().is_err());
     let rest = move |tx: &mut Tx<'_>| {
         let sql = "SELECT state FROM blobs WHERE blob_id = $1";
         tx.query_one(sql, &[Value::Int(blob.0)], |row| row.int(0))
