@@ -187,6 +187,53 @@ fn who_sent_what_cannot_be_sent_on_is_told() {
     home.check();
 }
 
+#[test]
+fn reports_come_back_to_a_rewritten_sender() {
+    let sink = Sink::start();
+    sink.answer("RCPT TO:<gone@", "550 5.1.1 nobody");
+    let home = home(&sink, "srs_domain = 'fwd.example.org'\nsrs_secret = 'sixteen is enough'");
+    let sent_on = |sender: &str, to: &str| NewOutgoing {
+        kind: OutgoingKind::Redirect,
+        ..letter(sender, &[to], "Message-ID: <1@x>\r\n\r\nThe body\r\n")
+    };
+    let own = letter("own@x", &["own@y"], "A: b\r\n\r\n");
+    queue(&home, vec![sent_on("ann@x.org", "c@y"), sent_on("", "null@y"), own]);
+    let daemon = Daemon::start(&home);
+    let taken = sink.wait_for(3);
+    let sender_for = |to: &str| {
+        let found = taken.iter().find(|taken| taken.rcpt == [to]).expect("it was sent");
+        found.mail.split(' ').next().expect("a path").to_owned()
+    };
+    assert_eq!((&*sender_for("<null@y>"), &*sender_for("<own@y>")), ("<>", "<own@x>"));
+    let ours = sender_for("<c@y>");
+    let ours = ours.trim_matches(['<', '>']);
+    assert!(ours.starts_with("SRS0=") && ours.ends_with("=x.org=ann@fwd.example.org"), "{ours}");
+    // What the next server has to say of it.
+    let mut lmtp = Connection::lmtp(daemon.lmtp).expect("LMTP");
+    lmtp.ask("MAIL FROM:<>").expect("an answer");
+    let forged = ours.replacen("x.org", "x.net", 1);
+    let refused = lmtp.ask(&format!("RCPT TO:<{forged}>")).expect("an answer");
+    assert!(refused.starts_with("550 5.1.1"), "{refused}");
+    lmtp.ask("RSET").expect("an answer");
+    let report = "Return-Path: <>\r\nReceived: by y; Mon, 1 Jan 2024 10:00:00 +0000\r\n\
+                  Subject: not delivered\r\n\r\nSorry.\r\n";
+    let replies = lmtp.deliver(&[ours], report.as_bytes()).expect("an answer");
+    assert!(replies[0].starts_with("250"), "{replies:?}");
+    let back = &sink.wait_for(4)[3];
+    assert_eq!(back.rcpt, ["<ann@x.org>"]);
+    let message = &back.message;
+    assert!(message.contains("\r\nSubject: not delivered\r\n"), "{message}");
+    assert!(message.contains(&format!("Delivered-To: {ours}\r\n")), "{message}");
+    wait_for_rows(&home, "1 = 1", 0);
+    // Whose own mail could not be sent on is told under the true name.
+    queue(&home, vec![sent_on("ann@x.org", "gone@y")]);
+    home.admin(&["outbox", "retry", "--all"]).expect("the bell");
+    let told = &sink.wait_for(5)[4];
+    assert_eq!((told.mail.split(' ').next(), &*told.rcpt[0]), (Some("<>"), "<ann@x.org>"));
+    daemon.stop();
+    home.check();
+}
+
 #[test] // RFC 5321 §4.1.1.5: a refused DATA leaves the transaction open
 fn what_is_refused_at_data_does_no_harm_to_the_next() {
     for refusal in ["451 4.7.1 later", "554 5.7.1 no", "250 what"] {

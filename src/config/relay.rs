@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use super::values::{Choice, Given, Value, quoted};
 use super::{Config, Hidden, Listen, Text};
 
+/// Of a secret that cannot be guessed.
+const SRS_SECRET_BYTES_MIN: usize = 16;
+
 /// `[relay]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
@@ -23,6 +26,10 @@ pub struct Relay {
     pub password: Hidden,
     /// The command of `protocol = "sendmail"`.
     pub sendmail: PathBuf,
+    /// The domain of senders that are rewritten; "" for none.
+    pub srs_domain: Text,
+    /// The secret that makes them ours.
+    pub srs_secret: Hidden,
     /// Tries after which a message is left alone.
     pub max_attempts: u32,
 }
@@ -37,6 +44,8 @@ impl Default for Relay {
             user: Text::default(),
             password: Hidden::default(),
             sendmail: PathBuf::from("/usr/sbin/sendmail"),
+            srs_domain: Text::default(),
+            srs_secret: Hidden::default(),
             max_attempts: 10,
         }
     }
@@ -141,8 +150,10 @@ impl Config {
     }
 
     /// What is wrong with the relay's settings: whether it is, the key, and what to do.
-    pub(super) fn relay_rules(&self) -> [(bool, &'static str, &'static str); 7] {
+    pub(super) fn relay_rules(&self) -> [(bool, &'static str, &'static str); 9] {
         let Relay { user, password, protocol, tls, ca_file, max_attempts, .. } = &self.relay;
+        let Relay { srs_domain, srs_secret, .. } = &self.relay;
+        let rewrites = !srs_domain.0.is_empty();
         let (user, password) = (!user.0.is_empty(), !password.is_empty());
         let sendmail = *protocol == RelayProtocol::Sendmail;
         let nobody = !self.has_relay();
@@ -153,7 +164,7 @@ impl Config {
             (user && !password, "user", "goes with password; set both or none"),
             (password && !user, "password", "goes with user; set both or none"),
             (
-                nobody && (set || *protocol == RelayProtocol::Lmtp),
+                nobody && (set || rewrites || *protocol == RelayProtocol::Lmtp),
                 "host",
                 "is missing; the rest of [relay] needs it",
             ),
@@ -171,6 +182,16 @@ impl Config {
                 named && (secret || ca_file.is_some()),
                 "host",
                 "is a Unix socket, which has no name for TLS to check; use a host and port",
+            ),
+            (
+                rewrites && srs_secret.0.expose().len() < SRS_SECRET_BYTES_MIN,
+                "srs_secret",
+                "at least 16 characters; `openssl rand -hex 16` makes some",
+            ),
+            (
+                !rewrites && !srs_secret.is_empty(),
+                "srs_secret",
+                "goes with srs_domain; set both or none",
             ),
             (*max_attempts > 1_000, "max_attempts", "at most 1000"),
         ]

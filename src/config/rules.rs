@@ -370,6 +370,14 @@ mod tests {
         for host in ["':25'", "'mx'", "25", "'mx:0'"] {
             wrong(&format!("host={host}"), 2, "host", expected);
         }
+        let srs = "srs_domain = 'x.org'\nsrs_secret = '0123456789abcdef'";
+        wrong(srs, 1, "host", "is missing; the rest of [relay] needs it");
+        let short = format!("host = 'mx:25'\n{}", &srs[..srs.len() - 2]);
+        let advice = "at least 16 characters; `openssl rand -hex 16` makes some";
+        wrong(&format!("{short}'"), 4, "srs_secret", advice);
+        let alone = "host = 'mx:25'\nsrs_secret = '0123456789abcdef'";
+        wrong(alone, 3, "srs_secret", "goes with srs_domain; set both or none");
+        check(&format!("[relay]\nhost = 'mx:25'\n{srs}"), "");
         check("[relay]\nprotocol = 'sendmail'", "");
         check("[relay]\nhost = 'unix:/run/x'\nprotocol = 'lmtp'", "");
     }

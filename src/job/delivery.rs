@@ -18,6 +18,8 @@ pub struct Recipient {
     pub script: Option<i64>,
     /// What RCPT said of reports.
     pub dsn: Option<Box<RecipientDsn>>,
+    /// It is nobody's here ([`AccountId::NOBODY`]), and goes on to this address (SRS).
+    pub goes_on_to: Option<String>,
 }
 
 /// The envelope of a delivery (RFC 5321 §2.3.1) and what the Received line tells (§4.4).

@@ -41,6 +41,11 @@ identifier! {
     ModSeq
 }
 
+impl AccountId {
+    /// Nobody's: what only goes through here.
+    pub const NOBODY: Self = Self(0);
+}
+
 impl MailboxId {
     /// No mailbox: the account as a server, which has annotations of its own (RFC 5464 §3.1).
     pub const SERVER: Self = Self(0);

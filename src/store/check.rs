@@ -42,7 +42,12 @@ const RULES: &[Rule] = &[
     orphans!("an address", "credentials"),
     orphans!("a subscription", "subscriptions"),
     orphans!("a script", "sieve_scripts"),
-    orphans!("outgoing mail", "outbox"),
+    Rule {
+        // What is sent back is nobody's.
+        words: "outgoing mail belongs to account {}, which is not there",
+        sql: "SELECT t.account_id FROM outbox t WHERE t.account_id <> 0 AND NOT EXISTS
+                  (SELECT 1 FROM accounts a WHERE a.account_id = t.account_id)",
+    },
     Rule {
         words: "an annotation belongs to mailbox {}/{}, which was never there",
         sql: "SELECT d.account_id, d.mailbox_id FROM metadata d

@@ -13,7 +13,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::sorting::{Arriving, Plan, Sorter, Verdict};
 use super::trace::{Journey, Trace, Via};
-use super::{Changes, clock, facts};
+use super::{Changes, clock, facts, outbox};
 use crate::crash_point;
 use crate::error::{Fault, Refusal};
 use crate::job::{Change, DeliveryProblem, FlagSet, MailboxKey, Recipient};
@@ -173,6 +173,10 @@ impl<'a> Round<'a> {
         body: Vec<u8>,
         digest: Option<DeliveryDigest>,
     ) {
+        if let Some(to) = &recipient.goes_on_to {
+            let answer = self.send_back(nth, recipient, to, body, digest);
+            return self.answer(nth, answer);
+        }
         let arriving = self.arriving(&body);
         let verdict = match self.courier.sorter.sort(recipient, &arriving) {
             Ok(verdict) => verdict,
@@ -250,6 +254,20 @@ impl<'a> Round<'a> {
             false => self.carry_out(nth, recipient, body, plan, None),
         };
         self.answer(nth, done.and(Err(DeliveryProblem::Rejected(why))));
+    }
+
+    /// It is for whoever wrote what was sent on from here.
+    fn send_back(
+        &mut self,
+        nth: usize,
+        recipient: &'a Recipient,
+        to: &str,
+        body: Vec<u8>,
+        digest: Option<DeliveryDigest>,
+    ) -> Answer {
+        let utf8 = matches!(self.via, Via::Lmtp(envelope) if envelope.utf8);
+        let new = outbox::send_back(to, self.sender, &body, utf8);
+        self.carry_out(nth, recipient, body, Plan::sending(new), digest)
     }
 
     /// What takes more than a row in a mailbox has a transaction of its own.

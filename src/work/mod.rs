@@ -303,6 +303,7 @@ impl Work {
             spool,
             maildrops: maildrops::Maildrops::new(store.clone()),
             notes: settings.sieve.notes.clone(),
+            srs: settings.relay.as_ref().and_then(|relay| outbox::Srs::of(&relay.relay)),
             courier: deliver::Courier {
                 store: store.clone(),
                 changes: Arc::clone(&changes),
@@ -456,6 +457,7 @@ pub fn deliver_now(
         detail: address.split_detail().1.map(str::to_owned),
         script: found.script,
         dsn: None,
+        goes_on_to: None,
     };
     let (via, repeats) = (trace::Via::Local, deliver::Repeats::Keep);
     let (answers, changes) = courier.deliver(via, sender, &[recipient], message.to_vec(), repeats);

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use super::deliver::{Courier, Repeats};
 use super::login::{Attempt, Directory, Entry, Logins};
 use super::maildrops::Maildrops;
+use super::outbox::Srs;
 use super::scripts::NewScript;
 use super::snapshots::Snapshots;
 use super::sorting::Place;
 use super::spool::{self, Spool};
 use super::trace::Via;
-use super::{Changes, Done, Lane, Run, ServerNotes, facts, parts, scripts, search};
+use super::{Changes, Done, Lane, Run, ServerNotes, clock, facts, parts, scripts, search};
 use crate::crash_point;
 use crate::error::{Fault, Refusal};
 use crate::job::{
@@ -70,6 +71,8 @@ pub(super) struct Runner {
     pub(super) spool: Spool,
     pub(super) courier: Courier,
     pub(super) maildrops: Maildrops,
+    /// Who undoes what it has rewritten, if senders are.
+    pub(super) srs: Option<Srs>,
     pub(super) notes: ServerNotes,
 }
 
@@ -394,6 +397,17 @@ impl Runner {
     }
 
     fn find_recipient(&self, given: String) -> Answer {
+        if let Some(back) = self.srs.as_ref().and_then(|srs| srs.back(&given, clock::today())) {
+            let to = back.map_err(|_| Refusal::NoSuchRecipient)?;
+            return Ok(Reply::RecipientFound(Recipient {
+                account: AccountId::NOBODY,
+                given,
+                detail: None,
+                script: None,
+                dsn: None,
+                goes_on_to: Some(to),
+            }));
+        }
         let Some(address) = Address::new(&given) else {
             return self.find_quoted(given);
         };
@@ -401,8 +415,7 @@ impl Runner {
             return Err(Refusal::NoSuchRecipient.into());
         };
         let detail = if has_detail { detail_of(&given).map(str::to_owned) } else { None };
-        let (account, script) = (found.account, found.script);
-        Ok(Reply::RecipientFound(Recipient { account, given, detail, script, dsn: None }))
+        Ok(found_recipient(found, given, detail))
     }
 
     /// No account has a name that needs quotes, but what stands behind its name may.
@@ -411,8 +424,7 @@ impl Runner {
         let (address, detail) = Address::with_any_detail(&given).ok_or(refused)?;
         let found = self.store.account_by_address(&address)?.ok_or(refused)?;
         let detail = Some(detail.to_owned());
-        let (account, script) = (found.account, found.script);
-        Ok(Reply::RecipientFound(Recipient { account, given, detail, script, dsn: None }))
+        Ok(found_recipient(found, given, detail))
     }
 
     fn deliver(&self, envelope: &Envelope, recipients: &[Recipient], body: Body) -> Reply {
@@ -428,6 +440,12 @@ impl Runner {
             self.courier.deliver(via, &envelope.sender, recipients, message, repeats);
         Reply::Delivered(answers)
     }
+}
+
+fn found_recipient(found: AccountFound, given: String, detail: Option<String>) -> Reply {
+    let AccountFound { account, script, .. } = found;
+    let (dsn, goes_on_to) = (None, None);
+    Reply::RecipientFound(Recipient { account, given, detail, script, dsn, goes_on_to })
 }
 
 /// The account behind an address, and whether it took leaving out what stands behind `+` to find it:

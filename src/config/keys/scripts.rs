@@ -181,6 +181,20 @@ without it, and always check. \"none\" never uses TLS.",
         |c| &mut c.relay.sendmail,
     ),
     RELAY.key(
+        "srs_domain",
+        "",
+        "Mail that is sent on keeps its sender, which SPF may then refuse. With a domain of yours here
+the sender is rewritten (SRS), and reports come back to SRS0=...@that-domain. Have that domain
+delivered to the LMTP of this server, which sends them on to whoever wrote.",
+        |c| &mut c.relay.srs_domain,
+    ),
+    RELAY.key(
+        "srs_secret",
+        "",
+        "At least 16 characters that nobody knows, the same on all nodes.",
+        |c| &mut c.relay.srs_secret,
+    ),
+    RELAY.key(
         "max_attempts",
         "",
         "A message is tried after 1m, 5m, 15m, 1h, 6h and then every 24h. After so many tries it is left

@@ -72,6 +72,7 @@ fn answer(job: Job) -> Reply {
             detail: None,
             script: None,
             dsn: None,
+            goes_on_to: None,
         }),
         Job::Spool { ticket, chunk } => {
             assert!(chunk.len() <= SPOOL_CHUNK_BYTES);

@@ -7,11 +7,13 @@ mod entity;
 mod post;
 mod send;
 mod sendmail;
+mod srs;
 mod tls;
 mod wire;
 
-pub(super) use compose::{Origin, compose, is_plain, passed_on, send_on_to_all};
+pub(super) use compose::{Origin, compose, is_plain, passed_on, send_back, send_on_to_all};
 pub(super) use post::Post;
+pub(super) use srs::Srs;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 

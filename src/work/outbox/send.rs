@@ -1,5 +1,6 @@
 //! One message on its way: read, given to the relay, and its row settled.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use super::RelaySettings;
 use super::client::{Client, Letter, Unreachable, Verdict};
 use super::compose;
 use super::sendmail;
+use super::srs::Srs;
 use super::tls::Trust;
 use crate::crash_point;
-use crate::store::{Failure, NewOutgoing, Outgoing, Store};
+use crate::store::{Failure, NewOutgoing, Outgoing, OutgoingKind, Store};
 use crate::work::clock;
 use crate::work::trace::Journey;
 
@@ -44,6 +46,7 @@ pub(super) struct Carrier<'a> {
     store: &'a Store,
     settings: RelaySettings,
     trust: Trust,
+    srs: Option<Srs>,
     stop: &'a AtomicBool,
     stops: &'a Receiver<()>,
     /// What was handed out is handed back untried.
@@ -58,7 +61,8 @@ impl<'a> Carrier<'a> {
         stops: &'a Receiver<()>,
     ) -> Self {
         let trust = Trust::new(settings.relay.clone());
-        Self { store, settings, trust, stop, stops, away: AtomicBool::new(false) }
+        let srs = Srs::of(&settings.relay);
+        Self { store, settings, trust, srs, stop, stops, away: AtomicBool::new(false) }
     }
 
     /// It is to be tried again, though it was not there.
@@ -97,8 +101,15 @@ impl<'a> Carrier<'a> {
         };
         let outgoing = &outgoing;
         crash_point!("outbox: read, not sent");
+        // The row keeps the true one, which is told if it comes to nothing.
+        let sender = match &self.srs {
+            Some(srs) if outgoing.kind == OutgoingKind::Redirect => {
+                srs.forward(&outgoing.sender, clock::today())
+            }
+            _ => Cow::Borrowed(outgoing.sender.as_str()),
+        };
         let letter = Letter {
-            sender: &outgoing.sender,
+            sender: &sender,
             recipients: &outgoing.recipients,
             options: &outgoing.options,
             message: &message,

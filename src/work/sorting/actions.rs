@@ -9,8 +9,8 @@ use crate::job::{FlagSet, Recipient};
 use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, SpecialUse};
 use crate::sieve::{Action, Filing, Notify, Outcome, Redirect, RedirectTo, Tracked, Version};
 use crate::store::{
-    DeliveryDigest, Failure, IfMissing, MemoryDigest, NewBody, OutgoingOptions, Remembered,
-    RunReport, SortedCopy, SortedDelivery, SortedOutgoing,
+    DeliveryDigest, Failure, IfMissing, MemoryDigest, NewBody, NewOutgoing, OutgoingOptions,
+    Remembered, RunReport, SortedCopy, SortedDelivery, SortedOutgoing,
 };
 
 /// What is to be written for one copy of a message.
@@ -37,6 +37,17 @@ pub(in crate::work) struct PlannedCopy {
 }
 
 impl Plan {
+    /// To send something, and no more.
+    pub(in crate::work) fn sending(new: NewOutgoing) -> Self {
+        Self {
+            copies: Vec::new(),
+            outgoing: vec![SortedOutgoing { new, unless: None }],
+            remembered: Vec::new(),
+            report: None,
+            rejected: None,
+        }
+    }
+
     /// True if there is nothing to be written.
     pub(in crate::work) const fn is_empty(&self) -> bool {
         self.copies.is_empty()

@@ -118,6 +118,7 @@ impl Room {
             spool: Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max),
             maildrops: super::maildrops::Maildrops::new(store.clone()),
             notes: settings.sieve.notes.clone(),
+            srs: None,
             courier: Courier {
                 store,
                 changes,

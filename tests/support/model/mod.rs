@@ -298,7 +298,8 @@ impl Model {
             let (address, detail) = Address::with_any_detail(&given).ok_or(refused)?;
             (self.account_of(address.as_str()).ok_or(refused)?, Some(detail.to_owned()))
         };
-        Ok(Reply::RecipientFound(Recipient { account, given, detail, script: None, dsn: None }))
+        let (script, dsn, goes_on_to) = (None, None, None);
+        Ok(Reply::RecipientFound(Recipient { account, given, detail, script, dsn, goes_on_to }))
     }
 
     fn account(&mut self, id: AccountId) -> &mut Account {

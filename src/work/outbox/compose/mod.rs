@@ -79,6 +79,23 @@ pub(in crate::work) fn send_on_to_all(
     sent_on(redirect, members, None, origin)
 }
 
+/// A report or an answer to what was sent on with a rewritten sender, on its way to whoever wrote that:
+/// as it came.
+pub(in crate::work) fn send_back(
+    to: &str,
+    sender: &str,
+    message: &[u8],
+    utf8: bool,
+) -> NewOutgoing {
+    NewOutgoing {
+        kind: OutgoingKind::Redirect,
+        sender: sender.to_owned(),
+        recipients: vec![to.to_owned()],
+        options: OutgoingOptions { utf8: utf8 || !to.is_ascii(), ..OutgoingOptions::default() },
+        message: without_return_path(message).to_vec(),
+    }
+}
+
 fn sent_on(
     redirect: &Redirect,
     recipients: Vec<String>,
