@@ -194,6 +194,8 @@ pub const DIFFERENCES_MAX: usize = 1_000;
 pub const SEARCH_SLICE_MILLISECONDS: u64 = 20;
 /// Rows the cleaner changes in one transaction.
 pub const CLEANED_ROWS_MAX: i64 = 1_000;
+/// Rows the cleaner looks at in one transaction, without a lock.
+pub const CLEANED_ROWS_READ_MAX: i64 = 10_000;
 /// Mailboxes the cleaner looks at in one query.
 pub const CLEANED_PAGE_MAILBOXES: i64 = 1_000;
 /// Bodies the cleaner removes in one go.

@@ -95,7 +95,9 @@ pub use outbox::{NewOutgoing, Outgoing, OutgoingId, OutgoingKind, OutgoingOption
 pub use place::{Database, Place, PostgresSettings, PostgresTls};
 pub use repeats::DeliveryDigest;
 pub use restore::{DeletedFrom, DeletedMessage, Restored};
-pub use retention::{AccountRestored, Cleaned, DeletedAccount, Due, DuePage, Retention};
+pub use retention::{
+    AccountRestored, Cleaned, DeletedAccount, Due, DuePage, RemovedBodies, Retention, Sweep,
+};
 pub use scan::Scan;
 pub use scripts::ActiveScript;
 pub use snapshot::{Opened, Refreshed};

@@ -11,7 +11,7 @@ use super::holder::{self, Holder};
 use super::{Changes, clock};
 use crate::job::{Change, MailboxKey};
 use crate::model::{AccountId, BlobId};
-use crate::store::{Due, Failure, Retention, Store};
+use crate::store::{Due, Failure, Retention, Store, Sweep};
 
 /// The lease of the one cleaner.
 const LEASE: &str = "cleaner";
@@ -188,8 +188,9 @@ impl Run<'_> {
     }
 
     fn mailbox(&mut self, mailbox: MailboxKey) -> Step {
+        let mut sweep = Sweep::default();
         loop {
-            let cleaned = tried(self.store.clean_mailbox(mailbox, self.retention))?;
+            let cleaned = tried(self.store.clean_mailbox(mailbox, self.retention, &mut sweep))?;
             self.totals.aged += cleaned.aged;
             self.totals.removed += cleaned.removed;
             if let Some(mod_seq) = cleaned.changed {

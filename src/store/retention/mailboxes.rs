@@ -5,7 +5,7 @@ use super::super::engine::{Row, Tx, Value, Weight};
 use super::super::expunge::{Reason, retire};
 use super::super::row::{self, Difference};
 use super::super::{Failure, Store, import};
-use super::{Cleaned, Cuts, Due, DuePage, Leaving, References, Retention, release};
+use super::{Cleaned, Due, DuePage, Leaving, References, Retention, Sweep, release};
 use crate::crash_point;
 use crate::job::MailboxKey;
 use crate::limits;
@@ -66,29 +66,91 @@ impl Store {
         })
     }
 
-    /// Does the next piece of what is due in a mailbox.
+    /// Does the next piece of what is due in a mailbox, and says in `sweep` how far it came. Whoever
+    /// wants to write to the mailbox waits for `CLEANED_ROWS_MAX` rows at most, however many it has.
     pub fn clean_mailbox(
         &self,
         mailbox: MailboxKey,
         retention: &Retention,
+        sweep: &mut Sweep,
     ) -> Result<Cleaned, Failure> {
-        let retention = *retention;
-        self.0.engine.write("removing mail", Weight::Bytes(256 * 1024), move |tx| {
-            let cuts = retention.cuts(tx.now());
-            let Some(locked) = lock(tx, mailbox)? else { return Ok(Cleaned::default()) };
-            let cleaned = match locked.deleted_at {
-                Some(deleted_at) if deleted_at <= cuts.grace => dismantle(tx, mailbox)?,
-                Some(_) => Cleaned::default(),
-                None => {
-                    let forgotten = forget_expunged(tx, mailbox, cuts.grace)?;
-                    let mut cleaned = age(tx, mailbox, &locked, cuts)?;
-                    cleaned.removed = forgotten.messages;
-                    cleaned.more |= forgotten.rows == ROWS;
-                    cleaned
-                }
-            };
-            crash_point!("cleaner: rows removed, not committed");
-            Ok(cleaned)
+        let (retention, before) = (*retention, *sweep);
+        let aged = self.look_for_aged(mailbox, retention, before)?;
+        let cleaned;
+        (cleaned, *sweep) =
+            self.0.engine.write("removing mail", Weight::Bytes(256 * 1024), move |tx| {
+                let cuts = retention.cuts(tx.now());
+                let mut sweep = before;
+                let Some(locked) = lock(tx, mailbox)? else {
+                    return Ok((Cleaned::default(), sweep));
+                };
+                let cleaned = match locked.deleted_at {
+                    Some(deleted_at) if deleted_at <= cuts.grace => {
+                        dismantle(tx, mailbox, &mut sweep)?
+                    }
+                    Some(_) => Cleaned::default(),
+                    None => {
+                        let forgotten = forget_expunged(tx, mailbox, cuts.grace, &mut sweep)?;
+                        let mut cleaned = match &aged {
+                            Some(aged) => age(tx, mailbox, &locked, aged, &mut sweep)?,
+                            None => Cleaned::default(),
+                        };
+                        cleaned.removed = forgotten.messages;
+                        cleaned.more |= forgotten.rows == ROWS;
+                        cleaned
+                    }
+                };
+                crash_point!("cleaner: rows removed, not committed");
+                Ok((cleaned, sweep))
+            })?;
+        Ok(cleaned)
+    }
+
+    /// Looks for the next messages that have been in the store for too long (pitfall 43: since they
+    /// first came, not by their date); `None` if there are none.
+    fn look_for_aged(
+        &self,
+        mailbox: MailboxKey,
+        retention: Retention,
+        sweep: Sweep,
+    ) -> Result<Option<Aged>, Failure> {
+        if retention.max_age.is_none() {
+            return Ok(None);
+        }
+        self.0.engine.read("looking for aged mail", |tx| {
+            let cut = retention.cuts(tx.now()).age;
+            let Some((row, cut)) = look(tx, mailbox)?.zip(cut) else { return Ok(None) };
+            if row.deleted_at.is_some() || row.oldest_arrived > cut {
+                return Ok(None);
+            }
+            let mut aged = Aged { sweep, uids: Vec::new(), is_all: true };
+            aged.sweep.oldest_before.get_or_insert(row.oldest_arrived);
+            let mut looked_at = 0;
+            tx.query_while(
+                "SELECT uid, arrived_at FROM messages
+                 WHERE account_id = $1 AND mailbox_id = $2 AND uid > $3 ORDER BY uid LIMIT $4",
+                &[
+                    Value::Int(mailbox.account.0),
+                    Value::Int(mailbox.mailbox.0),
+                    Value::Int(sweep.after),
+                    Value::Int(limits::CLEANED_ROWS_READ_MAX),
+                ],
+                |row| {
+                    let (uid, arrived_at) = (row.int(0)?, row.int(1)?);
+                    if arrived_at <= cut {
+                        aged.uids.push(uid);
+                    } else {
+                        let oldest = aged.sweep.oldest.unwrap_or(arrived_at).min(arrived_at);
+                        aged.sweep.oldest = Some(oldest);
+                    }
+                    aged.sweep.after = uid;
+                    looked_at += 1;
+                    aged.is_all = (aged.uids.len() as u64) < ROWS.unsigned_abs();
+                    Ok(aged.is_all)
+                },
+            )?;
+            aged.is_all &= looked_at < limits::CLEANED_ROWS_READ_MAX;
+            Ok(Some(aged))
         })
     }
 
@@ -171,50 +233,60 @@ fn locked_at(row: &Row<'_>) -> Result<LockedAny, Failure> {
     })
 }
 
-/// Expunges what has been in the store for too long (pitfall 43: since it first came, not by its date).
+/// What has been in the store for too long, and how far that was looked for.
+struct Aged {
+    sweep: Sweep,
+    uids: Vec<i64>,
+    /// Behind it there is no more.
+    is_all: bool,
+}
+
+/// Expunges what is still there of the aged.
 fn age(
     tx: &mut Tx<'_>,
     mailbox: MailboxKey,
     locked: &LockedAny,
-    cuts: Cuts,
+    aged: &Aged,
+    sweep: &mut Sweep,
 ) -> Result<Cleaned, Failure> {
-    let Some(cut) = cuts.age.filter(|cut| locked.oldest_arrived <= *cut) else {
-        return Ok(Cleaned::default());
-    };
+    let (account, number) = (Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0));
     let (mut uids, mut difference) = (UidRuns::new(), Difference::default());
-    tx.query(
-        "SELECT uid, flags, size FROM messages
-         WHERE account_id = $1 AND mailbox_id = $2 AND arrived_at <= $3 ORDER BY uid LIMIT $4",
-        &[
-            Value::Int(mailbox.account.0),
-            Value::Int(mailbox.mailbox.0),
-            Value::Int(cut),
-            Value::Int(ROWS),
-        ],
-        |row| {
-            uids.push(Uid(row.uint(0)?));
-            difference.add(Flags(row.uint(1)?), row.int(2)?);
-            Ok(())
-        },
-    )?;
+    if !aged.uids.is_empty() {
+        tx.query(
+            "SELECT uid, flags, size FROM messages
+             WHERE account_id = $1 AND mailbox_id = $2 AND uid IN ({ids $3}) ORDER BY uid",
+            &[account, number, Value::Ids(&aged.uids)],
+            |row| {
+                uids.push(Uid(row.uint(0)?));
+                difference.add(Flags(row.uint(1)?), row.int(2)?);
+                Ok(())
+            },
+        )?;
+    }
     let mut cleaned = Cleaned { aged: uids.len().into(), ..Cleaned::default() };
-    cleaned.more = i64::from(uids.len()) == ROWS;
+    cleaned.more = !aged.is_all;
     if !uids.is_empty() {
         let mod_seq = ModSeq(locked.highest_mod_seq.0 + 1);
         retire(tx, mailbox, &uids, mod_seq, Reason::Aged)?;
         row::change(tx, mailbox, mod_seq, difference.negated())?;
         cleaned.changed = Some(mod_seq);
     }
-    if !cleaned.more {
-        // Exact now: nobody looks here again before the next one is due.
+    let Sweep { after, oldest, oldest_before, .. } = aged.sweep;
+    // An older one may have come in front of us: then the next run looks again.
+    if aged.is_all && oldest_before == Some(locked.oldest_arrived) {
+        let since = tx.query_one(
+            "SELECT MIN(arrived_at) FROM messages
+             WHERE account_id = $1 AND mailbox_id = $2 AND uid > $3",
+            &[account, number, Value::Int(after)],
+            |row| row.int_or_null(0),
+        )?;
+        let oldest = oldest.into_iter().chain(since.flatten()).min();
         tx.execute(
-            "UPDATE mailboxes
-             SET oldest_arrived = COALESCE((SELECT MIN(arrived_at) FROM messages
-                                            WHERE account_id = $1 AND mailbox_id = $2), 0)
-             WHERE account_id = $1 AND mailbox_id = $2",
-            &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0)],
+            "UPDATE mailboxes SET oldest_arrived = $3 WHERE account_id = $1 AND mailbox_id = $2",
+            &[account, number, Value::Int(oldest.unwrap_or(0))],
         )?;
     }
+    *sweep = Sweep { from_mod_seq: sweep.from_mod_seq, ..aged.sweep };
     Ok(cleaned)
 }
 
@@ -226,14 +298,25 @@ struct Forgotten {
 
 /// Takes out what was expunged before `cut`, oldest change first, and raises the horizon: rows only
 /// ever leave as a prefix of the mailbox's changes, so what is left tells all that vanished since.
-fn forget_expunged(tx: &mut Tx<'_>, mailbox: MailboxKey, cut: i64) -> Result<Forgotten, Failure> {
+fn forget_expunged(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxKey,
+    cut: i64,
+    sweep: &mut Sweep,
+) -> Result<Forgotten, Failure> {
     let mut leaving =
         Leaving { uids: UidRuns::new(), references: References::default(), mod_seq: 0 };
     let (mut uids, mut messages) = (Vec::new(), 0);
     tx.query_while(
         "SELECT uid, mod_seq, expunged_at, blob_id FROM expunged
-         WHERE account_id = $1 AND mailbox_id = $2 ORDER BY mod_seq LIMIT $3",
-        &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Int(ROWS)],
+         WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq >= $3
+         ORDER BY mod_seq LIMIT $4",
+        &[
+            Value::Int(mailbox.account.0),
+            Value::Int(mailbox.mailbox.0),
+            Value::Int(sweep.from_mod_seq),
+            Value::Int(ROWS),
+        ],
         |row| {
             let is_due = row.int(2)? <= cut;
             if is_due {
@@ -249,6 +332,7 @@ fn forget_expunged(tx: &mut Tx<'_>, mailbox: MailboxKey, cut: i64) -> Result<For
     )?;
     leaving.uids = uids.into_iter().collect();
     remove_expunged(tx, mailbox, &leaving)?;
+    sweep.from_mod_seq = sweep.from_mod_seq.max(leaving.mod_seq);
     Ok(Forgotten { rows: leaving.uids.len().into(), messages })
 }
 
@@ -272,11 +356,11 @@ fn remove_expunged(tx: &mut Tx<'_>, mailbox: MailboxKey, leaving: &Leaving) -> R
 }
 
 /// The next piece of a deleted mailbox; at last the mailbox itself.
-fn dismantle(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Cleaned, Failure> {
-    let mut cleaned = Cleaned { removed: drop_messages(tx, mailbox)?, ..Cleaned::default() };
+fn dismantle(tx: &mut Tx<'_>, mailbox: MailboxKey, sweep: &mut Sweep) -> Result<Cleaned, Failure> {
+    let mut cleaned = Cleaned { removed: drop_messages(tx, mailbox, sweep)?, ..Cleaned::default() };
     cleaned.more = cleaned.removed > 0;
     if !cleaned.more {
-        let forgotten = forget_expunged(tx, mailbox, i64::MAX)?;
+        let forgotten = forget_expunged(tx, mailbox, i64::MAX, sweep)?;
         cleaned.removed = forgotten.messages;
         cleaned.more = forgotten.rows > 0;
     }
@@ -296,14 +380,14 @@ fn dismantle(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<Cleaned, Failure> {
 }
 
 /// Drops messages that went down with their mailbox: how many.
-fn drop_messages(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<u64, Failure> {
+fn drop_messages(tx: &mut Tx<'_>, mailbox: MailboxKey, sweep: &mut Sweep) -> Result<u64, Failure> {
     let (mut ids, mut difference) = (Vec::new(), Difference::default());
     let mut references = References::default();
     let (account, number) = (Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0));
     tx.query(
         "SELECT uid, flags, size, blob_id FROM messages
-         WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid LIMIT $3",
-        &[account, number, Value::Int(ROWS)],
+         WHERE account_id = $1 AND mailbox_id = $2 AND uid > $3 ORDER BY uid LIMIT $4",
+        &[account, number, Value::Int(sweep.after), Value::Int(ROWS)],
         |row| {
             ids.push(row.int(0)?);
             difference.add(Flags(row.uint(1)?), row.int(2)?);
@@ -311,9 +395,8 @@ fn drop_messages(tx: &mut Tx<'_>, mailbox: MailboxKey) -> Result<u64, Failure> {
             Ok(())
         },
     )?;
-    if ids.is_empty() {
-        return Ok(0);
-    }
+    let Some(last) = ids.last() else { return Ok(0) };
+    sweep.after = *last;
     release(tx, mailbox.account, &references.counted())?;
     tx.execute(
         "DELETE FROM messages WHERE account_id = $1 AND mailbox_id = $2 AND uid IN ({ids $3})",

@@ -12,6 +12,7 @@ mod lease;
 mod mailboxes;
 
 pub use accounts::{AccountRestored, DeletedAccount};
+pub use bodies::RemovedBodies;
 pub(super) use mailboxes::{LockedAny, lock};
 
 use std::time::Duration;
@@ -67,6 +68,20 @@ pub struct Cleaned {
     pub more: bool,
     /// Somebody may be looking: the mod-sequence that tells of the aged ones.
     pub changed: Option<ModSeq>,
+}
+
+/// How far a run has come in a mailbox: what a step has left behind is not looked at again, for it
+/// may be rows that are gone and that PostgreSQL has yet to vacuum.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sweep {
+    /// Messages up to this UID have been looked at.
+    after: i64,
+    /// Of them, when the oldest that stays came.
+    oldest: Option<i64>,
+    /// What the mailbox's row said of that when the sweep began.
+    oldest_before: Option<i64>,
+    /// What was expunged before this change has left.
+    from_mod_seq: i64,
 }
 
 /// What a run would do now.

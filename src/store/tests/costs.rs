@@ -169,7 +169,7 @@ fn expunge_for_good(store: &Fixture, mailbox: MailboxKey, count: u32) {
     }
     store.expunge(mailbox, None).unwrap();
     let at_once = Retention { grace: Duration::ZERO, max_age: None };
-    store.clean_mailbox(mailbox, &at_once).unwrap();
+    store.clean_mailbox(mailbox, &at_once, &mut Sweep::default()).unwrap();
 }
 
 #[test] // pitfall 98

@@ -18,8 +18,9 @@ impl Fixture {
         loop {
             let page = self.store.due_mailboxes(after, retention).unwrap();
             for mailbox in page.mailboxes {
+                let mut sweep = Sweep::default();
                 loop {
-                    let cleaned = self.store.clean_mailbox(mailbox, retention).unwrap();
+                    let cleaned = self.store.clean_mailbox(mailbox, retention, &mut sweep).unwrap();
                     (aged, removed) = (aged + cleaned.aged, removed + cleaned.removed);
                     if !cleaned.more {
                         break;
@@ -156,7 +157,7 @@ fn a_body_that_cannot_be_removed_holds_up_no_other() {
     std::fs::remove_file(&stays).unwrap();
     std::fs::create_dir(&stays).unwrap();
     store.expunge_all("INBOX");
-    store.store.clean_mailbox(store.key("INBOX"), &AT_ONCE).unwrap();
+    store.store.clean_mailbox(store.key("INBOX"), &AT_ONCE, &mut Sweep::default()).unwrap();
     assert_eq!(store.store.remove_all_bodies().unwrap(), 1);
     assert!(!goes.exists());
     assert_eq!(store.store.remove_all_bodies().unwrap(), 0);
@@ -228,16 +229,63 @@ fn a_first_run_goes_in_small_steps() {
     store.pass(2 * DAY);
     let aging = Retention { grace: DAY, max_age: Some(DAY) };
     let inbox = store.key("INBOX");
-    let first = store.store.clean_mailbox(inbox, &aging).unwrap();
+    let mut sweep = Sweep::default();
+    let first = store.store.clean_mailbox(inbox, &aging, &mut sweep).unwrap();
     assert_eq!((first.aged, first.more), (limits::CLEANED_ROWS_MAX.unsigned_abs(), true));
     let head = store.info("INBOX");
     assert_eq!(first.changed, Some(head.highest_mod_seq));
-    let second = store.store.clean_mailbox(inbox, &aging).unwrap();
+    let second = store.store.clean_mailbox(inbox, &aging, &mut sweep).unwrap();
     assert_eq!((second.aged, second.more), (5, false));
     store.pass(DAY);
-    let removed = store.store.clean_mailbox(inbox, &aging).unwrap();
+    let removed = store.store.clean_mailbox(inbox, &aging, &mut Sweep::default()).unwrap();
     assert_eq!((removed.removed, removed.more), (first.aged, true));
     assert_eq!(store.clean(&aging), (0, 5, many.into()));
+}
+
+#[test] // pitfall 42, pitfall 43
+fn the_old_are_found_wherever_they_are() {
+    let store = fixture();
+    store.append_many("INBOX", 11);
+    for _ in 0..10 {
+        store.copy_all("INBOX", "INBOX");
+    }
+    let inbox = store.key("INBOX");
+    let last = store.info("INBOX").uid_next - 1;
+    assert!(i64::from(last) > limits::CLEANED_ROWS_READ_MAX);
+    let older = move |tx: &mut Tx<'_>| {
+        let by = Value::Int(i64::try_from((2 * DAY).as_micros()).unwrap());
+        let of = Value::Int(last.into());
+        tx.execute("UPDATE messages SET arrived_at = arrived_at - $1 WHERE uid = $2", &[by, of])?;
+        let by = Value::Int(i64::try_from((2 * DAY).as_micros()).unwrap());
+        tx.execute("UPDATE mailboxes SET oldest_arrived = oldest_arrived - $1", &[by])
+    };
+    store.0.engine.write::<_, Failure>("test", Weight::Bytes(0), older).unwrap();
+    let aging = Retention { grace: DAY, max_age: Some(DAY) };
+    let mut sweep = Sweep::default();
+    let first = store.store.clean_mailbox(inbox, &aging, &mut sweep).unwrap();
+    assert_eq!((first.aged, first.more), (0, true)); // none in the first ten thousand
+    let second = store.store.clean_mailbox(inbox, &aging, &mut sweep).unwrap();
+    assert_eq!((second.aged, second.more), (1, false));
+    assert_eq!(store.clean(&aging), (0, 0, 0), "the row says that the rest is young");
+    store.pass(2 * DAY);
+    assert_eq!(store.clean(&aging).0, u64::from(last) - 1);
+}
+
+#[test] // pitfall 43
+fn what_comes_older_meanwhile_is_found_by_the_next_run() {
+    let store = fixture();
+    store.append_many("Archive", 2);
+    let young = limits::CLEANED_ROWS_MAX.unsigned_abs();
+    store.append_many("INBOX", u32::try_from(young).unwrap());
+    store.pass(2 * DAY);
+    let aging = Retention { grace: DAY, max_age: Some(DAY) };
+    let (inbox, mut sweep) = (store.key("INBOX"), Sweep::default());
+    let first = store.store.clean_mailbox(inbox, &aging, &mut sweep).unwrap();
+    assert_eq!((first.aged, first.more), (young, true));
+    store.copy_all("Archive", "INBOX");
+    let last = store.store.clean_mailbox(inbox, &aging, &mut sweep).unwrap();
+    assert_eq!((last.aged, last.more), (2, false));
+    assert_eq!(store.clean(&aging).0, 2, "those in Archive");
 }
 
 #[test] // pitfall 96

@@ -109,7 +109,7 @@ fn below_the_horizon_all_is_read() {
     store.store_flags(inbox, change).unwrap();
     store.expunge(inbox, None).unwrap();
     let at_once = Retention { grace: Duration::ZERO, max_age: None };
-    assert_eq!(store.clean_mailbox(inbox, &at_once).unwrap().removed, 2);
+    assert_eq!(store.clean_mailbox(inbox, &at_once, &mut Sweep::default()).unwrap().removed, 2);
     assert_eq!(check_refresh(&store, &before).len(), 8);
 }
 
