@@ -215,8 +215,12 @@ fn insert_copies(
          SELECT m.account_id, $4, $5 + row_number() OVER (ORDER BY m.uid) - 1, $6, m.flags,
                 CASE WHEN m.keywords = 0 THEN 0 ELSE m.keywords | $8 END, m.size,
                 m.internal_date, m.blob_id, $6, $7, m.arrived_at
-         FROM ({ranges $3}) r CROSS JOIN messages m
-         WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.first AND r.last",
+         FROM ({ranges $3}) r
+         {sqlite} CROSS JOIN messages m
+         {sqlite} WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.first AND r.last
+         {postgres} CROSS JOIN LATERAL (SELECT * FROM messages n WHERE n.account_id = $1
+         {postgres}   AND n.mailbox_id = $2 AND n.uid BETWEEN r.first AND r.last OFFSET 0) m
+        ",
         &[
             Value::Int(from.account.0),
             Value::Int(from.mailbox.0),

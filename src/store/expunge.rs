@@ -146,13 +146,13 @@ pub(super) fn retire(
                SELECT account_id, mailbox_id, uid, $5, flags, keywords, size, internal_date,
                       CASE WHEN $6 <> 2 THEN blob_id END, $6, $7, save_date, arrived_at
                FROM messages
-               WHERE account_id = $3 AND mailbox_id = $4 AND CAST($2 AS BIGINT) IS NULL AND uid IN ({ids $1})",
+               WHERE CAST($2 AS BIGINT) IS NULL AND {each account_id=$3 mailbox_id=$4 uid=$1}",
     };
     let from_messages = Forms {
         range: "DELETE FROM messages
                 WHERE account_id = $3 AND mailbox_id = $4 AND uid BETWEEN $1 AND $2",
         list: "DELETE FROM messages
-               WHERE account_id = $3 AND mailbox_id = $4 AND CAST($2 AS BIGINT) IS NULL AND uid IN ({ids $1})",
+               WHERE CAST($2 AS BIGINT) IS NULL AND {each account_id=$3 mailbox_id=$4 uid=$1}",
     };
     let (account, number) = (Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0));
     let reason = Value::Int(reason as i64);

@@ -274,7 +274,7 @@ fn write(
                 WHERE account_id = $3 AND mailbox_id = $4 AND uid BETWEEN $1 AND $2",
         list: "UPDATE messages
                SET flags = (flags & $6) | $7, keywords = (keywords & $8) | $9, mod_seq = $5
-               WHERE account_id = $3 AND mailbox_id = $4 AND CAST($2 AS BIGINT) IS NULL AND uid IN ({ids $1})",
+               WHERE CAST($2 AS BIGINT) IS NULL AND {each account_id=$3 mailbox_id=$4 uid=$1}",
     };
     let written = selection::execute(
         tx,

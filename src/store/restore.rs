@@ -260,8 +260,7 @@ impl Chosen {
         let mut found = Vec::new();
         tx.query(
             "SELECT uid, blob_id, flags, keywords, size FROM expunged
-             WHERE account_id = $1 AND mailbox_id = $2 AND blob_id IS NOT NULL
-               AND uid IN ({ids $3}) ORDER BY uid",
+             WHERE {each account_id=$1 mailbox_id=$2 uid=$3} AND blob_id IS NOT NULL ORDER BY uid",
             &[Value::Int(from.account.0), Value::Int(from.mailbox.0), Value::Ids(&ids)],
             |row| {
                 found.push(Found {
@@ -283,7 +282,10 @@ impl Chosen {
         let mut there = HashSet::new();
         tx.query(
             "SELECT DISTINCT blob_id FROM messages
-             WHERE account_id = $1 AND mailbox_id = $2 AND blob_id IN ({ids $3})",
+             WHERE account_id = $1 AND mailbox_id = $2 AND
+             {sqlite} blob_id IN ({ids $3})
+             {postgres} blob_id = ANY($3::bigint[])
+            ",
             &[Value::Int(target.account.0), Value::Int(target.mailbox.0), Value::Ids(&blobs)],
             |row| {
                 there.insert(row.int(0)?);
@@ -342,7 +344,7 @@ fn restore(
          SELECT account_id, $4, $5 + row_number() OVER (ORDER BY uid) - 1, $6, flags & ~$9,
                 CASE WHEN keywords = 0 THEN 0 ELSE keywords | $8 END, size, internal_date, blob_id,
                 $6, $7, $7
-         FROM expunged WHERE account_id = $1 AND mailbox_id = $2 AND uid IN ({ids $3})",
+         FROM expunged WHERE {each account_id=$1 mailbox_id=$2 uid=$3}",
         &[
             Value::Int(from.account.0),
             Value::Int(from.mailbox.0),
@@ -369,7 +371,7 @@ fn restore(
 fn take_bodies(tx: &mut Tx<'_>, mailbox: MailboxKey, uids: &[i64]) -> Result<(), Failure> {
     tx.execute(
         "UPDATE expunged SET blob_id = NULL
-         WHERE account_id = $1 AND mailbox_id = $2 AND uid IN ({ids $3})",
+         WHERE {each account_id=$1 mailbox_id=$2 uid=$3}",
         &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Ids(uids)],
     )
     .map(drop)

@@ -16,18 +16,38 @@ pub enum Scan {
 }
 
 macro_rules! select {
-    ($column:literal, $table:literal, $from:literal, $between:literal) => {
+    ($column:literal, $table:literal, $messages:literal) => {
         concat!(
             "SELECT m.uid, b.",
             $column,
             " FROM ",
-            $from,
+            $messages,
             " {join} ",
             $table,
             " b ON b.account_id = m.account_id AND b.blob_id = m.blob_id
-              WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN ",
-            $between,
-            " ORDER BY m.uid"
+              WHERE m.account_id = $1 AND m.mailbox_id = $2 ORDER BY m.uid"
+        )
+    };
+}
+
+/// Of one run, `$3` to `$4`.
+macro_rules! select_run {
+    ($column:literal, $table:literal) => {
+        select!($column, $table, "(SELECT * FROM messages WHERE uid BETWEEN $3 AND $4) m")
+    };
+}
+
+/// Of many, `$3`.
+macro_rules! select_runs {
+    ($column:literal, $table:literal) => {
+        select!(
+            $column,
+            $table,
+            "({ranges $3}) r
+             {sqlite} CROSS JOIN messages m ON m.uid BETWEEN r.first AND r.last
+             {postgres} CROSS JOIN LATERAL (SELECT * FROM messages n WHERE n.account_id = $1
+             {postgres}   AND n.mailbox_id = $2 AND n.uid BETWEEN r.first AND r.last OFFSET 0) m
+            "
         )
     };
 }
@@ -36,26 +56,16 @@ impl Scan {
     /// For one run, `$3` to `$4`.
     fn of_run(self) -> &'static str {
         match self {
-            Self::Envelopes => select!("envelope", "blob_map", "messages m", "$3 AND $4"),
-            Self::Bodies => select!("bytes", "bodies", "messages m", "$3 AND $4"),
+            Self::Envelopes => select_run!("envelope", "blob_map"),
+            Self::Bodies => select_run!("bytes", "bodies"),
         }
     }
 
     /// For many, `$3`.
     fn of_runs(self) -> &'static str {
         match self {
-            Self::Envelopes => select!(
-                "envelope",
-                "blob_map",
-                "({ranges $3}) r CROSS JOIN messages m",
-                "r.first AND r.last"
-            ),
-            Self::Bodies => select!(
-                "bytes",
-                "bodies",
-                "({ranges $3}) r CROSS JOIN messages m",
-                "r.first AND r.last"
-            ),
+            Self::Envelopes => select_runs!("envelope", "blob_map"),
+            Self::Bodies => select_runs!("bytes", "bodies"),
         }
     }
 }

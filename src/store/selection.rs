@@ -9,7 +9,7 @@ use crate::mail::UidRuns;
 /// Changes above this many rows are alone in their commit.
 pub(super) const BULK_ROWS: u32 = 1_000;
 
-/// Two forms of one statement: `uid BETWEEN $1 AND $2` and `uid IN ({ids $1})`; further values from
+/// Two forms of one statement: `uid BETWEEN $1 AND $2` and `{each … uid=$1}`; further values from
 /// `$3` on (`$2` is NULL for the list).
 #[derive(Clone, Copy)]
 pub(super) struct Forms {
@@ -66,8 +66,11 @@ pub(super) fn rows(
     // CROSS JOIN keeps SQLite from starting with the messages; the ranges ascend, and so do they.
     tx.query(
         "SELECT m.uid, m.mod_seq, m.flags, m.keywords, m.size, m.internal_date, m.arrived_at
-         FROM ({ranges $3}) r CROSS JOIN messages m
-         WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.first AND r.last
+         FROM ({ranges $3}) r
+         {sqlite} CROSS JOIN messages m
+         {sqlite} WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.first AND r.last
+         {postgres} CROSS JOIN LATERAL (SELECT * FROM messages n WHERE n.account_id = $1
+         {postgres}   AND n.mailbox_id = $2 AND n.uid BETWEEN r.first AND r.last OFFSET 0) m
          ORDER BY m.uid",
         &[account, number, Value::Ranges(&ranges)],
         &mut each,

@@ -211,7 +211,8 @@ fn refresh(tx: &mut Tx<'_>, mailbox: MailboxKey, earlier: &Snapshot) -> Result<R
 /// How many messages changed; by the index alone, which is far cheaper than their rows.
 fn changed_count(tx: &mut Tx<'_>, mailbox: MailboxKey, since: ModSeq) -> Result<usize, Failure> {
     let count = tx.query_one(
-        "SELECT COUNT(*) FROM messages WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3",
+        "SELECT COUNT(*) FROM messages
+         WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3{changed}",
         &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Int(since.0)],
         |row| row.uint(0),
     )?;
@@ -222,7 +223,7 @@ fn changed(tx: &mut Tx<'_>, mailbox: MailboxKey, since: ModSeq) -> Result<Vec<Me
     let mut changed = Vec::new();
     tx.query(
         "SELECT uid, mod_seq, flags, keywords, size, internal_date FROM messages
-         WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3",
+         WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3{changed}",
         &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Int(since.0)],
         |row| {
             changed.push(message_at(row)?);
@@ -236,7 +237,8 @@ fn changed(tx: &mut Tx<'_>, mailbox: MailboxKey, since: ModSeq) -> Result<Vec<Me
 fn expunged(tx: &mut Tx<'_>, mailbox: MailboxKey, since: ModSeq) -> Result<UidRuns, Failure> {
     let mut expunged = Vec::new();
     tx.query(
-        "SELECT uid FROM expunged WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3",
+        "SELECT uid FROM expunged
+         WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq > $3{changed}",
         &[Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0), Value::Int(since.0)],
         |row| {
             expunged.push(Uid(row.uint(0)?));

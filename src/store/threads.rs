@@ -64,7 +64,7 @@ fn known(
             &mut push,
         )?,
         ids => tx.query(
-            "SELECT hash, thread_id FROM message_ids WHERE account_id = $1 AND hash IN ({ids $2})",
+            "SELECT hash, thread_id FROM message_ids WHERE {each account_id=$1 hash=$2}",
             &[Value::Int(account.0), Value::Ids(ids)],
             &mut push,
         )?,

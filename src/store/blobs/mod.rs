@@ -129,7 +129,7 @@ pub(super) fn locate(
     let mut located = Vec::with_capacity(blobs.len());
     tx.query(
         "SELECT account_id, blob_id, size, hash, form, object_bytes FROM blobs
-         WHERE account_id = $1 AND blob_id IN ({ids $2}) AND form <> 0",
+         WHERE {each account_id=$1 blob_id=$2} AND form <> 0",
         &[Value::Int(account.0), Value::Ids(blobs)],
         |row| {
             located.push(Located::from_row(row)?);

@@ -30,7 +30,7 @@ impl Store {
                 // The oldest expunge stands first in the index by change.
                 "SELECT m.account_id, m.mailbox_id, m.deleted_at, m.messages, m.oldest_arrived,
                         (SELECT e.expunged_at FROM expunged e
-                         WHERE e.account_id = m.account_id AND e.mailbox_id = m.mailbox_id
+                         WHERE e.account_id = m.account_id AND e.mailbox_id = m.mailbox_id{changed}
                          ORDER BY e.mod_seq LIMIT 1)
                  FROM mailboxes m
                  WHERE (m.account_id, m.mailbox_id) > ($1, $2)
@@ -254,7 +254,7 @@ fn age(
     if !aged.uids.is_empty() {
         tx.query(
             "SELECT uid, flags, size FROM messages
-             WHERE account_id = $1 AND mailbox_id = $2 AND uid IN ({ids $3}) ORDER BY uid",
+             WHERE {each account_id=$1 mailbox_id=$2 uid=$3} ORDER BY uid",
             &[account, number, Value::Ids(&aged.uids)],
             |row| {
                 uids.push(Uid(row.uint(0)?));
@@ -309,7 +309,7 @@ fn forget_expunged(
     let (mut uids, mut messages) = (Vec::new(), 0);
     tx.query_while(
         "SELECT uid, mod_seq, expunged_at, blob_id FROM expunged
-         WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq >= $3
+         WHERE account_id = $1 AND mailbox_id = $2 AND mod_seq >= $3{changed}
          ORDER BY mod_seq LIMIT $4",
         &[
             Value::Int(mailbox.account.0),
@@ -344,7 +344,7 @@ fn remove_expunged(tx: &mut Tx<'_>, mailbox: MailboxKey, leaving: &Leaving) -> R
     let ids: Vec<i64> = leaving.uids.iter().map(|uid| uid.0.into()).collect();
     let (account, number) = (Value::Int(mailbox.account.0), Value::Int(mailbox.mailbox.0));
     tx.execute(
-        "DELETE FROM expunged WHERE account_id = $1 AND mailbox_id = $2 AND uid IN ({ids $3})",
+        "DELETE FROM expunged WHERE {each account_id=$1 mailbox_id=$2 uid=$3}",
         &[account, number, Value::Ids(&ids)],
     )?;
     tx.execute(
@@ -399,7 +399,7 @@ fn drop_messages(tx: &mut Tx<'_>, mailbox: MailboxKey, sweep: &mut Sweep) -> Res
     sweep.after = *last;
     release(tx, mailbox.account, &references.counted())?;
     tx.execute(
-        "DELETE FROM messages WHERE account_id = $1 AND mailbox_id = $2 AND uid IN ({ids $3})",
+        "DELETE FROM messages WHERE {each account_id=$1 mailbox_id=$2 uid=$3}",
         &[account, number, Value::Ids(&ids)],
     )?;
     let by = difference.negated();

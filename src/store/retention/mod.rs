@@ -129,8 +129,10 @@ pub(super) fn release(
     let changed = tx.execute(
         "UPDATE blobs SET refs = blobs.refs - r.last,
                 state = CASE WHEN blobs.refs = r.last THEN 4 ELSE blobs.state END
-         FROM ({ranges $2}) r
-         WHERE blobs.account_id = $1 AND blobs.blob_id = r.first",
+         {sqlite} FROM ({ranges $2}) r WHERE blobs.account_id = $1 AND blobs.blob_id = r.first
+         {postgres} FROM (SELECT $1::bigint AS account, o.* FROM ({ranges $2}) o OFFSET 0) r
+         {postgres} WHERE blobs.account_id = r.account AND blobs.blob_id = r.first
+        ",
         &[Value::Int(account.0), Value::Ranges(references)],
     )?;
     if changed != references.len() as u64 {

@@ -43,7 +43,7 @@ impl Fixture {
         self.store.expunge(self.key(mailbox), None).unwrap().uids
     }
 
-    fn copy_all(&self, from: &str, to: &str) {
+    pub(super) fn copy_all(&self, from: &str, to: &str) {
         let transfer = Transfer {
             from: self.key(from),
             uids: UidRuns::range(Uid(1), Uid(u32::MAX)),

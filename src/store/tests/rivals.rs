@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU32;
 
 use super::*;
 use crate::error::Fault;
+use crate::job::Transfer;
 use engine::{Engine, Tx, Value, Weight};
 
 /// A store on PostgreSQL, if this run has one.
@@ -63,10 +64,9 @@ fn nodes_that_start_together_make_one_schema() {
 fn a_migration_waits_for_a_table_and_keeps_nobody_from_it() {
     let Some(store) = shared_fixture() else { return };
     let mut reader = store.database().connect();
-    let undo_last = "DROP TABLE imap_events; ALTER TABLE mailboxes DROP COLUMN scripted;
-        UPDATE schema_version SET version = version - 1";
+    let undo_last = "UPDATE schema_version SET version = version - 1";
     reader.batch_execute(undo_last).unwrap();
-    reader.batch_execute("BEGIN; SELECT COUNT(*) FROM mailboxes").unwrap(); // as a backup does
+    reader.batch_execute("BEGIN; SELECT COUNT(*) FROM messages").unwrap(); // as a backup does
     std::thread::scope(|scope| {
         let node = scope.spawn(|| store.node());
         let mut watcher = store.database().connect();
@@ -76,13 +76,84 @@ fn a_migration_waits_for_a_table_and_keeps_nobody_from_it() {
             assert!(!node.is_finished());
             watcher.batch_execute("SELECT pg_sleep(0.05)").unwrap();
         }
-        watcher.batch_execute("SET lock_timeout = '500ms'; SELECT * FROM mailboxes").unwrap();
+        // Behind the migration it would wait for the reader.
+        let read = watcher.batch_execute("SET lock_timeout = '30s'; SELECT * FROM messages");
         reader.batch_execute("COMMIT").unwrap();
         drop(node.join().unwrap());
+        read.unwrap();
     });
     let version = "SELECT version FROM schema_version";
     let version: i64 = reader.query_one(version, &[]).unwrap().get(0);
     assert_eq!(version, migrations::known());
+}
+
+/// Rows that were read by keys until now. A connection tells when it ends: no store is left open.
+fn rows_read_until_closed(store: &mut Fixture, watcher: &mut ::postgres::Client) -> i64 {
+    store.store = TemporaryDir::embedded().open(Opening::Daemon).unwrap();
+    let others = "SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+          AND backend_type = 'client backend')";
+    while watcher.query_one(others, &[]).unwrap().get(0) {
+        watcher.batch_execute("SELECT pg_sleep(0.02)").unwrap();
+    }
+    let read = "SELECT CAST(SUM(idx_tup_read + idx_tup_fetch) AS BIGINT) FROM pg_stat_user_indexes
+        WHERE relname IN ('messages', 'expunged', 'blobs')";
+    watcher.query_one(read, &[]).unwrap().get(0)
+}
+
+/// The statistics of an average mailbox say nothing of a large one.
+#[test] // pitfall 42
+fn among_many_small_mailboxes_a_large_one_is_read_by_its_keys() {
+    let Some(mut store) = shared_fixture() else { return };
+    store.append_many("INBOX", 11);
+    for _ in 0..10 {
+        store.copy_all("INBOX", "INBOX");
+    }
+    let all = i64::from(store.info("INBOX").messages);
+    let mut watcher = store.database().connect();
+    let others = "
+        INSERT INTO messages SELECT 1000000 + a, 1000000 + a, u, u, 0, 0, 1, 0, 1, u, 0, 0
+        FROM generate_series(1, 4000) a, generate_series(1, 5) u;
+        INSERT INTO expunged (account_id, mailbox_id, uid, mod_seq, flags, keywords, size,
+                              internal_date, reason, expunged_at, save_date, arrived_at)
+        SELECT 1000000 + a, 1000000 + a, u, u, 0, 0, 1, 0, 1, 0, 0, 0
+        FROM generate_series(1, 4000) a, generate_series(1, 5) u;
+        INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
+        SELECT 1000000 + a, 1000000 + a * 5 + u, 1, 3, 1, ''
+        FROM generate_series(1, 4000) a, generate_series(1, 5) u;
+        ANALYZE messages; ANALYZE expunged; ANALYZE blobs";
+    watcher.batch_execute(others).unwrap();
+    let inbox = store.key("INBOX");
+    let before = rows_read_until_closed(&mut store, &mut watcher);
+    let (node, dir) = store.node();
+    let flags = |flags| FlagSet { flags, ..FlagSet::default() };
+    let change = |uids: UidRuns, flag| {
+        let mode = crate::job::StoreMode::Add;
+        let change = FlagChange { uids, mode, flags: flags(flag), unchanged_since: None };
+        node.store_flags(inbox, change).unwrap().changed.len()
+    };
+    let scattered = |from: u32| (0..100).map(|n| Uid(from + n * 7)).collect::<UidRuns>();
+    // Often enough for plans that are kept.
+    for round in 0..7 {
+        assert_eq!(change(uids(&[5_000 + round]), Flags::SEEN), 1);
+        assert_eq!(change(scattered(1 + round), Flags::FLAGGED), 100);
+        assert_eq!(change(scattered(8_000 + round), Flags::DELETED), 100);
+        let expunged = node.expunge(inbox, Some(scattered(8_000 + round))).unwrap();
+        assert_eq!(expunged.uids.len(), 100);
+        let copy = Transfer { from: inbox, uids: scattered(1 + round), to: name("Archive") };
+        node.copy(copy).unwrap();
+        let at_once = Retention { grace: Duration::ZERO, max_age: None };
+        let cleaned = node.clean_mailbox(inbox, &at_once, &mut Sweep::default()).unwrap();
+        assert_eq!(cleaned.removed, 100);
+    }
+    drop(node);
+    let read = rows_read_until_closed(&mut store, &mut watcher) - before;
+    assert!(read < 5 * all, "{read} rows read, of {all} in the mailbox");
+    let gone = "DELETE FROM messages WHERE account_id > 1000000;
+        DELETE FROM expunged WHERE account_id > 1000000; DELETE FROM blobs WHERE account_id > 1000000";
+    watcher.batch_execute(gone).unwrap();
+    (store.store, _) = store.node();
+    drop(dir);
 }
 
 #[test]
