@@ -104,6 +104,9 @@ fn rows_read_until_closed(store: &mut Fixture, watcher: &mut ::postgres::Client)
 /// The statistics of an average mailbox say nothing of a large one.
 #[test] // pitfall 42
 fn among_many_small_mailboxes_a_large_one_is_read_by_its_keys() {
+    if postgres::is_pooled() {
+        return; // connections outlive the stores that used them
+    }
     let Some(mut store) = shared_fixture() else { return };
     store.append_many("INBOX", 11);
     for _ in 0..10 {
