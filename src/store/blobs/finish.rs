@@ -24,13 +24,15 @@ pub(super) fn finish(tx: &mut Tx<'_>, uploaded: &[Uploaded]) -> Result<Vec<Uploa
     Ok(unwanted)
 }
 
+/// `state + 0` is no condition of an index: while the bucket was away a hundred thousand were staged, and
+/// all would be looked through for each of these.
 const TOGETHER: &str = "
 WITH held AS MATERIALIZED (
     SELECT b.account_id, b.blob_id, d.form, d.object_bytes
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
          AS d(account_id, blob_id, form, object_bytes)
     JOIN blobs b ON b.account_id = d.account_id AND b.blob_id = d.blob_id
-    WHERE b.state = 2 ORDER BY b.blob_id FOR UPDATE OF b
+    WHERE b.state + 0 = 2 ORDER BY b.blob_id FOR UPDATE OF b
 ), stored AS (
     UPDATE blobs b SET state = 3, form = h.form, object_bytes = h.object_bytes FROM held h
     WHERE b.account_id = h.account_id AND b.blob_id = h.blob_id

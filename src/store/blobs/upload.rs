@@ -203,7 +203,7 @@ impl Store {
                 "SELECT b.account_id, b.blob_id, y.bytes, b.hash FROM ({ranges $1}) t
                  {join} blobs b ON b.account_id = t.first AND b.blob_id = t.last
                  {join} bodies y ON y.account_id = t.first AND y.blob_id = t.last
-                 WHERE b.state = 2 AND b.size <= $2",
+                 WHERE b.state + 0 = 2 AND b.size <= $2",
                 &[Value::Ranges(&keys), Value::Int(limits::STAGED_TOGETHER_BYTES_MAX)],
                 |row| {
                     read.insert(

@@ -132,7 +132,8 @@ impl Store {
     }
 }
 
-/// One statement for all of them where a statement is a round trip (PostgreSQL).
+/// One statement for all of them where a statement is a round trip (PostgreSQL). `state + 0` is no
+/// condition of an index: all that are to be removed would be looked through for each of these.
 const TOGETHER: &str = "
 WITH gone AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS g(account_id, blob_id)
@@ -147,7 +148,7 @@ WITH gone AS (
     WHERE m.account_id = g.account_id AND m.blob_id = g.blob_id
 )
 DELETE FROM blobs b USING gone g
-WHERE b.account_id = g.account_id AND b.blob_id = g.blob_id AND b.state = 4 AND b.refs = 0";
+WHERE b.account_id = g.account_id AND b.blob_id = g.blob_id AND b.state + 0 = 4 AND b.refs = 0";
 
 fn remove_rows(tx: &mut Tx<'_>, unneeded: &[Unneeded]) -> Result<(), Failure> {
     if tx.has_rivals() {
