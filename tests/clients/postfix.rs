@@ -238,7 +238,9 @@ fn wait_for_mail(place: &Place, user: &str, mailbox: &str, count: usize) -> Opti
         if imap.must(&format!("EXAMINE {mailbox}")).is_ok() {
             let answer = imap.must("UID FETCH 1:* (FLAGS BODY.PEEK[])").expect("the mail");
             let text = |mail: Vec<u8>| String::from_utf8(mail).expect("text");
-            let mail: Vec<String> = answer.untagged.into_iter().map(text).collect();
+            let untagged = answer.untagged.into_iter().map(text);
+            // mail that came since EXAMINE says EXISTS first
+            let mail: Vec<String> = untagged.filter(|line| line.contains(" FETCH (")).collect();
             if mail.len() >= count {
                 return Some(mail);
             }
