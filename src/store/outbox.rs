@@ -23,12 +23,15 @@ pub enum OutgoingKind {
     Reject = 3,
     /// RFC 5436
     Notify = 4,
+    /// Something that only a newer version of ours knows: it is sent like any other, as it was written.
+    Other = 0,
 }
 
 impl OutgoingKind {
-    fn of(column: i64) -> Option<Self> {
+    /// One row that is not understood shall not keep all others from leaving.
+    fn of(column: i64) -> Self {
         let all = [Self::Redirect, Self::Vacation, Self::Reject, Self::Notify];
-        all.into_iter().find(|kind| *kind as i64 == column)
+        all.into_iter().find(|kind| *kind as i64 == column).unwrap_or(Self::Other)
     }
 
     /// For people.
@@ -38,6 +41,7 @@ impl OutgoingKind {
             Self::Vacation => "vacation",
             Self::Reject => "reject",
             Self::Notify => "notify",
+            Self::Other => "other",
         }
     }
 }
@@ -359,10 +363,9 @@ fn outgoing(
 }
 
 fn outgoing_at(row: &Row<'_>) -> Result<Outgoing, Failure> {
-    let kind = OutgoingKind::of(row.int(2)?);
     Ok(Outgoing {
         id: OutgoingId { account: AccountId(row.int(0)?), number: row.int(1)? },
-        kind: kind.ok_or_else(|| row.corrupt("an unknown kind of outgoing mail"))?,
+        kind: OutgoingKind::of(row.int(2)?),
         sender: row.text(3)?.to_owned(),
         recipients: row.text(4)?.lines().map(str::to_owned).collect(),
         options: OutgoingOptions::of(row.text(5)?),

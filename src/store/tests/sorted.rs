@@ -1,4 +1,4 @@
-use super::engine::Weight;
+use super::engine::{Value, Weight};
 use super::*;
 use crate::job::StoreMode;
 use crate::limits;
@@ -27,6 +27,16 @@ impl Fixture {
             tx.execute("UPDATE script_memory SET expires_at = expires_at - 3600000001", &[])
         });
         aged.unwrap();
+    }
+
+    /// As a newer version of ours would write them.
+    fn make_strange(&self, id: OutgoingId) {
+        let made =
+            self.0.engine.write::<_, Failure>("making strange", Weight::Bytes(0), move |tx| {
+                let id = Value::Int(id.number);
+                tx.execute("UPDATE outbox SET kind = 99 WHERE outbox_id = $1", &[id])
+            });
+        assert_eq!(made.unwrap(), 1);
     }
 
     fn memories(&self) -> i64 {
@@ -125,6 +135,13 @@ fn what_leaves_is_written_with_it_and_kept_until_it_is_gone() {
     assert_eq!(first.options, leaving("x").new.options);
     assert_eq!((first.kind, first.attempts, first.is_dead), (OutgoingKind::Redirect, 0, false));
     assert_eq!(store.outgoing_message(first.id).unwrap(), Some(leaving("x").new.message));
+    store.make_strange(due[1].id);
+    let strange = &store.due_outgoing(10).unwrap()[1];
+    assert_eq!(
+        (strange.id, strange.kind),
+        (due[1].id, OutgoingKind::Other),
+        "it leaves all the same"
+    );
     let left = &first.recipients[1..];
     store.postpone_outgoing(first.id, left, Some(60_000_000), "450 later", None).unwrap();
     assert_eq!(store.due_outgoing(10).unwrap().len(), 1);
