@@ -12,9 +12,11 @@ use super::options::{Choice, Options};
 use super::{AdminError, Streams, scripts};
 use crate::model::{EntryName, MailboxName, ScriptName, Timestamp};
 use crate::sieve::{
-    Action, Answer, Capabilities, Envelope, Error, Facts, Filing, Line, LineKind, Location, Mail,
-    OFFERED, Outcome, Question, RedirectTo, SERVED, Script, Step, compile, run as begin,
+    Action, Answer, Capabilities, Envelope, Error, Facts, Filing, Line, LineKind, LocalZone,
+    Location, Mail, OFFERED, Outcome, Question, RedirectTo, SERVED, Script, Step, compile,
+    run as begin,
 };
+use crate::work::ScriptSite;
 
 pub(super) const CHOICES: &[Choice] = &[
     Choice { name: "trace", value: "", what: "show each test and command, with what matched" },
@@ -48,8 +50,8 @@ sieve delete NAME --email ADDRESS      delete one that is not active
 sieve log --email ADDRESS              the last runs that failed, or all ([sieve] log), with why
 
 - is standard input. Scripts that FILE includes are looked for beside it, as NAME.sieve or NAME;
-global ones in the folder global there. No id was seen before, no list has anybody, no mailbox has a
-special use.
+global ones in the folder of [sieve] global, or in the folder global there. The headers of checkers,
+the lists and the limits are those of [sieve]. No id was seen before, no mailbox has a special use.
 
   sora-admin sieve check mine.sieve
   sora-admin sieve test mine.sieve mail.eml --trace --envelope-to tim+lists@example.com
@@ -163,17 +165,21 @@ fn test(
     let message = read(message, streams)?;
     let script = compiled(file, &text, streams)?;
     warn(&script, &text, streams)?;
+    let site = crate::work::script_site(&super::configuration(options)?);
+    let [spam, virus] = site.verdicts(&message);
     let to = options.value("envelope-to").unwrap_or("user@example.com");
     let path = |text: &'_ str| text.trim_matches(['<', '>']).to_owned();
     let from = options.value("envelope-from").map(path).unwrap_or_default();
     let envelope = Envelope { from: from.into(), to: path(to).into(), ..Envelope::default() };
     let addresses: Vec<&str> = options.values("address").collect();
     let addresses = if addresses.is_empty() { vec![&*envelope.to] } else { addresses };
-    let now = now();
     let facts = Facts {
-        now,
-        zone_minutes: crate::work::zone_minutes(now), // RFC 5260 §4.1
+        now: now(),
+        zone: LocalZone::At(crate::work::zone_minutes),
         addresses: &addresses,
+        spam,
+        virus,
+        limits: site.limits(),
         traced: options.has("trace"),
         ..Facts::default()
     };
@@ -186,6 +192,7 @@ fn test(
     let world = World {
         annotations: annotations.collect::<Result<_, _>>()?,
         folder: Path::new(file).parent().unwrap_or(Path::new("")).to_owned(),
+        site,
         mailboxes: options.values("mailbox").map(str::to_owned).collect(),
     };
     let mut step = begin(script.shared(), mail, &facts);
@@ -193,7 +200,7 @@ fn test(
         step = match step {
             Step::Done(outcome) => break outcome,
             Step::Ask(asking) => {
-                let answer = world.answer(asking.question());
+                let answer = world.answer(asking.question())?;
                 if facts.traced {
                     let asked = format!("      asks: {}", asked(asking.question(), &answer));
                     writeln!(streams.out, "{}", Colour::Grey.on(&asked, streams.coloured))?;
@@ -218,6 +225,7 @@ fn now() -> Timestamp {
 /// What a script may ask for where there is no store.
 struct World {
     folder: PathBuf,
+    site: ScriptSite,
     mailboxes: Vec<String>,
     annotations: Vec<Told>,
 }
@@ -239,8 +247,11 @@ fn annotation(text: &str) -> Option<Told> {
 }
 
 impl World {
-    fn answer(&self, question: &Question) -> Answer {
-        match question {
+    fn answer(&self, question: &Question) -> Result<Answer, AdminError> {
+        if let Some(answer) = self.site.answer(question) {
+            return Ok(answer?);
+        }
+        Ok(match question {
             Question::MailboxExists { mailbox } => {
                 let there = self.mailboxes.is_empty() || self.mailboxes.contains(mailbox);
                 Answer::Bool(there || mailbox.eq_ignore_ascii_case("INBOX"))
@@ -254,17 +265,16 @@ impl World {
                 });
                 Answer::Text(found.map(|(_, _, value)| value.clone()))
             }
-            Question::ListExists { .. }
-            | Question::Duplicate { .. }
-            | Question::SpecialUseExists { .. } => Answer::Bool(false),
+            Question::Duplicate { .. } | Question::SpecialUseExists { .. } => Answer::Bool(false),
             _ => Answer::Text(None),
-        }
+        })
     }
 
     fn script(&self, location: Location, name: &str) -> Result<Option<Arc<Script>>, String> {
-        let folder = match location {
-            Location::Personal => self.folder.clone(),
-            Location::Global => self.folder.join("global"),
+        let folder = match (location, self.site.global()) {
+            (Location::Personal, _) => self.folder.clone(),
+            (Location::Global, Some(folder)) => folder.to_owned(),
+            (Location::Global, None) => self.folder.join("global"),
         };
         let safe = ScriptName::new(name).is_some() && !name.contains(['/', '\\']);
         let files = [format!("{name}.sieve"), name.to_owned()];

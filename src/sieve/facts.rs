@@ -61,8 +61,8 @@ pub struct By {
 pub struct Facts<'m> {
     /// This moment, for the whole run (RFC 5260 §5).
     pub now: Timestamp,
-    /// The server's time zone, in minutes east of UTC.
-    pub zone_minutes: i16,
+    /// The server's time zone (RFC 5260 §4.1).
+    pub zone: LocalZone,
     /// The user's addresses, the one replies come from first.
     pub addresses: &'m [&'m str],
     /// What `include :personal` would call the script, so that it cannot include itself.
@@ -88,7 +88,7 @@ impl Default for Facts<'_> {
     fn default() -> Self {
         Self {
             now: Timestamp(0),
-            zone_minutes: 0,
+            zone: LocalZone::default(),
             addresses: &[],
             script_name: None,
             flags: &[],
@@ -98,6 +98,31 @@ impl Default for Facts<'_> {
             virus: None,
             limits: Limits::default(),
             traced: false,
+        }
+    }
+}
+
+/// How far a time zone is ahead of UTC, in minutes: 60 in Berlin, in winter.
+#[derive(Clone, Copy, Debug)]
+pub enum LocalZone {
+    /// The same at all times.
+    Fixed(i16),
+    /// What it is at a moment, where the clocks are changed in spring.
+    At(fn(Timestamp) -> i16),
+}
+
+impl Default for LocalZone {
+    fn default() -> Self {
+        Self::Fixed(0)
+    }
+}
+
+impl LocalZone {
+    /// At a moment, in seconds since 1970 in UTC.
+    pub(super) fn minutes_at(self, seconds: i64) -> i16 {
+        match self {
+            Self::Fixed(minutes) => minutes,
+            Self::At(minutes) => minutes(Timestamp::from_seconds(seconds)),
         }
     }
 }

@@ -80,7 +80,7 @@ pub use action::{
     Tracked, Vacation, Version,
 };
 pub use ask::{Answer, Question};
-pub use facts::{By, Envelope, Environment, Facts, ImapEvent, Mail, Verdict};
+pub use facts::{By, Envelope, Environment, Facts, ImapEvent, LocalZone, Mail, Verdict};
 pub use limits::Limits;
 pub use lists::{DEFAULT_LIST, list_name};
 pub use parser::message::MessageMap;

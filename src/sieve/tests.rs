@@ -23,7 +23,7 @@ struct Setup {
     envelope: Envelope<'static>,
     addresses: Vec<String>,
     now: i64,
-    zone: i16,
+    zone: LocalZone,
     spam: Option<(u8, String)>,
     virus: Option<(u8, String)>,
     environment: BTreeMap<String, String>,
@@ -181,7 +181,11 @@ impl Setup {
             "to" => self.to = rest.to_owned(),
             "addresses" => self.addresses = rest.split(' ').map(str::to_owned).collect(),
             "now" => self.now = compose::rfc3339_seconds(rest).unwrap(),
-            "zone" => self.zone = rest.parse().unwrap(),
+            // Clocks an hour ahead of others, and two from 2007-04-01 on.
+            "zone" if rest == "summer" => {
+                self.zone = LocalZone::At(|at| if at.seconds() < 1_175_385_600 { 60 } else { 120 });
+            }
+            "zone" => self.zone = LocalZone::Fixed(rest.parse().unwrap()),
             "dsn" => {
                 let (what, value) = owned(pair());
                 match what.as_str() {
@@ -366,7 +370,7 @@ impl Setup {
         let (spam_text, virus_text) = (text(&self.spam), text(&self.virus));
         let facts = Facts {
             now: Timestamp::from_seconds(self.now),
-            zone_minutes: self.zone,
+            zone: self.zone,
             addresses: &addresses,
             script_name: self.script_name.as_deref(),
             flags: &[],

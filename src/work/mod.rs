@@ -59,6 +59,7 @@ pub use nodes::{Hearing, NodeSettings};
 pub use notify::{tell, tell_post};
 pub use outbox::RelaySettings;
 pub use pool::{Done, Lane, Pool, Run};
+pub(crate) use sorting::ScriptSite;
 pub use sorting::{KeptRuns, SieveSettings, SiteEvents};
 pub use uploader::UploadSettings;
 
@@ -162,6 +163,11 @@ fn sieve_settings(config: &Config) -> SieveSettings {
             learn_ham: words(&from.learn_ham, char::is_whitespace),
         },
     }
+}
+
+/// What a configuration says to scripts, without a store.
+pub(crate) fn script_site(config: &Config) -> ScriptSite {
+    ScriptSite::new(sieve_settings(config))
 }
 
 fn words(text: &config::Text, between: impl Fn(char) -> bool) -> Vec<String> {

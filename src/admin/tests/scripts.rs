@@ -86,6 +86,47 @@ fn sieve_test_takes_annotations() {
     }
 }
 
+#[test]
+fn sieve_test_knows_what_the_configuration_tells_scripts() {
+    let place = Place::new();
+    let folder = place.folder.display();
+    std::fs::create_dir_all(place.folder.join("site")).unwrap();
+    place.file("site/friends.txt", "tim@example.com\n");
+    place.file("site/flag.sieve", "require \"imap4flags\"; addflag \"$known\";");
+    let script = place.file(
+        "a.sieve",
+        "require [\"fileinto\", \"extlists\", \"spamtestplus\", \"virustest\", \"relational\",\n\
+           \"comparator-i;ascii-numeric\", \"include\"];\n\
+         if address :list \"from\" \":addrbook:friends\" { include :global \"flag\"; }\n\
+         if spamtest :percent :value \"ge\" :comparator \"i;ascii-numeric\" \"80\" { fileinto \"Junk\"; }\n\
+         if virustest :value \"eq\" :comparator \"i;ascii-numeric\" \"5\" { fileinto \"Ill\"; }\n",
+    );
+    let message = place.file(
+        "m.eml",
+        "From: Tim@example.com\r\nX-Spam-Score: 9\r\nX-Virus: yes\r\nSubject: x\r\n\r\n",
+    );
+    let test = || place.run(&format!("sieve test {script} {message}"));
+    assert!(
+        test().unwrap_err().contains("there is no list urn:ietf:params:sieve:addrbook:friends"),
+        "{:?}",
+        test()
+    );
+    let config = std::fs::read_to_string(place.folder.join("config.toml")).unwrap();
+    place.file(
+        "config.toml",
+        &format!(
+            "{config}[sieve]\nlists = '{folder}/site'\nglobal = '{folder}/site'\n\
+             spam_header = 'X-Spam-Score'\nspam_max_value = 10\nvirus_header = 'X-Virus'\n\
+             virus_type = 'text'\nvirus_texts = 'no=1, yes=5'\n"
+        ),
+    );
+    let said = "file it into \"Junk\", marked $known\nfile it into \"Ill\", marked $known\n";
+    assert_eq!(test().unwrap(), said);
+    place.file("config.toml", &format!("{config}[sieve]\nmax_actions = 1\n"));
+    place.file("a.sieve", "require \"fileinto\";\nfileinto \"A\";\nfileinto \"B\";");
+    assert!(test().unwrap_err().contains("line 3"), "{:?}", test());
+}
+
 /// Two messages that wait to leave; the second was given up.
 fn leave(place: &Place) -> Vec<String> {
     use crate::store::{

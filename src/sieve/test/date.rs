@@ -20,7 +20,8 @@ pub(in crate::sieve) struct Moment {
 
 /// The moment of the run, in the server's time zone.
 pub(in crate::sieve) fn now(facts: &Facts<'_>) -> Moment {
-    Moment { seconds: facts.now.seconds(), zone_minutes: facts.zone_minutes, leap: false }
+    let seconds = facts.now.seconds();
+    Moment { seconds, zone_minutes: facts.zone.minutes_at(seconds), leap: false }
 }
 
 impl World<'_> {
@@ -54,7 +55,8 @@ impl World<'_> {
         };
         match zone {
             Zone::Original => {}
-            Zone::Local => moment.zone_minutes = self.facts.zone_minutes,
+            // Of the date that is tested: it may be from the other half of the year.
+            Zone::Local => moment.zone_minutes = self.facts.zone.minutes_at(moment.seconds),
             Zone::Offset(offset) => moment.zone_minutes = self.word(offset)?.0,
         }
         self.one(compare, Some(moment.part(part).as_bytes()), trial)

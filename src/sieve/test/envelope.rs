@@ -68,11 +68,11 @@ impl World<'_> {
             }
             EnvelopePart::ByTimeAbsolute => {
                 let Some(by) = envelope.deliver_by else { return Ok(Vec::new()) };
+                let seconds = self.facts.now.seconds().saturating_add(by.seconds);
                 let zone_minutes = match zone {
                     Zone::Offset(offset) => self.word(offset)?.0,
-                    Zone::Local | Zone::Original => self.facts.zone_minutes,
+                    Zone::Local | Zone::Original => self.facts.zone.minutes_at(seconds),
                 };
-                let seconds = self.facts.now.seconds().saturating_add(by.seconds);
                 vec![Moment { seconds, zone_minutes, leap: false }.iso8601().into_bytes().into()]
             }
         })

@@ -56,11 +56,8 @@ impl Oracle<'_> {
                 };
                 Answer::Script(script.transpose().map_err(|mistakes| mistakes.to_string()))
             }
-            Question::ListExists { list } => Answer::Bool(self.lists.list(list)?.is_some()),
-            Question::InLists { lists, values } => match self.lists.find(lists, values)? {
-                Ok(found) => Answer::Text(found),
-                Err(list) => Answer::Impossible(format!("there is no list {list}")),
-            },
+            Question::ListExists { list } => self.lists.exists(list)?,
+            Question::InLists { lists, values } => self.lists.member(lists, values)?,
         })
     }
 

@@ -18,7 +18,7 @@ use crate::job::{FlagSet, MailboxInfo, MailboxKey};
 use crate::limits::SCRIPT_REPORT_BYTES_MAX;
 use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, SpecialUse, Uid};
 use crate::sieve::{
-    Action, Envelope, Environment, Facts, Filing, ImapEvent, Mail, Outcome, Version,
+    Action, Envelope, Environment, Facts, Filing, ImapEvent, LocalZone, Mail, Outcome, Version,
 };
 use crate::store::{Cause, Effect, Error, Event, Failure, Placed, RunReport, Trigger};
 
@@ -200,10 +200,9 @@ impl Sorter {
             let addresses: Vec<&str> = onlookers.addresses.iter().map(Address::as_str).collect();
             let changed: Vec<&str> = happened.event.changed_flags.split_whitespace().collect();
             let now: Vec<&str> = flags.iter().map(String::as_str).collect();
-            let today = clock::today();
             let facts = Facts {
-                now: today,
-                zone_minutes: clock::zone_minutes(today), // RFC 5260 §4.1
+                now: clock::today(),
+                zone: LocalZone::At(clock::zone_minutes),
                 addresses: &addresses,
                 script_name: Some(name),
                 default_mailbox: happened.mailbox.name.as_str(),

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use super::super::lru::Lru;
 use crate::limits::{LIST_BYTES_MAX, LISTS_CACHE_BYTES_MAX};
-use crate::sieve::{self, DEFAULT_LIST};
+use crate::sieve::{self, Answer, DEFAULT_LIST};
 use crate::store::Failure;
 
 /// The lists of a folder.
@@ -87,9 +87,22 @@ impl Lists {
         }
     }
 
+    /// [`Question::ListExists`](sieve::Question::ListExists)
+    pub(super) fn exists(&self, uri: &str) -> Result<Answer, Failure> {
+        Ok(Answer::Bool(self.list(uri)?.is_some()))
+    }
+
+    /// [`Question::InLists`](sieve::Question::InLists)
+    pub(super) fn member(&self, uris: &[String], values: &[String]) -> Result<Answer, Failure> {
+        Ok(match self.find(uris, values)? {
+            Ok(found) => Answer::Text(found),
+            Err(list) => Answer::Impossible(format!("there is no list {list}")),
+        })
+    }
+
     /// The member of any of the lists that any of the values is; an error names the list that cannot
     /// be asked (§2.2).
-    pub(super) fn find(
+    fn find(
         &self,
         uris: &[String],
         values: &[String],

@@ -9,6 +9,7 @@ mod answers;
 mod events;
 mod lists;
 mod scripts;
+mod site;
 mod verdict;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub(super) use self::events::{Happened, Onlookers, Place};
 use self::lists::Lists;
 pub(super) use self::scripts::try_out;
 use self::scripts::{Ready, Scripts};
+pub(crate) use self::site::ScriptSite;
 pub(super) use self::verdict::Check;
 use super::clock;
 use super::metadata::ServerNotes;
@@ -61,6 +63,16 @@ pub struct SieveSettings {
     pub kept: KeptRuns,
     /// What the site does about events in IMAP.
     pub events: SiteEvents,
+}
+
+impl SieveSettings {
+    /// What was found of spam, and of viruses.
+    fn verdicts(&self, message: &[u8]) -> [Option<sieve::Verdict<'static>>; 2] {
+        let verdict = |score: Option<u8>| Some(sieve::Verdict { score: score?, text: "" });
+        let spam = self.spam.as_ref().and_then(|check| check.spam(message));
+        let virus = self.virus.as_ref().and_then(|check| check.virus(message));
+        [verdict(spam), verdict(virus)]
+    }
 }
 
 /// Which runs `sora-admin sieve log` shows.
@@ -208,17 +220,16 @@ impl Sorter {
             user: addresses.first().copied(),
             ..Environment::default()
         };
-        let verdict = |score: Option<u8>| Some(sieve::Verdict { score: score?, text: "" });
-        let now = clock::today();
+        let [spam, virus] = self.settings.verdicts(mail.bytes);
         let facts = Facts {
-            now,
-            zone_minutes: clock::zone_minutes(now), // RFC 5260 §4.1
+            now: clock::today(),
+            zone: sieve::LocalZone::At(clock::zone_minutes),
             addresses: &addresses,
             script_name: Some(name),
             flags: &so_far.flags,
             environment,
-            spam: verdict(self.settings.spam.as_ref().and_then(|check| check.spam(mail.bytes))),
-            virus: verdict(self.settings.virus.as_ref().and_then(|check| check.virus(mail.bytes))),
+            spam,
+            virus,
             limits: self.settings.limits,
             traced: self.settings.kept == KeptRuns::All,
             ..Facts::default()
