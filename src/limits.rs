@@ -76,7 +76,7 @@ pub const BAD_COMMANDS_MAX: u32 = 50;
 pub const SNAPSHOT_CHUNK_MESSAGES: usize = 4_096;
 /// Jobs that wait in one lane of the pool; more are refused at once.
 pub const LANE_JOBS_MAX: usize = 4_096;
-/// Threads that look up recipients: as many can share a statement.
+/// Threads that look up recipients, each for one at a time, where they do not share a statement.
 pub const FIND_THREADS_MAX: usize = 32;
 /// Threads that wait for commits: as many jobs can share one.
 pub const WRITE_THREADS_MAX: usize = 64;
@@ -154,7 +154,7 @@ pub const WRITE_GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const COURIERS: usize = 2;
 /// Deliveries in one statement.
 pub const DELIVERIES_IN_BATCH_MAX: usize = 64;
-/// Statements under way that look up addresses; who comes then waits for the next.
+/// Threads that look up recipients where they do: who comes while all ask waits for the next.
 pub const FINDERS: usize = 2;
 /// Addresses that one statement looks up.
 pub const FOUND_TOGETHER_MAX: usize = 64;

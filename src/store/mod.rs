@@ -118,7 +118,6 @@ use blobs::Objects;
 use bodies::Bodies;
 use crossbeam_channel::{Receiver, Sender};
 use engine::Engine;
-use finder::Finder;
 use ids::Ids;
 
 /// Who opens the store.
@@ -139,7 +138,7 @@ struct Inner {
     /// Where other nodes may be writing, too: committed together by one statement.
     couriers: Option<Couriers>,
     /// Where many ask at once, and an answer takes a round trip.
-    finder: Option<Finder>,
+    finds_together: bool,
     engine: Arc<Engine>,
     bodies: Bodies,
     /// The bucket, if bodies go to one.
@@ -186,17 +185,14 @@ impl Store {
             Database::Embedded => None,
             Database::Postgres(settings) => Some(Couriers::start(&engine, settings.sharing())?),
         };
-        let finder = match &place.database {
-            // Addresses may be on several servers.
-            Database::Postgres(settings) if !settings.one_account_statements => {
-                Some(Finder::default())
-            }
-            Database::Embedded | Database::Postgres(_) => None,
+        let finds_together = match &place.database {
+            Database::Postgres(settings) => !settings.one_account_statements,
+            Database::Embedded => false,
         };
         let bodies = Bodies::open(&data_dir.join("bodies"))?;
         let store = Self(Arc::new(Inner {
             couriers,
-            finder,
+            finds_together,
             engine,
             bodies,
             objects,

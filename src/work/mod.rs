@@ -23,6 +23,7 @@ mod outbox;
 mod parts;
 pub mod password;
 mod pool;
+mod recipients;
 mod run;
 mod scripts;
 mod search;
@@ -278,7 +279,8 @@ impl Work {
         let outbox = store.is_shared().then(Arc::<nodes::Outbox>::default);
         let changes = outbox.clone().map_or_else(Changes::default, Changes::with_outbox);
         let changes = Arc::new(changes.ringing(relay.bell()));
-        let directory: Arc<dyn login::Directory> = Arc::new(run::StoredAccounts(store.clone()));
+        let directory: Arc<dyn login::Directory> =
+            Arc::new(recipients::StoredAccounts(store.clone()));
         let chores = Arc::new(upkeep::Chores::default());
         let keeper = match hooks.authenticator {
             Some(authenticator) => login::Keeper::Brought(authenticator),
@@ -309,7 +311,10 @@ impl Work {
             spool,
             maildrops: maildrops::Maildrops::new(store.clone()),
             notes: settings.sieve.notes.clone(),
-            srs: settings.relay.as_ref().and_then(|relay| outbox::Srs::of(&relay.relay)),
+            recipients: recipients::Recipients {
+                store: store.clone(),
+                srs: settings.relay.as_ref().and_then(|relay| outbox::Srs::of(&relay.relay)),
+            },
             courier: deliver::Courier {
                 store: store.clone(),
                 changes: Arc::clone(&changes),
@@ -415,7 +420,7 @@ pub fn origination_fields(hostname: &str) -> Result<String, StartError> {
 
 /// True if mail to `address` has an account to go to, with or without its `+detail`.
 pub fn is_deliverable(store: &Store, address: &Address) -> Result<bool, Failure> {
-    Ok(run::find_account(store, address)?.is_some())
+    Ok(recipients::find_account(store, address)?.is_some())
 }
 
 /// A message with its facts, ready for the store: for what comes in by no protocol.
@@ -441,7 +446,7 @@ pub fn deliver_now(
     message: &[u8],
 ) -> Result<(), DeliverError> {
     let Some(address) = Address::new(to) else { return Err(DeliverError::NoSuchAccount) };
-    let Some((found, _)) = run::find_account(store, &address)? else {
+    let Some((found, _)) = recipients::find_account(store, &address)? else {
         return Err(DeliverError::NoSuchAccount);
     };
     let (relay, bell) = outbox::Relay::new(settings.relay.is_some());

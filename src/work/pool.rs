@@ -19,8 +19,8 @@ use super::ReplyTo;
 use crate::error::Fault;
 use crate::job::{Body, Job, Reply};
 use crate::limits::{
-    FIND_THREADS_MAX, LANE_JOBS_MAX, LANE_THREAD_IDLE_SECONDS, MESSAGE_ON_WRITE_LANE_BYTES_MAX,
-    REMOTE_THREADS_MAX, WRITE_THREADS_MAX,
+    FIND_THREADS_MAX, FINDERS, LANE_JOBS_MAX, LANE_THREAD_IDLE_SECONDS,
+    MESSAGE_ON_WRITE_LANE_BYTES_MAX, REMOTE_THREADS_MAX, WRITE_THREADS_MAX,
 };
 
 /// Bytes of a pool thread's stack: reserved, and only used as far as it is touched.
@@ -124,6 +124,16 @@ pub enum Done {
 pub trait Run: Send + Sync {
     /// Runs `job` on a thread of `lane`; may wait.
     fn run(&self, lane: Lane, job: Box<Job>) -> Done;
+
+    /// How many jobs of a lane a thread takes at once, if so many wait.
+    fn together_max(&self, _lane: Lane) -> usize {
+        1
+    }
+
+    /// Runs jobs that waited on a lane at the same moment; an answer for each, in their order.
+    fn run_together(&self, lane: Lane, jobs: Vec<Box<Job>>) -> Vec<Done> {
+        jobs.into_iter().map(|job| self.run(lane, job)).collect()
+    }
 }
 
 struct Task {
@@ -184,6 +194,7 @@ impl Living {
 struct Queue {
     lane: Lane,
     threads_max: usize,
+    together_max: usize,
     state: Mutex<State>,
     /// Rung for a new task, and for the end.
     work: Condvar,
@@ -200,11 +211,12 @@ struct State {
 impl Pool {
     /// A pool without threads: they come with the jobs.
     pub fn new(run: Box<dyn Run>) -> Self {
-        let lanes = Lane::ALL.map(|lane| Queue {
-            lane,
-            threads_max: lane.threads_max(),
-            state: Mutex::default(),
-            work: Condvar::new(),
+        let lanes = Lane::ALL.map(|lane| {
+            let together_max = run.together_max(lane);
+            // A thread of its own for each of those that could share would leave nothing to share.
+            let threads_max = if together_max > 1 { FINDERS } else { lane.threads_max() };
+            let (state, work) = (Mutex::default(), Condvar::new());
+            Queue { lane, threads_max, together_max, state, work }
         });
         Self { shared: Arc::new(Shared { run, lanes, living: Arc::default() }) }
     }
@@ -254,15 +266,17 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a task; `None` if this thread is to end, which is then already counted.
-    fn next(&self) -> Option<Task> {
+    /// Waits for a task, and takes others that wait if the lane does them together; `None` if this
+    /// thread is to end, which is then already counted.
+    fn next(&self) -> Option<(Task, Vec<Task>)> {
         let mut state = self.lock();
         state.idle += 1;
         let patience = Duration::from_secs(LANE_THREAD_IDLE_SECONDS);
         loop {
             if let Some(task) = state.tasks.pop_front() {
                 state.idle -= 1;
-                return Some(task);
+                let others = state.tasks.len().min(self.together_max - 1);
+                return Some((task, state.tasks.drain(..others).collect()));
             }
             let waited = if state.closed {
                 None
@@ -326,17 +340,41 @@ fn start_thread(shared: &Arc<Shared>, lane: Lane, queue: &Queue) {
 /// The life of a thread.
 fn serve(shared: &Arc<Shared>, lane: Lane) {
     let Some(queue) = shared.lanes.iter().find(|queue| queue.lane == lane) else { return };
-    while let Some(Task { job, to }) = queue.next() {
+    while let Some((Task { job, to }, others)) = queue.next() {
+        if !others.is_empty() {
+            let tasks = std::iter::once(Task { job, to }).chain(others);
+            serve_together(shared, lane, tasks.collect());
+            continue;
+        }
         // Nothing of ours is left half changed by a panic: jobs own what they work on, locks are
         // taken past poison, and a transaction that is dropped rolls back.
         match catch_unwind(AssertUnwindSafe(|| shared.run.run(lane, job))) {
-            Ok(Done::Reply(reply)) => to.send(reply),
-            Ok(Done::Elsewhere(lane, job)) => move_on(shared, lane, Task { job, to }),
+            Ok(done) => finish(shared, done, to),
             Err(panic) => {
                 log::error!("work: a job panicked: {}", words_of(panic.as_ref()));
                 to.send(Reply::Failed(Fault::ServerBug));
             }
         }
+    }
+}
+
+fn serve_together(shared: &Arc<Shared>, lane: Lane, tasks: Vec<Task>) {
+    let (jobs, tos): (Vec<_>, Vec<_>) = tasks.into_iter().map(|task| (task.job, task.to)).unzip();
+    let done = catch_unwind(AssertUnwindSafe(|| shared.run.run_together(lane, jobs)));
+    let done = done.unwrap_or_else(|panic| {
+        log::error!("work: jobs panicked: {}", words_of(panic.as_ref()));
+        Vec::new()
+    });
+    let missing = || Done::Reply(Reply::Failed(Fault::ServerBug));
+    for (done, to) in done.into_iter().chain(std::iter::repeat_with(missing)).zip(tos) {
+        finish(shared, done, to);
+    }
+}
+
+fn finish(shared: &Arc<Shared>, done: Done, to: ReplyTo) {
+    match done {
+        Done::Reply(reply) => to.send(reply),
+        Done::Elsewhere(lane, job) => move_on(shared, lane, Task { job, to }),
     }
 }
 
@@ -408,6 +446,59 @@ mod tests {
         assert!(pool.shutdown(Duration::from_secs(60)));
         assert_eq!(replies(&bag).len(), 100);
         assert!(pool.submit(job(0), bag.to(1)).is_err(), "closed");
+    }
+
+    /// The first job waits at the barrier; others are done together, and say how many they are.
+    struct Sharing(Arc<Barrier>);
+
+    impl Run for Sharing {
+        fn run(&self, _: Lane, job: Box<Job>) -> Done {
+            if matches!(*job, Job::FindRecipient { given } if given == "first") {
+                self.0.wait();
+            }
+            Done::Reply(Reply::Done)
+        }
+
+        fn together_max(&self, lane: Lane) -> usize {
+            if lane == Lane::Find { 3 } else { 1 }
+        }
+
+        fn run_together(&self, _: Lane, jobs: Vec<Box<Job>>) -> Vec<Done> {
+            let panics =
+                |job: &Job| matches!(job, Job::FindRecipient { given } if given == "panic");
+            assert!(!jobs.iter().any(|job| panics(job)), "as the test wants");
+            let told = |_| Done::Reply(Reply::Bytes(vec![0; jobs.len()].into()));
+            jobs.iter().map(told).collect()
+        }
+    }
+
+    #[test]
+    fn who_waits_is_served_together() {
+        let (_poll, bag) = bag();
+        let barrier = Arc::new(Barrier::new(FINDERS + 1));
+        let pool = Pool::new(Box::new(Sharing(Arc::clone(&barrier))));
+        let find = |given: &str| Box::new(Job::FindRecipient { given: given.to_owned() });
+        let is_waiting = || pool.shared.lanes.iter().any(|queue| !queue.lock().tasks.is_empty());
+        for token in 0..FINDERS as u64 {
+            pool.submit(find("first"), bag.to(token)).unwrap();
+            while is_waiting() {
+                std::thread::yield_now(); // each thread has one before others come
+            }
+        }
+        for token in 10..16 {
+            let given = if token == 15 { "panic" } else { "x" };
+            pool.submit(find(given), bag.to(token)).unwrap();
+        }
+        barrier.wait();
+        assert!(pool.shutdown(Duration::from_secs(60)));
+        let told = replies(&bag).into_iter().map(|(token, reply)| match reply {
+            Reply::Done => (token, 1),
+            Reply::Bytes(bytes) => (token, bytes.len()),
+            Reply::Failed(Fault::ServerBug) => (token, 0),
+            reply => panic!("{reply:?}"),
+        });
+        let want = [(0, 1), (1, 1), (10, 3), (11, 3), (12, 3), (13, 0), (14, 0), (15, 0)];
+        assert_eq!(told.collect::<Vec<_>>(), want);
     }
 
     #[test]

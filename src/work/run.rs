@@ -8,24 +8,25 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::deliver::{Courier, Repeats};
-use super::login::{Attempt, Directory, Entry, Logins};
+use super::login::{Attempt, Logins};
 use super::maildrops::Maildrops;
-use super::outbox::Srs;
+use super::recipients::Recipients;
 use super::scripts::NewScript;
 use super::snapshots::Snapshots;
 use super::sorting::Place;
 use super::spool::{self, Spool};
 use super::trace::Via;
-use super::{Changes, Done, Lane, Run, ServerNotes, clock, facts, parts, scripts, search};
+use super::{Changes, Done, Lane, Run, ServerNotes, facts, parts, scripts, search};
 use crate::crash_point;
 use crate::error::{Fault, Refusal};
 use crate::job::{
     Body, Change, DeliveryProblem, Envelope, FlagSet, Job, MailboxKey, Recipient, Reply, StoreMode,
     Transfer, Wants,
 };
+use crate::limits::FOUND_TOGETHER_MAX;
 use crate::mail::{Snapshot, UidRuns};
-use crate::model::{AccountId, Address, Flags, MailboxId, MailboxName, ModSeq, Timestamp};
-use crate::store::{self, AccountFound, Cause, FlagChange, NewBody, NewMessage, Store, Trigger};
+use crate::model::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Timestamp};
+use crate::store::{self, Cause, FlagChange, NewBody, NewMessage, Store, Trigger};
 
 /// Why there is no good reply.
 #[derive(Debug)]
@@ -71,12 +72,32 @@ pub(super) struct Runner {
     pub(super) spool: Spool,
     pub(super) courier: Courier,
     pub(super) maildrops: Maildrops,
-    /// Who undoes what it has rewritten, if senders are.
-    pub(super) srs: Option<Srs>,
+    pub(super) recipients: Recipients,
     pub(super) notes: ServerNotes,
 }
 
 impl Run for Runner {
+    /// Addresses that are looked up at the same moment are one statement, where that is a round trip.
+    fn together_max(&self, lane: Lane) -> usize {
+        match lane {
+            Lane::Find if self.store.finds_together() => FOUND_TOGETHER_MAX,
+            _ => 1,
+        }
+    }
+
+    fn run_together(&self, lane: Lane, jobs: Vec<Box<Job>>) -> Vec<Done> {
+        let given = |job: &Job| match job {
+            Job::FindRecipient { given } => Some(given.clone()),
+            _ => None,
+        };
+        let given: Option<Vec<String>> = jobs.iter().map(|job| given(job)).collect();
+        let (Some(given), Some(about)) = (given, jobs.first().map(|job| About::of(job))) else {
+            return jobs.into_iter().map(|job| self.run(lane, job)).collect();
+        };
+        let found = self.recipients.find_all(given);
+        found.into_iter().map(|answer| Done::Reply(told(answer, &about))).collect()
+    }
+
     fn run(&self, lane: Lane, job: Box<Job>) -> Done {
         if let Job::Login { user, password, peer, act_as } = *job {
             return self.logins.run(lane, Attempt { user, password, peer, act_as });
@@ -91,15 +112,19 @@ impl Run for Runner {
                 Near::Far => return Done::Elsewhere(Lane::Remote, job),
             }
         };
-        Done::Reply(match answer {
-            Ok(reply) => reply,
-            Err(Trouble::Store(store::Error::Refused(refusal))) => Reply::Refused(refusal),
-            Err(Trouble::Store(store::Error::Failed(failure))) => {
-                log::error!("work: {about}: {failure}");
-                Reply::Failed(failure.fault())
-            }
-            Err(Trouble::Fault(fault)) => Reply::Failed(fault),
-        })
+        Done::Reply(told(answer, &about))
+    }
+}
+
+fn told(answer: Answer, about: &About) -> Reply {
+    match answer {
+        Ok(reply) => reply,
+        Err(Trouble::Store(store::Error::Refused(refusal))) => Reply::Refused(refusal),
+        Err(Trouble::Store(store::Error::Failed(failure))) => {
+            log::error!("work: {about}: {failure}");
+            Reply::Failed(failure.fault())
+        }
+        Err(Trouble::Fault(fault)) => Reply::Failed(fault),
     }
 }
 
@@ -191,7 +216,7 @@ impl Runner {
                 search::run(self, mailbox, &query, &among, from)
             }
             Job::Spool { ticket, chunk } => Ok(Reply::Spooled(self.spool.add(ticket, &chunk)?)),
-            Job::FindRecipient { given } => self.find_recipient(given),
+            Job::FindRecipient { given } => self.recipients.find(given),
             Job::Deliver { envelope, recipients, body } => {
                 Ok(self.deliver(&envelope, &recipients, body))
             }
@@ -396,37 +421,6 @@ impl Runner {
         Ok(Reply::Appended { mailbox, uid_validity, uid, email_id, thread_id })
     }
 
-    fn find_recipient(&self, given: String) -> Answer {
-        if let Some(back) = self.srs.as_ref().and_then(|srs| srs.back(&given, clock::today())) {
-            let to = back.map_err(|_| Refusal::NoSuchRecipient)?;
-            return Ok(Reply::RecipientFound(Recipient {
-                account: AccountId::NOBODY,
-                given,
-                detail: None,
-                script: None,
-                dsn: None,
-                goes_on_to: Some(to),
-            }));
-        }
-        let Some(address) = Address::new(&given) else {
-            return self.find_quoted(given);
-        };
-        let Some((found, has_detail)) = find_account(&self.store, &address)? else {
-            return Err(Refusal::NoSuchRecipient.into());
-        };
-        let detail = if has_detail { detail_of(&given).map(str::to_owned) } else { None };
-        Ok(found_recipient(found, given, detail))
-    }
-
-    /// No account has a name that needs quotes, but what stands behind its name may.
-    fn find_quoted(&self, given: String) -> Answer {
-        let refused = Refusal::NoSuchRecipient;
-        let (address, detail) = Address::with_any_detail(&given).ok_or(refused)?;
-        let found = self.store.account_by_address(&address)?.ok_or(refused)?;
-        let detail = Some(detail.to_owned());
-        Ok(found_recipient(found, given, detail))
-    }
-
     fn deliver(&self, envelope: &Envelope, recipients: &[Recipient], body: Body) -> Reply {
         let message = match spool::read(body) {
             Ok(message) => message,
@@ -440,52 +434,6 @@ impl Runner {
             self.courier.deliver(via, &envelope.sender, recipients, message, repeats);
         Reply::Delivered(answers)
     }
-}
-
-fn found_recipient(found: AccountFound, given: String, detail: Option<String>) -> Reply {
-    let AccountFound { account, script, .. } = found;
-    let (dsn, goes_on_to) = (None, None);
-    Reply::RecipientFound(Recipient { account, given, detail, script, dsn, goes_on_to })
-}
-
-/// The account behind an address, and whether it took leaving out what stands behind `+` to find it:
-/// an address that has a `+` of its own is found as it is.
-pub(super) fn find_account(
-    store: &Store,
-    address: &Address,
-) -> Result<Option<(AccountFound, bool)>, store::Failure> {
-    if let Some(found) = store.account_by_address(address)? {
-        return Ok(Some((found, false)));
-    }
-    match address.split_detail() {
-        (_, None) => Ok(None),
-        (plain, Some(_)) => Ok(store.account_by_address(&plain)?.map(|found| (found, true))),
-    }
-}
-
-/// The accounts of the store, for logins.
-pub(super) struct StoredAccounts(pub(super) Store);
-
-impl Directory for StoredAccounts {
-    fn find(&self, address: &Address) -> Result<Option<Entry>, Fault> {
-        match find_account(&self.0, address) {
-            Ok(found) => Ok(found.map(|(found, _)| Entry {
-                account: found.account,
-                primary: found.primary,
-                hash: found.password_hash,
-            })),
-            Err(failure) => {
-                log::error!("login: {failure}");
-                Err(failure.fault())
-            }
-        }
-    }
-}
-
-/// What stands behind the first `+` of the local part, as given (RFC 5233 §4).
-fn detail_of(given: &str) -> Option<&str> {
-    let (local, _) = given.trim().split_once('@')?;
-    Some(local.split_once('+')?.1)
 }
 
 /// What a failure was about, for the log.

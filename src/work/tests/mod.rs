@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::deliver::{Arrival, Courier, DeliveryHook};
 use super::login::{Keeper, Logins, StoredPasswords};
-use super::run::{Runner, StoredAccounts};
+use super::recipients::{Recipients, StoredAccounts};
+use super::run::Runner;
 use super::snapshots::Snapshots;
 use super::spool::Spool;
 use super::upkeep::{self, Chores};
@@ -118,7 +119,7 @@ impl Room {
             spool: Spool::new(&settings.data_dir.join("spool"), settings.spool_bytes_max),
             maildrops: super::maildrops::Maildrops::new(store.clone()),
             notes: settings.sieve.notes.clone(),
-            srs: None,
+            recipients: Recipients { store: store.clone(), srs: None },
             courier: Courier {
                 store,
                 changes,
