@@ -36,7 +36,7 @@ test-production:
 		echo "skipped: no weed"; $(MAKE) test-postgres; \
 	elif ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
 		SORA_TEST_HOME=production SIM_SEEDS=16 $(CARGO) test --features crash_points --locked -- \
-			store:: work::nodes:: nodes::told:: nodes::leases:: contract:: transcripts:: \
+			store:: work::nodes:: work::tests:: nodes::told:: nodes::leases:: contract:: transcripts:: \
 			simulation:: roundtrip:: crash:: daemon:: clients:: objects::; \
 	else echo "skipped: no postgres"; fi
 
@@ -50,7 +50,7 @@ test-pooled:
 test-postgres:
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
 		SORA_TEST_DATABASE=postgres SIM_SEEDS=16 $(CARGO) test --features crash_points --locked -- \
-			store:: work::nodes:: nodes::told:: nodes::leases:: contract:: transcripts:: \
+			store:: work::nodes:: work::tests:: nodes::told:: nodes::leases:: contract:: transcripts:: \
 			simulation:: roundtrip:: crash:: daemon::; \
 	else echo "skipped: no postgres"; fi
 

@@ -27,6 +27,19 @@ fn each_recipient_gets_a_copy_with_its_own_trace_lines() {
     assert_eq!(room.deliver(&["bob+panic@example.org"], b""), [Ok(())]); // the hook's own affair
 }
 
+#[test] // design: "PostgreSQL", what a delivery costs
+fn a_delivery_is_a_look_up_and_a_statement() {
+    let room = Room::new();
+    let deliver = |message: &[u8]| room.deliver(&["bob@example.org"], message);
+    assert_eq!(deliver(b"Received: from a\r\nMessage-ID: <1@x>\r\n\r\n"), [Ok(())]);
+    let before = room.runner.store.statements();
+    assert_eq!(deliver(b"Received: from a\r\nReferences: <1@x>\r\n\r\nx"), [Ok(())]);
+    let counted = room.runner.store.statements() - before;
+    if postgres::is_wanted() && !postgres::is_pooled() {
+        assert_eq!(counted, 2);
+    }
+}
+
 #[test] // pitfalls 6, 7, 146
 fn only_a_recognisable_retry_is_suppressed() {
     let room = Room::new();

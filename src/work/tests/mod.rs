@@ -1,4 +1,4 @@
-//! Jobs against a real store in a directory of their own.
+//! Jobs against a real store of their own: embedded, or on PostgreSQL with `SORA_TEST_DATABASE=postgres`.
 
 mod delivering;
 mod events;
@@ -27,6 +27,7 @@ use crate::job::{
 use crate::mail::search::Query;
 use crate::mail::{Snapshot, UidRuns};
 use crate::model::{AccountId, Address, Flags, MailboxName, ModSeq, Secret, Uid};
+use crate::store::tests::{TemporaryDir, postgres};
 use crate::store::{NewAccount, Opening, Store};
 
 /// A store with the account `bob@example.org` (password `secret`), and whoever runs jobs on it.
@@ -38,6 +39,7 @@ struct Room {
     chores: Arc<Chores>,
     bag: Arc<Mailbag>,
     _poll: mio::Poll,
+    _dir: TemporaryDir,
 }
 
 #[derive(Default)]
@@ -56,7 +58,6 @@ impl Drop for Room {
         if !std::thread::panicking() {
             assert_eq!(self.runner.store.check().unwrap(), Vec::<String>::new());
         }
-        let _gone = std::fs::remove_dir_all(&self.settings.data_dir);
     }
 }
 
@@ -82,8 +83,9 @@ impl Room {
     }
 
     fn sorting(sieve: super::SieveSettings, has_relay: bool) -> Self {
+        let dir = TemporaryDir::new();
         let settings = Settings {
-            data_dir: scratch(),
+            data_dir: dir.path().to_owned(),
             hostname: "mail.example.org".into(),
             spool_bytes_max: 10 << 20,
             connections_per_account_max: 3,
@@ -94,7 +96,7 @@ impl Room {
             nodes: Settings::of(&crate::config::Config::default()).nodes,
             relay: None,
         };
-        let store = Store::open(&settings.data_dir, Opening::Daemon).unwrap();
+        let store = Store::open_at(&dir.place(), Opening::Daemon).unwrap();
         let password_hash =
             password::hash(password::Scheme::Sha512, &Secret::new("secret")).unwrap();
         let address = Address::new("bob@example.org").unwrap();
@@ -129,7 +131,13 @@ impl Room {
             },
         };
         let bag = Mailbag::new(waker);
-        Self { runner, account, settings, arrivals, chores, bag, _poll: poll }
+        Self { runner, account, settings, arrivals, chores, bag, _poll: poll, _dir: dir }
+    }
+
+    /// The embedded database, to make it fail.
+    fn disk(&self) -> Option<rusqlite::Connection> {
+        let open = || rusqlite::Connection::open(self.settings.data_dir.join("sora.db")).unwrap();
+        (!postgres::is_wanted()).then(open)
     }
 
     fn run(&self, job: Job) -> Reply {
@@ -255,7 +263,7 @@ fn mail_can_be_read_where_nothing_can_be_written() {
     let room = Room::new();
     room.append("INBOX", b"Subject: x\r\n\r\n");
     let (mailbox, _) = room.open("INBOX");
-    let disk = rusqlite::Connection::open(room.settings.data_dir.join("sora.db")).unwrap();
+    let Some(disk) = room.disk() else { return };
     let full = "CREATE TRIGGER full BEFORE UPDATE ON messages BEGIN SELECT RAISE(FAIL, ''); END";
     disk.execute_batch(full).unwrap();
     let wants = Wants { body: true, ..Wants::default() };
@@ -274,7 +282,7 @@ fn what_was_committed_is_not_told_as_a_failure() {
     let room = Room::new();
     room.append("INBOX", b"Subject: x\r\n\r\n");
     let (mailbox, _) = room.open("INBOX");
-    let disk = rusqlite::Connection::open(room.settings.data_dir.join("sora.db")).unwrap();
+    let Some(disk) = room.disk() else { return };
     disk.execute_batch("ALTER TABLE mailboxes RENAME TO gone").unwrap();
     assert!(room.runner.snapshots.current(mailbox).is_err());
     assert_eq!(room.runner.snapshots.after_commit(mailbox).unwrap().len(), 1);
@@ -294,7 +302,7 @@ fn a_mailbox_that_cannot_be_cleaned_keeps_no_other_from_it() {
         let (mailbox, _) = room.open(name);
         room.run(Job::Remove { mailbox, uids: runs(&[uid.0]) });
     }
-    let disk = rusqlite::Connection::open(room.settings.data_dir.join("sora.db")).unwrap();
+    let Some(disk) = room.disk() else { return };
     let stuck = "CREATE TRIGGER stuck BEFORE DELETE ON expunged WHEN old.mailbox_id = 1
                  BEGIN SELECT RAISE(ABORT, ''); END";
     disk.execute_batch(stuck).unwrap();
