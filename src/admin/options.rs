@@ -70,7 +70,12 @@ impl<'a> Options<'a> {
             return Err(self.wrong(&format!("no such option: --{name}")));
         };
         let value = match (choice.value, value) {
-            ("", None) => "",
+            // As the daemon's switches may have one.
+            ("", None | Some("true")) => "",
+            ("", Some("false")) => {
+                self.given.retain(|(given, _)| *given != choice.name);
+                return Ok(());
+            }
             ("", Some(_)) => return Err(self.wrong(&format!("--{name} takes no value"))),
             (what, value) => value
                 .or_else(|| rest.next())
@@ -129,5 +134,29 @@ impl<'a> Options<'a> {
     /// The command line is wrong.
     pub(super) fn wrong(&self, what: &str) -> AdminError {
         AdminError::Usage { command: self.command, what: what.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // compat.md: flags of the database
+    fn flags_of_the_daemon_are_handed_on() {
+        #[track_caller]
+        fn check(args: &[&str], want: &[&str]) {
+            let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+            assert_eq!(Options::parse("x", &[], &args).unwrap().flags(), want);
+        }
+        let all =
+            ["--dbhost=db", "-dbport", "5433", "-dbuser=u", "--dbname", "n", "-dbpassword", "p"];
+        let want = ["-dbhost=db", "-dbport=5433", "-dbuser=u", "-dbname=n", "-dbpassword=p"];
+        check(&all, &want);
+        check(&["--dbtls"], &["-dbtls"]);
+        check(&["-dbtls=true"], &["-dbtls"]);
+        check(&["-dbtls", "-dbtls=false"], &[]);
+        check(&["--config", "x"], &[]);
+        let wrong = ["--dbtls=maybe".to_owned()];
+        assert!(Options::parse("x", &[], &wrong).is_err());
     }
 }
