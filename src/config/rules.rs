@@ -194,7 +194,7 @@ const MONTH: Duration = Duration::from_secs(31 * 86_400);
 /// A key, what it is set to, the least and the most that it may be, and how to say so.
 type Bound = (&'static str, &'static str, Duration, Duration, Duration, &'static str);
 
-fn durations(config: &Config) -> [Bound; 11] {
+fn durations(config: &Config) -> [Bound; 13] {
     let Config { servers, s3, cleanup, database, .. } = config;
     let (imap, lmtp, pop3) = (&servers.imap, &servers.lmtp, &servers.pop3);
     let sieve = &servers.managesieve;
@@ -219,6 +219,23 @@ fn durations(config: &Config) -> [Bound; 11] {
             SECOND / 10,
             MINUTE,
             "between 100ms and 1m",
+        ),
+        (
+            "database",
+            "connect_timeout",
+            database.connect_timeout,
+            SECOND / 10,
+            HOUR,
+            "between 100ms and 1h",
+        ),
+        // PostgreSQL counts milliseconds, and takes 0 for no limit.
+        (
+            "database",
+            "lock_timeout",
+            database.lock_timeout,
+            SECOND / 10,
+            HOUR,
+            "between 100ms and 1h",
         ),
         ("s3", "timeout", s3.timeout, SECOND, HOUR, "between 1s and 1h"),
         (
@@ -307,6 +324,11 @@ mod tests {
             "config.toml:3: [database] pgbouncer: goes with listen = \"poll\": \
              a transaction pool drops LISTEN; set both\n\
              config.toml:4: [database] poll_interval: between 100ms and 1m",
+        );
+        check(
+            "[database]\nconnect_timeout = '0s'\nlock_timeout = '5ms'",
+            "config.toml:2: [database] connect_timeout: between 100ms and 1h\n\
+             config.toml:3: [database] lock_timeout: between 100ms and 1h",
         );
     }
 

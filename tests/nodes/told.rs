@@ -11,8 +11,12 @@ const USER: &str = "me@example.org";
 
 /// Two nodes on one database with one account; `None` if this run has no PostgreSQL.
 fn pair() -> Option<(Server, Server)> {
+    pair_of(Home::new)
+}
+
+fn pair_of(home: fn(&str, &str) -> Home) -> Option<(Server, Server)> {
     postgres::is_wanted().then(|| {
-        let one = Home::new("", "");
+        let one = home("", "");
         one.create_account(USER, "secret");
         let two = one.beside();
         (Server::with(one), Server::with(two))
@@ -102,10 +106,20 @@ fn annotations_that_change_through_another_node_are_told() {
     stop(nodes);
 }
 
+/// Nodes that are told, and look by themselves less often than anybody here waits.
+fn listening(imap: &str, lmtp: &str) -> Home {
+    let home = Home::new(imap, lmtp);
+    let text = std::fs::read_to_string(home.config_file()).expect("a configuration file");
+    let listens = "listen = 'listen'\n";
+    let text = text.replace(listens, &format!("{listens}poll_interval = '1m'\n"));
+    std::fs::write(home.config_file(), text).expect("written");
+    home
+}
+
 /// Prints how long it takes at rest, from the sender's 250 to the client's EXISTS.
 #[test]
 fn idle_hears_soon() {
-    let Some(nodes) = pair() else { return };
+    let Some(nodes) = pair_of(listening) else { return };
     let mut idle = idler(&nodes.1);
     let mut sender = Connection::lmtp(nodes.0.lmtp()).expect("LMTP");
     let mut times: Vec<Duration> = (1..=50)

@@ -326,6 +326,63 @@ fn what_lasts_is_not_run_again() {
     store.append("INBOX");
 }
 
+#[test]
+fn the_server_ends_what_takes_too_long() {
+    let Some(store) = shared_fixture() else { return };
+    let mut holder = store.database().connect();
+    let mut held = holder.transaction().unwrap();
+    held.query("SELECT * FROM mailboxes FOR UPDATE", &[]).unwrap();
+    let (short, long) = (Duration::from_millis(200), Duration::from_secs(60));
+    let cases = [(short, long, "lock timeout"), (long, short, "statement timeout")];
+    for (lock_timeout, statement_timeout, said) in cases {
+        let Database::Postgres(settings) = store.dir.place().database else { panic!("a server") };
+        let settings = PostgresSettings { lock_timeout, statement_timeout, ..settings };
+        let engine = Engine::postgres(&settings).unwrap();
+        let ended =
+            engine.run_write("test", |tx| tx.execute("UPDATE mailboxes SET unseen = unseen", &[]));
+        let failure = ended.unwrap_err();
+        assert!(failure.to_string().contains(said), "{failure}");
+        assert_eq!(failure.fault(), Fault::Unavailable);
+    }
+    held.rollback().unwrap();
+}
+
+#[test] // design: "PostgreSQL"; what other servers of the kind are slow by
+fn the_schema_has_no_triggers_and_every_key_begins_with_the_account() {
+    let Some(store) = shared_fixture() else { return };
+    let mut server = store.database().connect();
+    let mut ask = |sql: &str| -> Vec<String> {
+        server.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    let none: [&str; 0] = [];
+    let triggers = "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal";
+    assert_eq!(ask(triggers), none);
+    let sequences =
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE c.relkind = 'S' AND n.nspname = 'public'";
+    assert_eq!(ask(sequences), none);
+    let on_messages =
+        "SELECT indexname::text FROM pg_indexes WHERE tablename = 'messages' ORDER BY 1";
+    assert_eq!(ask(on_messages), ["messages_by_change", "messages_pkey"]);
+    let others = "SELECT i.relname::text FROM pg_index x
+                  JOIN pg_class i ON i.oid = x.indexrelid
+                  JOIN pg_class t ON t.oid = x.indrelid
+                  JOIN pg_namespace n ON n.oid = t.relnamespace
+                  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]
+                  WHERE n.nspname = 'public' AND a.attname <> 'account_id' ORDER BY 1";
+    // By address, by node, by what is due in all accounts; and tables that are of no account.
+    let known = [
+        "blobs_unfinished",
+        "credentials_pkey",
+        "imap_events_due",
+        "leases_pkey",
+        "outbox_due",
+        "script_memory_expiry",
+        "sequences_pkey",
+    ];
+    assert_eq!(ask(others), known);
+}
+
 #[test] // invariant 11
 fn a_write_that_panics_undoes_itself() {
     let Some(store) = shared_fixture() else { return };
