@@ -257,7 +257,8 @@ pub const SIEVE_STRING_BYTES_MAX: usize = 64 * 1024;
 pub const SIEVE_VARIABLES_BYTES_MAX: usize = 1024 * 1024;
 /// Commands and tests of one run: in loops they count each time.
 pub const SIEVE_INSTRUCTIONS_MAX: u64 = 1_000_000;
-/// Bytes that one run looks at in comparing: some tenths of a second of work.
+/// Bytes that one run looks at in comparing, those that are dear counted more than once: half a second
+/// of work.
 pub const SIEVE_MATCH_STEPS_MAX: u64 = 400_000_000;
 /// Changes that one run makes to a message.
 pub const SIEVE_EDITS_MAX: usize = 256;

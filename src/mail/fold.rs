@@ -31,6 +31,29 @@ pub fn fold_into(text: &str, out: &mut String) {
     }
 }
 
+/// The first `bytes` or a little less of `text`, and the rest: cut where both fold as they do together,
+/// that is not before a mark, unless there are that many marks in a row.
+pub fn split(text: &str, bytes: usize) -> (&str, &str) {
+    if text.len() <= bytes {
+        return (text, "");
+    }
+    let end = text.floor_char_boundary(bytes);
+    let is_start = |at: usize| {
+        let mut is_mark = false;
+        if let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+            let mut first = true;
+            decompose_compatible(upper(c), |c| {
+                is_mark |= first && canonical_combining_class(c) != 0;
+                first = false;
+            });
+        }
+        !is_mark
+    };
+    let starts = (end / 2..=end).rev().filter(|at| text.is_char_boundary(*at) && *at > 0);
+    let at = starts.into_iter().find(|at| is_start(*at)).unwrap_or(end);
+    text.split_at(at)
+}
+
 /// Bytes before the first that is not ASCII, looked at many at a time.
 fn ascii_len(bytes: &[u8]) -> usize {
     let mut len = 0;
@@ -79,6 +102,21 @@ mod tests {
     #[track_caller]
     fn same(left: &str, right: &str) {
         assert_eq!(fold(left), fold(right), "{left} {right}");
+    }
+
+    #[test]
+    fn pieces_fold_as_the_whole() {
+        let text = "xa\u{323}\u{307}\u{e4}\u{1e69}\u{307}\u{fdfa}\u{ac01}\u{f73}\u{307}b".repeat(3);
+        for bytes in 8..text.len() {
+            let (mut rest, mut folded) = (text.as_str(), String::new());
+            while !rest.is_empty() {
+                let (piece, tail) = split(rest, bytes);
+                assert!(!piece.is_empty() && piece.len() <= bytes);
+                fold_into(piece, &mut folded);
+                rest = tail;
+            }
+            assert_eq!(folded, fold(&text), "{bytes}");
+        }
     }
 
     #[test] // RFC 5051 §2

@@ -10,7 +10,7 @@ use memchr::{memchr2, memmem};
 
 use super::limits::Budget;
 use super::run::Halt;
-use crate::mail::fold::fold;
+use crate::mail::fold::{fold, fold_into};
 
 /// What a character is, and when two are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,40 +78,21 @@ impl Glob {
         wild: Option<&mut Wild>,
         budget: &mut Budget,
     ) -> Result<bool, Halt> {
-        if self.letters != Letters::Unicode {
-            return self.in_octets(value, wild, budget);
-        }
-        let Ok(text) = std::str::from_utf8(value) else { return Ok(false) };
-        // Folding makes strings of characters: it costs more than looking at them.
-        budget.steps(text.len().saturating_mul(8))?;
-        let units: Vec<Unit> = text.chars().map(|c| unit(Char::Unicode(c), self.letters)).collect();
-        let Some(places) = self.places(units.len(), |at| units.get(at).cloned(), budget)? else {
-            return Ok(false);
+        let value = match self.letters {
+            Letters::Unicode => match std::str::from_utf8(value) {
+                Ok(text) => Value::Text(text),
+                Err(_) => return Ok(false),
+            },
+            letters => Value::Octets(value, letters),
         };
-        if let Some(wild) = wild {
-            let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-            ends.push(text.len());
-            let offset = |at: usize| ends.get(at).copied().unwrap_or(text.len());
-            self.wild(&places, units.len(), wild);
-            wild.iter_mut().for_each(|range| *range = offset(range.start)..offset(range.end));
+        if let Value::Octets(octets, _) = value
+            && self.pieces.iter().all(|piece| piece.plain.is_some() || piece.units.is_empty())
+        {
+            return self.plainly(octets, wild, budget);
         }
-        Ok(true)
-    }
-
-    fn in_octets(
-        &self,
-        value: &[u8],
-        wild: Option<&mut Wild>,
-        budget: &mut Budget,
-    ) -> Result<bool, Halt> {
-        let unit = |at: usize| value.get(at).map(|octet| fold_octet(*octet, self.letters));
-        if self.pieces.iter().all(|piece| piece.plain.is_some() || piece.units.is_empty()) {
-            return self.plainly(value, wild, budget);
-        }
-        let unit = |at| unit(at).map(Unit::Octet);
-        let Some(places) = self.places(value.len(), unit, budget)? else { return Ok(false) };
+        let Some(places) = self.places(value, budget)? else { return Ok(false) };
         if let Some(wild) = wild {
-            self.wild(&places, value.len(), wild);
+            self.wild(&places, value, wild);
         }
         Ok(true)
     }
@@ -146,57 +127,86 @@ impl Glob {
             at += found + plain.len();
         }
         if let Some(wild) = wild {
-            self.wild(&places, value.len(), wild);
+            self.wild(&places, Value::Octets(value, self.letters), wild);
         }
         Ok(true)
     }
 
-    /// Where each piece lies among `len` units; `None`: there is no match.
-    fn places(
-        &self,
-        len: usize,
-        unit: impl Fn(usize) -> Option<Unit>,
-        budget: &mut Budget,
-    ) -> Result<Option<Vec<usize>>, Halt> {
+    /// Where each piece begins in `value`; `None`: there is no match. Nothing of the value is stored: one
+    /// message has more characters than there is memory for.
+    fn places(&self, value: Value<'_>, budget: &mut Budget) -> Result<Option<Vec<usize>>, Halt> {
         let mut places = Vec::with_capacity(self.pieces.len());
         let (mut at, last) = (0, self.pieces.len() - 1);
+        let mut folded = String::new();
         for (nth, piece) in self.pieces.iter().enumerate() {
             let size = piece.units.len();
-            let Some(latest) = len.checked_sub(size).filter(|latest| *latest >= at) else {
-                return Ok(None);
+            let mut start = match nth == last {
+                false => at,
+                true => match value.back(size).filter(|start| *start >= at) {
+                    Some(start) if nth > 0 || start == 0 => start,
+                    _ => return Ok(None),
+                },
             };
-            let (first, latest) = match (nth, nth == last) {
-                (0, true) if latest != 0 => return Ok(None),
-                (0, _) => (0, 0),
-                (_, true) => (latest, latest),
-                (_, false) => (at, latest),
-            };
-            let mut found = None;
-            for start in first..=latest {
-                budget.steps(size)?;
-                let right = piece.units.iter().enumerate().all(|(nth, want)| {
-                    want.is_none() || unit(start + nth).as_ref() == want.as_ref()
-                });
-                if right {
-                    found = Some(start);
-                    break;
+            let end = loop {
+                let (end, cost) = piece.end(value, start, &mut folded);
+                budget.steps(size.saturating_add(cost))?;
+                if let Some(end) = end {
+                    break end;
                 }
-            }
-            let Some(start) = found else { return Ok(None) };
+                match value.next(start) {
+                    Some(next) if nth > 0 && nth < last => start = next,
+                    _ => return Ok(None),
+                }
+            };
             places.push(start);
-            at = start + size;
+            at = end;
         }
         Ok(Some(places))
     }
 
-    fn wild(&self, places: &[usize], len: usize, wild: &mut Wild) {
+    fn wild(&self, places: &[usize], value: Value<'_>, wild: &mut Wild) {
         wild.clear();
         for (nth, (piece, start)) in self.pieces.iter().zip(places).enumerate() {
-            let ones = piece.units.iter().enumerate().filter(|(_, unit)| unit.is_none());
-            wild.extend(ones.map(|(nth, _)| start + nth..start + nth + 1));
+            let mut at = *start;
+            for unit in &piece.units {
+                let next = value.next(at).unwrap_or(at);
+                wild.extend(unit.is_none().then_some(at..next));
+                at = next;
+            }
             if nth + 1 < self.pieces.len() {
-                let next = places.get(nth + 1).copied().unwrap_or(len);
-                wild.push(start + piece.units.len()..next);
+                wild.push(at..places.get(nth + 1).copied().unwrap_or(at));
+            }
+        }
+    }
+}
+
+/// What a pattern is held against.
+#[derive(Clone, Copy)]
+enum Value<'v> {
+    Octets(&'v [u8], Letters),
+    Text(&'v str),
+}
+
+/// What a place costs at which characters are looked at, and what each that has to be folded does.
+const PLACE_STEPS: usize = 8;
+const FOLD_STEPS: usize = 64;
+
+impl Value<'_> {
+    /// Where the octet, or the character, at `at` ends.
+    fn next(self, at: usize) -> Option<usize> {
+        match self {
+            Self::Octets(octets, _) => octets.get(at).map(|_| at + 1),
+            Self::Text(text) => Some(at + text.get(at..)?.chars().next()?.len_utf8()),
+        }
+    }
+
+    /// Where the last `units` of them begin.
+    fn back(self, units: usize) -> Option<usize> {
+        match (self, units.checked_sub(1)) {
+            (Self::Octets(octets, _), _) => octets.len().checked_sub(units),
+            (Self::Text(text), None) => Some(text.len()),
+            (Self::Text(text), Some(before)) => {
+                text.char_indices().rev().nth(before).map(|(at, _)| at)
             }
         }
     }
@@ -209,6 +219,46 @@ impl Piece {
             _ => None,
         });
         Self { plain: plain.collect(), units: units.into() }
+    }
+
+    /// Where it ends if it lies at `start`, and what looking costs beyond the number of its units.
+    /// `folded` is room to work in.
+    fn end(&self, value: Value<'_>, start: usize, folded: &mut String) -> (Option<usize>, usize) {
+        let text = match value {
+            Value::Octets(octets, letters) => {
+                let is = |(unit, octet): (&Option<Unit>, &u8)| match unit {
+                    Some(Unit::Octet(want)) => *want == fold_octet(*octet, letters),
+                    Some(Unit::Folded(_)) => false,
+                    None => true,
+                };
+                let end = start + self.units.len();
+                let part = octets.get(start..end);
+                return (part.filter(|part| self.units.iter().zip(*part).all(is)).map(|_| end), 0);
+            }
+            Value::Text(text) => text.get(start..).unwrap_or_default(),
+        };
+        let (mut chars, mut cost) = (text.chars(), PLACE_STEPS);
+        for unit in &self.units {
+            let Some(c) = chars.next() else { return (None, cost) };
+            let is = match unit {
+                None => true,
+                Some(Unit::Octet(_)) => false,
+                // Of ASCII the folded form is the upper case.
+                Some(Unit::Folded(want)) if c.is_ascii() => {
+                    want.len() == 1 && want.starts_with(c.to_ascii_uppercase())
+                }
+                Some(Unit::Folded(want)) => {
+                    folded.clear();
+                    fold_into(c.encode_utf8(&mut [0; 4]), folded);
+                    cost += FOLD_STEPS + 8 * folded.len();
+                    **want == **folded
+                }
+            };
+            if !is {
+                return (None, cost);
+            }
+        }
+        (Some(start + text.len() - chars.as_str().len()), cost)
     }
 }
 
@@ -379,6 +429,14 @@ mod tests {
         check(Letters::AsciiCase, "\u{e4}", "\u{c4}", None);
         check(Letters::Unicode, "\u{e4}?*", "\u{c4}\u{f6}x", Some(&["\u{f6}", "x"]));
         check(Letters::Unicode, "*stra*", "DIE STRA\u{df}E", Some(&["DIE ", "\u{df}E"]));
+        check(Letters::Unicode, "", "", Some(&[]));
+        check(Letters::Unicode, "", "\u{e4}", None);
+        check(Letters::Unicode, "?", "\u{e4}\u{f6}", None);
+        check(Letters::Unicode, "\u{e4}*\u{e4}", "\u{e4}", None);
+        check(Letters::Unicode, "\u{e4}*\u{e4}", "\u{c4}\u{c4}", Some(&[""]));
+        check(Letters::Unicode, "*?\u{e4}", "x\u{f6}\u{c4}", Some(&["x", "\u{f6}"]));
+        check(Letters::Unicode, "*\u{f6}?*s", "a\u{d6}\u{df}b\u{17f}", Some(&["a", "\u{df}", "b"]));
+        check(Letters::Unicode, "*ab*ab*", "aab", None);
     }
 
     /// Against the plain definition, on all short words of two letters.
@@ -406,10 +464,12 @@ mod tests {
         };
         let mut budget = Budget::new(&Limits { match_steps_max: u64::MAX, ..Limits::default() });
         for pattern in words(b"ab*?", 5) {
-            let glob = Glob::new(&pattern, Letters::Octets);
-            for value in words(b"ab", 5) {
-                let got = glob.matches(&value, Some(&mut Wild::new()), &mut budget).unwrap();
-                assert_eq!(got, slow(&pattern, &value), "{pattern:?} {value:?}");
+            for letters in [Letters::Octets, Letters::Unicode] {
+                let glob = Glob::new(&pattern, letters);
+                for value in words(b"ab", 5) {
+                    let got = glob.matches(&value, Some(&mut Wild::new()), &mut budget).unwrap();
+                    assert_eq!(got, slow(&pattern, &value), "{pattern:?} {value:?}");
+                }
             }
         }
     }

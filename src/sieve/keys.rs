@@ -14,7 +14,7 @@ use super::glob::{self, Glob, Letters, Wild};
 use super::limits::Budget;
 use super::run::Halt;
 use super::{ere, lists};
-use crate::mail::fold::fold;
+use crate::mail::fold::{self, fold, fold_into};
 
 /// A key, ready to be compared with.
 #[derive(Debug)]
@@ -228,32 +228,99 @@ impl<'k> Matcher<'k> {
     }
 }
 
-/// A value as keys are compared with it; `None`: with none of them.
+/// A value as keys are compared with it.
+enum Subject<'v> {
+    /// Folded, if the comparator folds.
+    Whole(Cow<'v, [u8]>),
+    /// Not folded yet.
+    Long(&'v str),
+}
+
+/// `None`: no key is compared with it.
 fn subject<'v>(
     matching: Match,
     value: &'v [u8],
     budget: &mut Budget,
-) -> Result<Option<Cow<'v, [u8]>>, Halt> {
+) -> Result<Option<Subject<'v>>, Halt> {
     let folds = !matches!(matching.kind, MatchType::Matches | MatchType::Regex);
     if matching.comparator != Comparator::UnicodeCasemap || !folds {
-        return Ok(Some(Cow::Borrowed(value)));
+        return Ok(Some(Subject::Whole(Cow::Borrowed(value))));
     }
-    budget.steps(value.len().saturating_mul(4))?;
     // RFC 5051 §2: what is no UTF-8 is not compared at all.
-    let text = std::str::from_utf8(value).ok();
-    Ok(text.map(|text| Cow::Owned(fold(text).into_bytes())))
+    let Ok(text) = std::str::from_utf8(value) else { return Ok(None) };
+    if text.len() > FOLDED_WHOLE_MAX {
+        return Ok(Some(Subject::Long(text)));
+    }
+    let mut folded = String::with_capacity(text.len());
+    fold_more(text, &mut folded, budget)?;
+    Ok(Some(Subject::Whole(Cow::Owned(folded.into_bytes()))))
+}
+
+/// Bytes of a value that is folded once for all keys; a longer one for each key, a piece at a time.
+/// Folded it may be 11 times as long (U+FDFA).
+const FOLDED_WHOLE_MAX: usize = 64 * 1024;
+
+/// Folds. What is not ASCII costs most, and what becomes longer.
+fn fold_more(text: &str, folded: &mut String, budget: &mut Budget) -> Result<(), Halt> {
+    let other = text.bytes().filter(|byte| !byte.is_ascii()).count();
+    budget.steps(text.len().saturating_mul(4).saturating_add(other.saturating_mul(20)))?;
+    let before = folded.len();
+    fold_into(text, folded);
+    let longer = (folded.len() - before).saturating_sub(text.len());
+    budget.steps(longer.saturating_mul(10))
+}
+
+/// A long text against a folded key by i;unicode-casemap, of which no more is in memory than a piece
+/// and the key are long.
+fn compare_long(matching: Match, key: &Key, text: &str, budget: &mut Budget) -> Result<bool, Halt> {
+    let kind = matching.kind;
+    let key = match (key, kind) {
+        (Key::Text(key), MatchType::Value(_)) => &folded(matching.comparator, key),
+        (Key::Text(key), _) => key,
+        _ => return Ok(false),
+    };
+    let (mut folded, mut rest) = (String::new(), text);
+    while !rest.is_empty() {
+        let (piece, tail) = fold::split(rest, FOLDED_WHOLE_MAX);
+        rest = tail;
+        fold_more(piece, &mut folded, budget)?;
+        if kind != MatchType::Contains {
+            // What is longer than the key is decided.
+            if folded.len() > key.len() {
+                break;
+            }
+            continue;
+        }
+        if glob::find(folded.as_bytes(), key, false, budget)?.is_some() {
+            return Ok(true);
+        }
+        // The key may begin in what was looked at.
+        let looked_at = folded.len().saturating_sub(key.len());
+        folded.drain(..folded.floor_char_boundary(looked_at));
+    }
+    Ok(match kind {
+        MatchType::Is => *folded.as_bytes() == **key,
+        MatchType::Value(relation) => relation.holds(folded.as_bytes().cmp(key)),
+        _ => false,
+    })
 }
 
 /// `None`: no match. Otherwise the match variables, where they are set and wanted.
 fn compare(
     matching: Match,
     key: &Key,
-    value: &[u8],
+    subject: &Subject<'_>,
     captures: bool,
     budget: &mut Budget,
 ) -> Result<Option<Option<Vec<Vec<u8>>>>, Halt> {
     let Match { kind, comparator } = matching;
     let casemap = comparator == Comparator::AsciiCasemap;
+    let value = match subject {
+        Subject::Whole(value) => &**value,
+        Subject::Long(text) => {
+            return Ok(compare_long(matching, key, text, budget)?.then_some(None));
+        }
+    };
     Ok(match (key, kind) {
         (Key::Text(key), MatchType::Is) if comparator == Comparator::AsciiNumeric => {
             numeric(value, key).is_eq().then_some(None)
@@ -343,6 +410,33 @@ fn numeric(left: &[u8], right: &[u8]) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test] // RFC 5051
+    fn long_texts_are_compared_as_short_ones() {
+        let check = |kind: MatchType, key: &str, text: &str, want: bool| {
+            let matching = Match { kind, comparator: Comparator::UnicodeCasemap };
+            let key = Key::new(matching, key.as_bytes()).unwrap();
+            let mut budget = Budget::new(&crate::sieve::Limits::default());
+            let got = compare_long(matching, &key, text, &mut budget).unwrap();
+            assert_eq!(got, want, "{kind:?}");
+            let whole = Subject::Whole(Cow::Owned(fold(text).into_bytes()));
+            let got = compare(matching, &key, &whole, false, &mut budget).unwrap();
+            assert_eq!(got.is_some(), want, "{kind:?}");
+        };
+        let piece = FOLDED_WHOLE_MAX;
+        for before in [0, 1, piece - 3, piece - 2, piece - 1, piece, 2 * piece - 1] {
+            let text = format!("{}f\u{fc}r{}", "x".repeat(before), "y".repeat(piece));
+            check(MatchType::Contains, "F\u{dc}R", &text, true);
+            check(MatchType::Contains, "F\u{dc}RX", &text, false);
+        }
+        let long = "\u{e4}x".repeat(piece);
+        check(MatchType::Is, &long.to_uppercase(), &long, true);
+        check(MatchType::Is, &format!("{long}x"), &long, false);
+        check(MatchType::Is, "\u{e4}x", &long, false);
+        check(MatchType::Value(Relation::Greater), "\u{e4}x", &long, true);
+        check(MatchType::Value(Relation::Less), "b", &long, true);
+        check(MatchType::Value(Relation::Equal), &long, &long, true);
+    }
 
     #[test] // RFC 4790 §9.1.1
     fn numbers() {
