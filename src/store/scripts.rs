@@ -13,7 +13,7 @@ use crate::model::{AccountId, ScriptName};
 /// The script that sorts an account's mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveScript {
-    /// Its number: these bytes, of this account, for ever.
+    /// Its number: these bytes under this name, of this account, for ever.
     pub id: i64,
     /// What its owner calls it.
     pub name: ScriptName,
@@ -185,9 +185,16 @@ impl Store {
             if exists(tx, account, &to)? {
                 return Err(Refusal::ScriptExists.into());
             }
+            let id = next_id(tx, account)?;
             tx.execute(
-                "UPDATE sieve_scripts SET name = $3 WHERE account_id = $1 AND name = $2",
-                &[Value::Int(account.0), Value::Text(from.as_str()), Value::Text(to.as_str())],
+                "UPDATE sieve_scripts SET name = $3, script_id = $4
+                 WHERE account_id = $1 AND name = $2",
+                &[
+                    Value::Int(account.0),
+                    Value::Text(from.as_str()),
+                    Value::Text(to.as_str()),
+                    Value::Int(id),
+                ],
             )?;
             Ok(())
         })

@@ -56,6 +56,7 @@ fn one_script_is_active_at_most() {
     let rename = |from, to| store.rename_script(store.account, &script(from), &script(to));
     rename("b", "c").unwrap();
     assert_eq!(store.listed(), [("a".into(), false, 5), ("c".into(), true, 5)]);
+    assert_eq!(store.active(), Some((3, "stop;".into())), "a number means a name, too");
     assert_eq!(refused(rename("b", "d")), Refusal::NoSuchScript);
     assert_eq!(refused(rename("c", "a")), Refusal::ScriptExists);
     assert_eq!(refused(rename("c", "c")), Refusal::ScriptExists);
@@ -65,7 +66,7 @@ fn one_script_is_active_at_most() {
     delete("c").unwrap();
     store.put("a", "keep;").unwrap();
     activate(Some("a")).unwrap();
-    assert_eq!(store.active(), Some((3, "keep;".into())), "no number is used twice");
+    assert_eq!(store.active(), Some((4, "keep;".into())), "no number is used twice");
 }
 
 #[test] // pitfall 129

@@ -1,4 +1,4 @@
-//! Compiled scripts: by account and number, for a number means one text for ever; those that are
+//! Compiled scripts: by account and number, for a number means one name and text for ever; those that are
 //! included, by their text. Scripts of the site are read again when their files have changed.
 
 use std::os::unix::fs::MetadataExt as _;
