@@ -8,8 +8,9 @@ use std::sync::Arc;
 use parser::sieve::Position;
 use parser::sieve::tree::{ByMode, DsnNotify, DsnReturn, Importance};
 
+use super::Limits;
 use super::run::Halt;
-use super::{Limits, flags};
+use crate::model::MailboxName;
 
 /// How a run ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -385,7 +386,11 @@ fn target<'a>(action: &'a Action, main: &'a str) -> Option<&'a str> {
     }
 }
 
+/// As the mail store tells names apart: in any case, by Unicode. What is no name is one as it is written.
 fn is_same_mailbox(known: Option<&str>, target: &str) -> bool {
-    known
-        .is_some_and(|known| known == target || (flags::is_inbox(known) && flags::is_inbox(target)))
+    let is_same = |known: &str| match (MailboxName::new(known), MailboxName::new(target)) {
+        (Ok(known), Ok(target)) => known.key() == target.key(),
+        _ => false,
+    };
+    known.is_some_and(|known| known == target || is_same(known))
 }

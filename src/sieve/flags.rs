@@ -69,11 +69,6 @@ pub(super) fn change(
     Ok(set.join(" "))
 }
 
-/// INBOX is one name in any case (RFC 9051 §5.1).
-pub(super) fn is_inbox(name: &str) -> bool {
-    name.eq_ignore_ascii_case("INBOX")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -296,14 +296,18 @@ impl Work {
         queued: &[bool],
     ) -> Result<Vec<Option<Appended>>, Error> {
         let mut stored = Vec::with_capacity(self.copies.len());
-        let mut seen: Vec<(usize, MailboxId)> = Vec::new();
         let mut first: Vec<Option<Appended>> = vec![None; self.ready.len()];
-        for (copy, &mailbox) in self.copies.iter().zip(targets) {
-            let wanted = copy.with.is_none_or(|with| queued.get(with) == Some(&true));
-            // A mailbox that is not there is INBOX, which may have it already.
-            let there = seen.contains(&(copy.body, mailbox));
+        let is_wanted =
+            |copy: &SortedCopy| copy.with.is_none_or(|with| queued.get(with) == Some(&true));
+        for (nth, (copy, &mailbox)) in self.copies.iter().zip(targets).enumerate() {
+            // A mailbox that is not there is INBOX, which may get the message anyway: once, as the last
+            // has it (RFC 5228 §2.10.3, RFC 5232 §2, RFC 5293 §7).
+            let is_replaced = self.copies.iter().zip(targets).skip(nth + 1).any(|(later, to)| {
+                let is_message = copy.with.is_none() && later.with.is_none();
+                *to == mailbox && is_wanted(later) && (is_message || later.body == copy.body)
+            });
             let slot = self.ready.get(copy.body).zip(first.get_mut(copy.body));
-            let (Some((ready, first)), true) = (slot, wanted && !there) else {
+            let (Some((ready, first)), true) = (slot, is_wanted(copy) && !is_replaced) else {
                 stored.push(None);
                 continue;
             };
@@ -315,7 +319,6 @@ impl Work {
             let appended = appended.map_err(|error| gone(error, mailbox))?;
             let appended = Appended { event: false, ..appended };
             first.get_or_insert(appended);
-            seen.push((copy.body, mailbox));
             stored.push(Some(appended));
         }
         // A body that has no copy after all was reserved in vain: sweeping finds it.

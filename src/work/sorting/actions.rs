@@ -116,11 +116,12 @@ impl Plan {
         self.copies.push(copy);
     }
 
-    /// The message goes to INBOX, unless it does already.
+    /// The message goes to INBOX, unless it does already. First of all: of what turns out to go there, too,
+    /// the last counts.
     fn fall_back(&mut self) {
         let inbox = main_mailbox();
         if !self.copies.iter().any(|copy| copy.mailbox == inbox && copy.with.is_none()) {
-            self.add(PlannedCopy::inbox());
+            self.copies.insert(0, PlannedCopy::inbox());
         }
     }
 

@@ -99,6 +99,25 @@ fn a_script_goes_on_where_the_one_before_it_ended() {
     scripts.check(&["INBOX", "told: line 1, column 18: no"]);
 }
 
+#[test] // RFC 5228 §2.10.3, RFC 5232 §2, RFC 5293 §7
+fn a_message_is_in_a_mailbox_once_as_the_last_command_has_it() {
+    let check = |actions: &str, want: &[&str]| {
+        let requires = r#"require ["fileinto", "imap4flags", "editheader", "copy"];"#;
+        let own = Box::leak(format!("{requires}{actions}").into_boxed_str());
+        Scripts { own, ..Scripts::default() }.check(want);
+    };
+    let two = r#"fileinto :flags "a" "Archive"; fileinto :flags "b" "ARCHIVE";"#;
+    check(two, &["Archive b"]);
+    let edited = r#"fileinto "Archive"; addheader "X-A" "b"; fileinto "archive";"#;
+    check(edited, &["Archive [X-A: b]"]);
+    // What is missing is INBOX.
+    check(r#"fileinto :flags "a" "Gone"; fileinto :flags "b" "Away";"#, &["INBOX b"]);
+    check(r#"fileinto "Gone"; addheader "X-A" "b"; fileinto "Away";"#, &["INBOX [X-A: b]"]);
+    check(r#"fileinto "Gone"; addheader "X-A" "b"; keep;"#, &["INBOX [X-A: b]"]);
+    let redirect = "told: redirect: no [relay] is configured: the message is kept";
+    check(r#"redirect "a@b.example"; fileinto :flags "a" "Gone";"#, &["INBOX a", redirect]);
+}
+
 #[test] // RFC 5228 §2.10.3
 fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
     let check = |own: &'static str, want: &[&str]| {
