@@ -188,6 +188,7 @@ impl Sorter {
         let mut whole = Outcome::default();
         let mut named = "";
         let mut flags = names_of(happened.flags);
+        let [spam, virus] = self.settings.verdicts(happened.bytes);
         for Ready { name, script } in &onlookers.scripts {
             named = name;
             let script = match script {
@@ -221,6 +222,8 @@ impl Sorter {
                     }),
                     ..Environment::default()
                 },
+                spam,
+                virus,
                 limits: self.settings.limits,
                 traced: self.settings.kept == super::KeptRuns::All,
                 ..Facts::default()

@@ -13,8 +13,12 @@ const MESSAGE: &[u8] = b"From: ann@example.com\r\nSubject: x\r\n\r\ntext\r\n";
 
 impl Room {
     /// With these settings, and perhaps a relay.
-    fn sorted_by(mut self, events: SiteEvents, has_relay: bool) -> Self {
+    fn sorted_by(self, events: SiteEvents, has_relay: bool) -> Self {
         let settings = SieveSettings { kept: KeptRuns::Errors, events, ..SieveSettings::default() };
+        self.sorted_as(settings, has_relay)
+    }
+
+    fn sorted_as(mut self, settings: SieveSettings, has_relay: bool) -> Self {
         let relay = Relay::new(has_relay).0;
         let store = self.runner.store.clone();
         let sorter = Sorter::new(store, settings, self.settings.hostname.clone(), relay);
@@ -143,6 +147,23 @@ fn messages_stay_as_they_are_and_copies_are_made() {
     let told =
         "APPEND of UID 4 in Archive\nfileinto: there is no mailbox Nowhere: the message stays\n";
     assert_eq!(room.reports(), [told]);
+}
+
+#[test] // RFC 5235
+fn what_a_checker_found_is_told() {
+    let mut config = crate::config::Config::default();
+    config.sieve.spam.header = crate::config::Text("X-Spam: score=([0-9.]+)".into());
+    let spam = Settings::of(&config).sieve.spam;
+    let room = Room::new().sorted_as(SieveSettings { spam, ..SieveSettings::default() }, false);
+    room.sees(
+        "Archive",
+        "require [\"imapsieve\", \"imap4flags\", \"spamtest\", \"relational\",
+             \"comparator-i;ascii-numeric\"];
+         if spamtest :value \"ge\" :comparator \"i;ascii-numeric\" \"8\" { addflag \"bad\"; }",
+    );
+    room.append("Archive", b"X-Spam: score=50 required=5.0\r\n\r\n");
+    room.show();
+    assert_eq!(room.list("Archive"), ["1 {} bad"]);
 }
 
 #[test] // RFC 6785 §3.4
