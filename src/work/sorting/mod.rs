@@ -188,6 +188,9 @@ impl Sorter {
             Capability::RedirectDeliverBy,
             Capability::Enclose,
             Capability::Include,
+            // Both tell whose script it is.
+            Capability::Environment,
+            Capability::DovecotEnvironment,
         ];
         let mut addresses = vec![recipient.given.clone()];
         if asks.iter().any(|capability| script.required.has(*capability)) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{Config, StatusType, Text};
 use crate::model::ScriptName;
+use crate::store::Rank;
 
 /// As the configuration says it.
 fn settings(set: impl FnOnce(&mut crate::config::Sieve)) -> super::super::SieveSettings {
@@ -58,6 +59,45 @@ fn what_a_checker_found_is_told_to_scripts() {
     check("X-Spam-Status: Yes, score=50 required=5.0", "INBOX 1, Junk 1");
     check("X-Other: 1", "Archive 1, INBOX 1, Junk 1");
     check("X-Virus: Infected", "Archive 1, INBOX 1, Junk 1, Trash 1");
+}
+
+#[test]
+fn a_script_is_told_whose_it_is() {
+    let room = Room::new();
+    let address = Address::new("robert@example.org").unwrap();
+    let alias = NewAccount { address, password_hash: "{PLAIN}x".into() };
+    assert!(room.runner.store.add_address(room.account, alias, Rank::Further).unwrap());
+    let check = |capability: &str, item: &str| {
+        room.sort_by(&format!(
+            r#"require ["{capability}", "variables"];
+               if environment "{item}" "bob@example.org" {{ discard; }}"#
+        ));
+        assert_eq!(room.deliver(&["robert@example.org"], b"Subject: x\r\n\r\n"), [Ok(())]);
+        assert_eq!(room.found(), "", "{item}");
+    };
+    check("vnd.dovecot.environment\", \"environment", "vnd.dovecot.username");
+    check("vnd.dovecot.environment", "vnd.dovecot.username");
+}
+
+#[test] // RFC 5804 §2.11
+fn a_renamed_script_is_known_by_its_new_name() {
+    let room = Room::new();
+    room.sort_by("require \"ihave\"; error \"no\";");
+    let store = &room.runner.store;
+    let told = || {
+        assert_eq!(room.deliver(&["bob@example.org"], b"Subject: x\r\n\r\n"), [Ok(())]);
+        let runs = store.script_runs(room.account).unwrap();
+        let mut names: Vec<String> = runs
+            .iter()
+            .filter_map(|run| run.report.text.lines().next().map(str::to_owned))
+            .collect();
+        names.sort();
+        names.join(", ")
+    };
+    assert_eq!(told(), "script main");
+    let [main, other] = ["main", "other"].map(|name| ScriptName::new(name).unwrap());
+    store.rename_script(room.account, &main, &other).unwrap();
+    assert_eq!(told(), "script main, script other");
 }
 
 #[test] // RFC 6134 §2.2, §2.3, §2.5, §2.7
