@@ -25,10 +25,15 @@ const RECIPIENTS_MAX: usize = 16;
 /// Header fields of one URI.
 const HEADERS_MAX: usize = 32;
 
+/// True if `uri` is of a method that is known; whether it names anybody does not matter (RFC 5435 §5:
+/// "mailto:" alone is asked about, as in RFC 8580 §6.1).
+pub(super) fn is_known(uri: &str) -> bool {
+    uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"))
+}
+
 /// `mailtoURI = "mailto:" [ to ] [ hfields ]` — RFC 6068 §2.
 pub(super) fn parse(uri: &str) -> Result<MailTo, String> {
-    let scheme = uri.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
-    let Some(rest) = scheme.and_then(|_| uri.get(7..)) else {
+    let Some(rest) = uri.get(7..).filter(|_| is_known(uri)) else {
         return Err(format!("there is no way to notify {}", shown(uri.as_bytes())));
     };
     let wrong = |what: &str| format!("{what} in {}", shown(uri.as_bytes()));
@@ -127,7 +132,7 @@ impl World<'_> {
         let importance = self.word(&notify.importance)?;
         let message = notify.message.as_deref().map(|message| self.names().string(message));
         let fcc = notify.fcc.as_ref().map(|fcc| self.fcc(fcc, work)).transpose()?;
-        let automatic = self.message.first("Auto-Submitted").map_or(0, |value| value.len());
+        let automatic = self.message.values(0, b"Auto-Submitted").map(|value| value.len()).sum();
         work.budget.steps(automatic)?;
         if self.is_automatic() {
             // RFC 5436 §2.7: no notification of what programs send.

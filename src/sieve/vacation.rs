@@ -139,9 +139,9 @@ impl World<'_> {
         Ok(Err("it was not sent to the user by name"))
     }
 
-    /// An `Auto-Submitted:` with another value than `no` (RFC 3834 §5).
+    /// An `Auto-Submitted:` with another value than `no` (RFC 3834 §5), whoever has put others beside it.
     pub(super) fn is_automatic(&self) -> bool {
-        self.message.first("Auto-Submitted").is_some_and(|value| {
+        self.message.values(0, b"Auto-Submitted").any(|value| {
             let value = value.text();
             let end = value.iter().position(|byte| matches!(byte, b';' | b'(' | b' ' | b'\t'));
             !value.get(..end.unwrap_or(value.len())).unwrap_or_default().eq_ignore_ascii_case(b"no")
