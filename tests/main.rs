@@ -20,6 +20,7 @@ mod outbox;
 mod programs;
 mod roundtrip;
 mod s3;
+mod settings;
 mod simulation;
 mod support;
 mod tidy;

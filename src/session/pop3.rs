@@ -219,6 +219,7 @@ impl Pop3 {
 
     fn bye(&mut self, out: &mut Output) -> Next {
         self.doing = Doing::Nothing;
+        self.unlock();
         write::ok(out.buffer(), "Bye", self.charset);
         Next::Close
     }
@@ -243,9 +244,18 @@ impl Pop3 {
             // Those that others had removed already are as gone as the client wants them.
             Reply::Expunged { .. } => self.bye(out),
             reply => {
+                self.unlock();
                 self.fail(&reply, "Nothing was removed", out);
-                Next::Close // RFC 1939 §6: "the server releases any lock and closes"
+                Next::Close
             }
+        }
+    }
+
+    /// RFC 1939 §6: "the server then releases any exclusive-access lock". Before the answer, for who has
+    /// read it may come again at once.
+    fn unlock(&mut self) {
+        if let State::Transaction(maildrop) = &mut self.state {
+            maildrop.unlock();
         }
     }
 

@@ -109,10 +109,8 @@ fn annotations_that_change_through_another_node_are_told() {
 /// Nodes that are told, and look by themselves less often than anybody here waits.
 fn listening(imap: &str, lmtp: &str) -> Home {
     let home = Home::new(imap, lmtp);
-    let text = std::fs::read_to_string(home.config_file()).expect("a configuration file");
     let listens = "listen = 'listen'\n";
-    let text = text.replace(listens, &format!("{listens}poll_interval = '1m'\n"));
-    std::fs::write(home.config_file(), text).expect("written");
+    home.reconfigure(listens, &format!("{listens}poll_interval = '1m'\n"));
     home
 }
 

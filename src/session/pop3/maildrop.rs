@@ -22,7 +22,7 @@ pub(super) struct Maildrop {
     pub(super) ahead: Ahead,
     _seat: Seat,
     /// While it is held, nobody else opens the maildrop.
-    _lock: Option<Seat>,
+    lock: Option<Seat>,
 }
 
 impl Maildrop {
@@ -42,8 +42,13 @@ impl Maildrop {
             marked: Vec::new(),
             ahead: Ahead::default(),
             _seat: seat,
-            _lock: lock,
+            lock,
         }
+    }
+
+    /// Others may open the maildrop.
+    pub(super) fn unlock(&mut self) {
+        self.lock = None;
     }
 
     pub(super) const fn mailbox(&self) -> MailboxKey {

@@ -7,7 +7,7 @@ use crate::error::{Fault, Refusal};
 use crate::job::{Fetched, Job, Reply, Seat};
 use crate::limits::{BODY_SLICE_BYTES_MAX, OUTPUT_BYTES_MAX};
 use crate::mail::{Snapshot, UidRuns};
-use crate::model::AccountId;
+use crate::model::{AccountId, UidValidity};
 use crate::session::testing::{Dialogue, KEY, batch, logged_in, message, opened, peer, snapshot};
 use crate::session::{Event, Service, Settings, testing};
 
@@ -145,7 +145,7 @@ fn a_message_that_stops_in_the_middle_ends_the_connection() {
 
 #[test]
 fn a_listing_of_many_waits_for_its_reader() {
-    let count = 50_000;
+    let count = 100_000;
     let mut dialogue = with(&vec![1_000; count]);
     for command in ["LIST\r\n", "UIDL\r\n"] {
         dialogue.say(command);
@@ -161,6 +161,16 @@ fn unique_ids_hold_for_ever() {
     let mut dialogue = with(&[1, 1]);
     dialogue.say("UIDL 2\r\n");
     dialogue.check("+OK 2 1.20\r\n");
+    // In a mailbox made again, and above 2^31.
+    for (validity, uid) in [(2, 20), (u32::MAX, u32::MAX - 1)] {
+        let mut again = Arc::unwrap_or_clone(snapshot([message(uid, 1)]));
+        again.head.uid_validity = UidValidity(validity);
+        let mut dialogue = asking(false);
+        dialogue.reply(opened(&Arc::new(again)));
+        dialogue.said.clear();
+        dialogue.say("UIDL 1\r\n");
+        dialogue.check(&format!("+OK 1 {validity}.{uid}\r\n"));
+    }
 }
 
 #[test]
@@ -174,6 +184,25 @@ fn a_lock_comes_before_the_maildrop() {
     dialogue.reply(opened(&maildrop(&[7])));
     dialogue.check("+OK 1 messages (7 octets)\r\n");
     assert_eq!(dialogue.session.standing().patience_seconds, 600); // RFC 1939 §3
+}
+
+#[test] // RFC 1939 §6
+fn the_lock_is_given_back_before_the_answer_to_quit() {
+    for removed in [true, false] {
+        let lock = Arc::new(());
+        let mut dialogue = asking(true);
+        dialogue.reply(Reply::MaildropLocked(Seat(Box::new(Arc::clone(&lock)))));
+        dialogue.reply(opened(&maildrop(&[7])));
+        dialogue.say("DELE 1\r\nQUIT\r\n");
+        assert_eq!(Arc::strong_count(&lock), 2, "it is held while messages go");
+        let uids = UidRuns::new();
+        dialogue.reply(match removed {
+            true => Reply::Expunged { uids, snapshot: maildrop(&[]) },
+            false => Reply::Failed(Fault::Unavailable),
+        });
+        assert!(dialogue.closed);
+        assert_eq!(Arc::strong_count(&lock), 1);
+    }
 }
 
 #[test]
