@@ -337,17 +337,18 @@ fn tell(
     Err(AdminError::ScriptFailed)
 }
 
-/// `  12 header: "x" matches "y": true`
+/// As it is kept of a delivery, but for its colours.
 fn traced(line: &Line, coloured: bool) -> String {
-    let script = line.script.as_ref().map_or(String::new(), |name| format!("{name}:"));
-    let place = format!("{script}{:>4}", line.at.line);
+    if !coloured {
+        return line.to_string();
+    }
     let text = match line.kind {
-        LineKind::Test(true) => format!("{} {}", Colour::Green.on("yes", coloured), line.text),
-        LineKind::Test(false) => format!("{}  {}", Colour::Red.on("no", coloured), line.text),
+        LineKind::Test(true) => format!("{} {}", Colour::Green.on("yes", true), line.text),
+        LineKind::Test(false) => format!("{}  {}", Colour::Red.on("no", true), line.text),
         LineKind::Command => format!("    {}", line.text),
-        LineKind::Debug => format!("    says {}", Colour::Yellow.on(&line.text, coloured)),
+        LineKind::Debug => format!("    says {}", Colour::Yellow.on(&line.text, true)),
     };
-    format!("{} {text}", Colour::Grey.on(&place, coloured))
+    format!("{} {text}", Colour::Grey.on(&line.place(), true))
 }
 
 /// What would be done, in a sentence; and of which bytes.

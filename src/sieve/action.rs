@@ -3,6 +3,7 @@
 //! Actions come out merged and checked: no mailbox twice (RFC 5228 §2.10.3), no reject beside a
 //! vacation (RFC 5429 §2.4), none beyond the limits. Who carries them out does so in their order.
 
+use std::fmt;
 use std::sync::Arc;
 
 use parser::sieve::Position;
@@ -47,8 +48,8 @@ pub struct Failed {
 }
 
 /// `line 3, column 1: …`, and of which script.
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(script) = &self.script {
             write!(f, "script {script:?}, ")?;
         }
@@ -67,6 +68,27 @@ pub struct Line {
     pub kind: LineKind,
     /// What happened; one line, without control characters.
     pub text: String,
+}
+
+impl Line {
+    /// Where it is, as wide in all lines: `  12`, `included:  12`.
+    pub fn place(&self) -> String {
+        let script = self.script.as_ref().map_or(String::new(), |name| format!("{name}:"));
+        format!("{script}{:>4}", self.at.line)
+    }
+}
+
+/// `  12 yes header: "x" matches "y"`
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.kind {
+            LineKind::Test(true) => "yes",
+            LineKind::Test(false) => "no ",
+            LineKind::Command => "   ",
+            LineKind::Debug => "    says",
+        };
+        write!(f, "{} {word} {}", self.place(), self.text)
+    }
 }
 
 /// What a line of trace tells.

@@ -12,7 +12,7 @@ use super::super::outbox::{Origin, compose};
 use super::super::{clock, facts};
 use super::actions::flag_set;
 use super::scripts::Ready;
-use super::{SoFar, Sorter, takes_over};
+use super::{SoFar, Sorter, Traced, takes_over};
 use crate::error::Refusal;
 use crate::job::{FlagSet, MailboxInfo, MailboxKey};
 use crate::limits::SCRIPT_REPORT_BYTES_MAX;
@@ -186,11 +186,10 @@ impl Sorter {
     ) -> Result<Effect, Failure> {
         let map = MessageMap::parse(happened.bytes);
         let mut whole = Outcome::default();
-        let mut named = "";
+        let mut runs = Vec::new();
         let mut flags = names_of(happened.flags);
         let [spam, virus] = self.settings.verdicts(happened.bytes);
         for Ready { name, script } in &onlookers.scripts {
-            named = name;
             let script = match script {
                 Ok(script) => script,
                 Err(mistakes) => {
@@ -225,12 +224,13 @@ impl Sorter {
                 spam,
                 virus,
                 limits: self.settings.limits,
-                traced: self.settings.kept == super::KeptRuns::All,
+                traced: self.settings.kept != super::KeptRuns::Off,
                 ..Facts::default()
             };
             let envelope = Envelope::default(); // RFC 6785 §4.6: there is none
             let mail = Mail { bytes: happened.bytes, map: &map, envelope: &envelope };
-            let outcome = self.walk(happened.mailbox.key.account, script, mail, &facts)?;
+            let mut outcome = self.walk(happened.mailbox.key.account, script, mail, &facts)?;
+            runs.push(Traced { name: name.clone(), lines: std::mem::take(&mut outcome.trace) });
             // The next one sees the flags as this one leaves them.
             for done in &outcome.actions {
                 if let (Action::Keep { implicit: true, flags: left, .. }, None) =
@@ -243,7 +243,7 @@ impl Sorter {
                 break;
             }
         }
-        let report = self.report(named, &whole).map(|report| told(happened, report));
+        let report = self.report(&runs, whole.error.as_ref()).map(|report| told(happened, report));
         if let Some(failed) = &whole.error {
             let account = happened.mailbox.key.account;
             log::warn!("sieve: account {account}: {}", failed.to_string().escape_debug());

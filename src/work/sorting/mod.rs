@@ -31,10 +31,11 @@ use super::clock;
 use super::metadata::ServerNotes;
 use super::outbox::Relay;
 use crate::job::{EnvelopeDsn, Recipient};
+use crate::limits::SCRIPT_REPORT_BYTES_MAX;
 use crate::model::{AccountId, MailboxName};
 use crate::sieve::{
     self, Action, Capability, DsnNotify, DsnReturn, Envelope, Environment, Facts, Failed, Limits,
-    Mail, Outcome, Step, Version,
+    LineKind, Mail, Outcome, Step, Version,
 };
 use crate::store::{Failure, RunReport, Store};
 
@@ -80,7 +81,7 @@ impl SieveSettings {
 pub enum KeptRuns {
     /// None.
     Off,
-    /// Those that failed, or that said something by `debug_log`.
+    /// Those that failed, or that said something by `debug_log`: with what matched, as all.
     #[default]
     Errors,
     /// All, with what matched.
@@ -155,21 +156,29 @@ impl Sorter {
         let map = MessageMap::parse(mail.bytes);
         let mut so_far = SoFar::default();
         let mut whole = Outcome::default();
-        let mut named = String::new();
+        let mut runs = Vec::new();
         for Ready { name, script } in scripts {
-            let outcome = match script {
+            let mut outcome = match script {
                 Ok(script) => self.run(recipient, mail, &map, &so_far, (&name, &script))?,
                 // It was checked when it came in; an update of ours may see it otherwise.
                 Err(mistakes) => kept_for(format!("it does not compile: {mistakes}")),
             };
-            named.clone_from(&name);
+            runs.push(Traced { name, lines: std::mem::take(&mut outcome.trace) });
             match takes_over(&mut whole, outcome, so_far) {
                 Some(kept) => so_far = kept,
                 None => break,
             }
         }
-        let report = self.report(&named, &whole);
-        actions::plan(self, recipient, mail, whole, report)
+        let report = self.report(&runs, whole.error.as_ref());
+        let is_kept = report.is_some();
+        let mut verdict = actions::plan(self, recipient, mail, whole, report)?;
+        // What could not be done is an error as well.
+        if let Verdict::Planned(plan) = &mut verdict
+            && let Some(report) = plan.report.as_mut().filter(|_| !is_kept)
+        {
+            report.text.insert_str(0, &trace_of(&runs));
+        }
+        Ok(verdict)
     }
 
     fn run(
@@ -234,7 +243,7 @@ impl Sorter {
             spam,
             virus,
             limits: self.settings.limits,
-            traced: self.settings.kept == KeptRuns::All,
+            traced: self.settings.kept != KeptRuns::Off,
             ..Facts::default()
         };
         let edited;
@@ -276,25 +285,43 @@ impl Sorter {
         }
     }
 
-    fn report(&self, name: &str, outcome: &Outcome) -> Option<RunReport> {
-        let failed = outcome.error.is_some();
+    /// What is kept of these runs, of which the last one may have failed.
+    fn report(&self, runs: &[Traced], error: Option<&Failed>) -> Option<RunReport> {
+        let failed = error.is_some();
+        let said = |run: &Traced| run.lines.iter().any(|line| line.kind == LineKind::Debug);
         let wanted = match self.settings.kept {
             KeptRuns::Off => false,
-            KeptRuns::Errors => failed || !outcome.trace.is_empty(),
+            KeptRuns::Errors => failed || runs.iter().any(said),
             KeptRuns::All => true,
         };
-        if !wanted {
-            return None;
-        }
-        let mut text = format!("script {name}\n");
-        for line in &outcome.trace {
-            text.push_str(&format!("{}: {}\n", line.at.line, line.text));
-        }
-        if let Some(error) = &outcome.error {
-            text.push_str(&format!("{error}\n"));
-        }
-        text.truncate(text.floor_char_boundary(crate::limits::SCRIPT_REPORT_BYTES_MAX));
-        Some(RunReport { failed, text: text.replace('\0', " ") })
+        let error = error.map_or(String::new(), |error| format!("{error}\n"));
+        let text = || format!("{}{error}", trace_of(runs)).replace('\0', " ");
+        wanted.then(|| RunReport { failed, text: text() })
+    }
+}
+
+/// What a script has done, step by step.
+#[derive(Debug)]
+struct Traced {
+    name: String,
+    lines: Vec<sieve::Line>,
+}
+
+/// Bytes of what is kept of a run that are left to others: errors, and what events begin with.
+const NOT_TRACE_BYTES: usize = 3 * 1024;
+
+/// Each script with its lines. Of what is too long the end is kept: there it went wrong.
+fn trace_of(runs: &[Traced]) -> String {
+    let lines = runs.iter().flat_map(|run| {
+        let heading = format!("script {}\n", run.name);
+        std::iter::once(heading).chain(run.lines.iter().map(|line| format!("{line}\n")))
+    });
+    let text: String = lines.collect();
+    let over = text.len().saturating_sub(SCRIPT_REPORT_BYTES_MAX - NOT_TRACE_BYTES);
+    let kept = text.get(text.ceil_char_boundary(over)..).unwrap_or_default();
+    match kept.split_once('\n') {
+        Some((_, kept)) if over > 0 => format!("\u{2026}\n{kept}"),
+        _ => text,
     }
 }
 
@@ -340,7 +367,6 @@ fn takes_over(whole: &mut Outcome, mut next: Outcome, so_far: SoFar) -> Option<S
     });
     whole.actions.extend(next.actions);
     whole.duplicates.extend(next.duplicates);
-    whole.trace.extend(next.trace);
     whole.error = next.error;
     kept
 }

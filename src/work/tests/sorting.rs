@@ -1,12 +1,14 @@
 //! Mail that comes in, and the scripts that sort it.
 
+use super::super::KeptRuns::{self, All, Errors, Off};
+use super::super::SieveSettings;
 use super::*;
 use crate::config::{Config, StatusType, Text};
 use crate::model::ScriptName;
 use crate::store::Rank;
 
 /// As the configuration says it.
-fn settings(set: impl FnOnce(&mut crate::config::Sieve)) -> super::super::SieveSettings {
+fn settings(set: impl FnOnce(&mut crate::config::Sieve)) -> SieveSettings {
     let mut config = Config::default();
     set(&mut config.sieve);
     Settings::of(&config).sieve
@@ -77,6 +79,56 @@ fn a_script_is_told_whose_it_is() {
     };
     check("vnd.dovecot.environment\", \"environment", "vnd.dovecot.username");
     check("vnd.dovecot.environment", "vnd.dovecot.username");
+}
+
+#[test]
+fn a_kept_run_shows_what_each_script_did() {
+    let folder = scratch();
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    std::fs::write(path("before"), "if not true { keep; }\n").unwrap();
+    std::fs::write(path("part.sieve"), "\nif size :over 1M { stop; }\n").unwrap();
+    let told = |kept: KeptRuns, own: &str| {
+        let settings = SieveSettings {
+            before: Some(folder.join("before")),
+            global: Some(folder.clone()),
+            kept,
+            ..SieveSettings::default()
+        };
+        let room = Room::sorting(settings, false);
+        room.sort_by(own);
+        let message = b"Subject: Hello\r\n\r\n";
+        assert_eq!(room.deliver(&["bob@example.org"], message), [Ok(())]);
+        let runs = room.runner.store.script_runs(room.account).unwrap();
+        runs.into_iter().map(|run| run.report.text).collect::<Vec<_>>().join("--\n")
+    };
+    let own = "require [\"include\", \"fileinto\"];
+include :global \"part\";
+if header :contains \"subject\" \"hell\" { fileinto \"Archive\"; }
+";
+    let trace = format!(
+        "script {}\n   1 yes true\n\
+         script main\n   2     include \"part\"\npart:   2 no  size\n   \
+         3 yes header: \"Hello\" matches \"hell\"\n   3     fileinto \"Archive\"\n",
+        path("before")
+    );
+    assert_eq!(told(All, own), trace);
+    assert_eq!(told(Errors, own), "");
+    let fails = own.replace("fileinto \"A", "redirect \"a@b.example\"; fileinto \"A");
+    let redirect = "   3     redirect to a@b.example\n   3     fileinto";
+    let trace = trace.replace("   3     fileinto", redirect);
+    let kept = "redirect: no [relay] is configured: the message is kept\n";
+    assert_eq!(told(Errors, &fails), format!("{trace}{kept}"));
+    let off = format!("script {}\nscript main\n{kept}", path("before"));
+    assert_eq!(told(Off, &fails), off);
+    // The end of what is too long.
+    let long = format!("require \"ihave\";\n{}error \"no\";", "if true { }\n".repeat(1_000));
+    let said = told(Errors, &long);
+    assert!(said.len() < crate::limits::SCRIPT_REPORT_BYTES_MAX, "{}", said.len());
+    assert!(
+        said.starts_with("\u{2026}\n") && said.ends_with("line 1002, column 1: no\n"),
+        "{said}"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test] // RFC 5804 §2.11
