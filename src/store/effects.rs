@@ -2,7 +2,8 @@
 //! far their event came.
 //!
 //! A message is immutable, so what is done to it is done to its flags, and to copies: a copy of the
-//! message as it is shares its body. Nothing here is an event itself (§2.2.3, §3.3).
+//! message as it is shares its body. Nothing here is an event itself (§2.2.3, §2.2.4, §3.3), but for the
+//! flags that a script changes which no such change has started.
 
 use super::deliver::Appended;
 use super::engine::{Tx, Value, Weight};
@@ -34,6 +35,8 @@ pub struct Settlement {
     pub next: NextMessage,
     /// Ascending by UID.
     pub effects: Vec<Effect>,
+    /// Whether scripts see that flags were changed (§2.2.3).
+    pub trigger: Trigger,
 }
 
 /// Where to go on with an event.
@@ -126,7 +129,7 @@ pub enum Settled {
 impl Store {
     /// Does what scripts want. Refused as missing if the event's mailbox is gone.
     pub fn settle_event(&self, settlement: Settlement) -> Result<Settled, Error> {
-        let Settlement { event, from, next, effects } = settlement;
+        let Settlement { event, from, next, effects, trigger } = settlement;
         let account = event.mailbox.account;
         let mut bytes = 1_024;
         let mut works = Vec::with_capacity(effects.len());
@@ -158,7 +161,7 @@ impl Store {
         let ready = || works.iter().flat_map(|work| work.bodies.iter().flatten());
         let staged = ready().any(Ready::is_staged);
         let placed: Vec<_> = ready().filter_map(Ready::placed).collect();
-        let all = All { event, from, next, works };
+        let all = All { event, from, next, works, trigger };
         let done =
             self.0.engine.write("doing what a script wants", Weight::Bytes(bytes), move |tx| {
                 all.carry_out(tx)
@@ -192,6 +195,7 @@ struct All {
     from: Uid,
     next: NextMessage,
     works: Vec<Work>,
+    trigger: Trigger,
 }
 
 impl All {
@@ -312,30 +316,36 @@ impl All {
         works: &[(&Work, &Vec<Option<MailboxId>>)],
         done: &mut Changes,
     ) -> Result<(), Error> {
-        let mut alike: Vec<(StoreMode, FlagSet, UidRuns)> = Vec::new();
+        let mut alike: Vec<(StoreMode, FlagSet, Trigger, UidRuns)> = Vec::new();
         for (work, targets) in works {
-            let mut add = work.effect.add.clone();
-            if work.effect.discard && targets.iter().all(Option::is_some) {
-                add.flags = add.flags.union(Flags::DELETED);
+            let effect = &work.effect;
+            let mut deleted = FlagSet::default();
+            if effect.discard && targets.iter().all(Option::is_some) {
+                deleted.flags = Flags::DELETED;
             }
-            for (mode, flags) in [(StoreMode::Add, &add), (StoreMode::Remove, &work.effect.remove)]
-            {
+            let changes = [
+                (StoreMode::Add, &effect.add, self.trigger),
+                (StoreMode::Remove, &effect.remove, self.trigger),
+                (StoreMode::Add, &deleted, Trigger::Never), // RFC 6785 §2.2.4
+            ];
+            for (mode, flags, trigger) in changes {
                 if *flags == FlagSet::default() {
                     continue;
                 }
-                let known = alike.iter_mut().find(|(m, f, _)| *m == mode && f == flags);
+                let known =
+                    alike.iter_mut().find(|(m, f, t, _)| (*m, f, *t) == (mode, flags, trigger));
                 match known {
-                    Some((_, _, uids)) => uids.push(work.effect.uid),
+                    Some((_, _, _, uids)) => uids.push(effect.uid),
                     None => {
-                        let uids = UidRuns::range(work.effect.uid, work.effect.uid);
-                        alike.push((mode, flags.clone(), uids));
+                        let uids = UidRuns::range(effect.uid, effect.uid);
+                        alike.push((mode, flags.clone(), trigger, uids));
                     }
                 }
             }
         }
-        for (mode, flags, uids) in alike {
+        for (mode, flags, trigger, uids) in alike {
             let change = FlagChange { uids, mode, flags, unchanged_since: None };
-            let stored = flags::store(tx, self.event.mailbox, &change, Trigger::Never)?;
+            let stored = flags::store(tx, self.event.mailbox, &change, trigger)?;
             if !stored.changed.is_empty() {
                 done.note(self.event.mailbox, stored.mod_seq);
             }

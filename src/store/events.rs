@@ -17,7 +17,8 @@ use crate::model::{AccountId, MailboxId, ModSeq, Timestamp, Uid};
 /// Whether scripts are to see what a command does (RFC 6785 §2.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trigger {
-    /// No: a delivery, or what a script does itself (§2.2.3, §3.3).
+    /// No: a delivery, or what a script does itself (§2.2.4, §3.3), but for flags that it changes and no
+    /// change of flags has started it (§2.2.3).
     Never,
     /// If the mailbox has one.
     #[default]

@@ -41,7 +41,8 @@ impl Fixture {
 
     fn settle(&self, event: &Event, next: NextMessage, effects: Vec<Effect>) -> Settled {
         let from = event.uids.first().unwrap();
-        let settlement = Settlement { event: event.key, from, next, effects };
+        let settlement =
+            Settlement { event: event.key, from, next, effects, trigger: Trigger::Never };
         self.settle_event(settlement).unwrap()
     }
 }
@@ -227,6 +228,7 @@ fn an_event_of_a_mailbox_that_is_gone_is_none() {
         from: Uid(1),
         next: NextMessage::None,
         effects: vec![Effect::none(Uid(1))],
+        trigger: Trigger::Never,
     };
     assert_eq!(refused(store.settle_event(settlement)), Refusal::NoSuchMailbox);
     store.drop_event(event.key).unwrap();

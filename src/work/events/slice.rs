@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-use super::super::sorting::{Happened, Onlookers};
+use super::super::sorting::{Happened, Onlookers, Place};
 use super::super::{clock, parts};
 use super::{LEASE, Usher, learn};
 use crate::job::{Fetched, FlagSet, MailboxInfo, MailboxKey, Wants};
 use crate::mail::UidRuns;
 use crate::model::Uid;
-use crate::store::{Effect, Error, Event, Failure, NextMessage, Settled, Settlement};
+use crate::store::{
+    Cause, Effect, Error, Event, Failure, NextMessage, Settled, Settlement, Trigger,
+};
 
 /// After which another event has its turn.
 const SLICE: Duration = Duration::from_millis(250);
@@ -147,7 +149,15 @@ impl Showing<'_> {
         next: NextMessage,
         effects: Vec<Effect>,
     ) -> Result<Settled, Error> {
-        let settlement = Settlement { event: self.event.key, from, next, effects };
+        // RFC 6785 §2.2.3: a script that a change of flags has started starts none.
+        let trigger = match self.event.cause {
+            Cause::Flag => Trigger::Never,
+            Cause::Append | Cause::Copy => {
+                let place = Place::Key(self.event.key.mailbox);
+                self.usher.sorter.trigger(Cause::Flag, &[place])
+            }
+        };
+        let settlement = Settlement { event: self.event.key, from, next, effects, trigger };
         let settled = self.usher.store.settle_event(settlement)?;
         if let Settled::Done { changes, sends } = &settled {
             changes.iter().for_each(|change| self.usher.changes.publish(*change));
