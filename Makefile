@@ -37,7 +37,7 @@ test-production:
 	elif ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
 		SORA_TEST_HOME=production SIM_SEEDS=16 $(CARGO) test --features crash_points --locked -- \
 			store:: work::nodes:: work::tests:: nodes::told:: nodes::leases:: contract:: transcripts:: \
-			simulation:: roundtrip:: crash:: daemon:: clients:: objects:: settings::; \
+			simulation:: roundtrip:: crash:: daemon:: clients:: objects:: settings:: outbox::; \
 	else echo "skipped: no postgres"; fi
 
 # The store once more, behind PgBouncer in transaction mode.
@@ -51,7 +51,7 @@ test-postgres:
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
 		SORA_TEST_DATABASE=postgres SIM_SEEDS=16 $(CARGO) test --features crash_points --locked -- \
 			store:: work::nodes:: work::tests:: nodes::told:: nodes::leases:: contract:: transcripts:: \
-			simulation:: roundtrip:: crash:: daemon::; \
+			simulation:: roundtrip:: crash:: daemon:: outbox::; \
 	else echo "skipped: no postgres"; fi
 
 lint:
