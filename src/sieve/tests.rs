@@ -37,6 +37,7 @@ struct Setup {
     seen: Vec<(String, String)>,
     lists: BTreeMap<String, Vec<String>>,
     scripts: BTreeMap<(bool, String), String>,
+    fixes: Vec<(String, String)>,
 }
 
 fn folder() -> PathBuf {
@@ -223,6 +224,11 @@ impl Setup {
                 self.lists.insert(pair().0.into(), values);
             }
             "script" => drop(self.scripts.insert((false, rest.into()), body.into())),
+            "fix" => {
+                let text = |text: &str| text.replace("\\n", "\n");
+                let (slip, right) = rest.split_once(" => ").expect(line);
+                self.fixes.push((text(slip), text(right)));
+            }
             "global" => drop(self.scripts.insert((true, rest.into()), body.into())),
             _ => panic!("what is {line:?}?"),
         }
@@ -329,7 +335,11 @@ impl Setup {
     /// One of the RFCs' own scripts, by its file (`parser/tests/sieve/examples`).
     fn example(&self, name: &str) -> String {
         let path = format!("../../parser/tests/sieve/examples/{name}.sieve");
-        let text = std::fs::read_to_string(folder().join(path)).expect(name);
+        let mut text = std::fs::read_to_string(folder().join(path)).expect(name);
+        for (slip, right) in &self.fixes {
+            assert!(text.contains(slip), "{name}: {slip}");
+            text = text.replace(slip, right);
+        }
         let needs = text.lines().find_map(|line| line.strip_prefix("# needs "));
         let needs = needs.map_or(Vec::new(), |n| n.split(' ').map(str::to_owned).collect());
         Self { needs, with: Vec::new(), ..self.clone() }.verdict(&text)
@@ -373,6 +383,7 @@ impl Setup {
             zone: self.zone,
             addresses: &addresses,
             script_name: self.script_name.as_deref(),
+            done: &[],
             flags: &[],
             default_mailbox: "INBOX",
             environment: Environment {
