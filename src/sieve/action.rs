@@ -291,11 +291,21 @@ pub(super) struct Ledger {
     pub(super) implicit_keep: bool,
     redirects: usize,
     notified: usize,
+    /// Actions of scripts before this one.
+    before: usize,
 }
 
 impl Ledger {
-    pub(super) const fn new() -> Self {
-        Self { list: Vec::new(), implicit_keep: true, redirects: 0, notified: 0 }
+    /// `before` is what scripts before this one want done.
+    pub(super) fn new(before: &[Done]) -> Self {
+        let count = |of: fn(&Action) -> bool| before.iter().filter(|done| of(&done.action)).count();
+        Self {
+            list: Vec::new(),
+            implicit_keep: true,
+            redirects: count(|action| matches!(action, Action::Redirect(_))),
+            notified: count(|action| matches!(action, Action::Notify(_))),
+            before: count(|action| !matches!(action, Action::Keep { implicit: true, .. })),
+        }
     }
 
     /// Takes an action; one that files into the same mailbox as another is the same action, and the
@@ -320,7 +330,7 @@ impl Ledger {
         if self.redirects > limits.redirects_max || self.notified > limits.redirects_max {
             return Err(Halt::error("the script sends the message on to too many"));
         }
-        if self.list.len() >= limits.actions_max {
+        if self.before + self.list.len() >= limits.actions_max {
             return Err(Halt::error("the script wants too many actions"));
         }
         self.list.push(Done { at, action });

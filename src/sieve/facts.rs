@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use parser::message::MessageMap;
 use parser::sieve::tree::{DsnNotify, DsnReturn, EnvironmentItem};
 
+use super::action::Done;
 use super::limits::Limits;
 use crate::model::Timestamp;
 
@@ -70,6 +71,8 @@ pub struct Facts<'m> {
     /// What the internal variable of RFC 5232 §2 begins with: what a script before this one has left in
     /// it.
     pub flags: &'m [String],
+    /// What scripts before this one want done: it counts as if this one did.
+    pub done: &'m [Done],
     /// Where `keep` puts mail.
     pub default_mailbox: &'m str,
     /// Where the script runs.
@@ -92,6 +95,7 @@ impl Default for Facts<'_> {
             addresses: &[],
             script_name: None,
             flags: &[],
+            done: &[],
             default_mailbox: "INBOX",
             environment: Environment::default(),
             spam: None,

@@ -13,7 +13,8 @@ use crate::limits;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Actions that do something, merged ones counted once (RFC 5228 §2.10.4).
+    /// Actions that do something, merged ones counted once (RFC 5228 §2.10.4), with those of the scripts
+    /// before; so are the next.
     pub actions_max: usize,
     /// Messages sent on by `redirect` (RFC 5228 §4.2), and by `notify` as many.
     pub redirects_max: usize,

@@ -222,7 +222,7 @@ impl<'m> Run<'m> {
                 Some(event) => event.flags.join(" "),
                 None => facts.flags.join(" "),
             },
-            ledger: Ledger::new(),
+            ledger: Ledger::new(facts.done),
             answered: false,
             edits: 0,
             added_bytes: 0,

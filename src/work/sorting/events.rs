@@ -205,6 +205,7 @@ impl Sorter {
                 zone: LocalZone::At(clock::zone_minutes),
                 addresses: &addresses,
                 script_name: Some(name),
+                done: &whole.actions,
                 default_mailbox: happened.mailbox.name.as_str(),
                 environment: Environment {
                     domain: self.hostname.split_once('.').map(|(_, domain)| domain),

@@ -159,7 +159,10 @@ impl Sorter {
         let mut runs = Vec::new();
         for Ready { name, script } in scripts {
             let mut outcome = match script {
-                Ok(script) => self.run(recipient, mail, &map, &so_far, (&name, &script))?,
+                Ok(script) => {
+                    let so_far = (&so_far, whole.actions.as_slice());
+                    self.run(recipient, mail, &map, so_far, (&name, &script))?
+                }
                 // It was checked when it came in; an update of ours may see it otherwise.
                 Err(mistakes) => kept_for(format!("it does not compile: {mistakes}")),
             };
@@ -186,7 +189,7 @@ impl Sorter {
         recipient: &Recipient,
         mail: &Arriving<'_>,
         received: &MessageMap,
-        so_far: &SoFar,
+        (so_far, done): (&SoFar, &[sieve::Done]),
         (name, script): (&str, &Arc<sieve::Script>),
     ) -> Result<Outcome, Failure> {
         // The owner's addresses are a query, and few scripts look at them; what is included may.
@@ -239,6 +242,7 @@ impl Sorter {
             addresses: &addresses,
             script_name: Some(name),
             flags: &so_far.flags,
+            done,
             environment,
             spam,
             virus,

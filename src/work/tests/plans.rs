@@ -118,6 +118,22 @@ fn a_message_is_in_a_mailbox_once_as_the_last_command_has_it() {
     check(r#"redirect "a@b.example"; fileinto :flags "a" "Gone";"#, &["INBOX a", redirect]);
 }
 
+#[test] // RFC 5228 §2.10.7
+fn what_scripts_do_is_counted_over_all_of_them() {
+    let two = "require \"copy\"; redirect :copy \"a@x.example\"; redirect :copy \"b@x.example\";";
+    let check = |own: &'static str, want: &[&str]| {
+        Scripts { before: two, own, has_relay: true, ..Scripts::default() }.check(want);
+    };
+    let [a, b, c] = ["a", "b", "c"].map(|to| format!("Redirect to {to}@x.example"));
+    let too_many = "told: line 2, column 10: the script sends the message on to too many";
+    check("redirect \"c@x.example\";", &[&a, &b, &c]);
+    check(
+        "require \"copy\"; redirect :copy \"c@x.example\"; redirect :copy \"d@x.example\";
+         redirect \"e@x.example\";",
+        &["INBOX", &a, &b, too_many],
+    );
+}
+
 #[test] // RFC 5228 §2.10.3
 fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
     let check = |own: &'static str, want: &[&str]| {
