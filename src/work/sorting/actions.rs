@@ -252,21 +252,12 @@ fn send(
         utf8: mail.utf8,
         message: mail.bytes,
     };
-    let new = match action {
-        Action::Redirect(redirect) if matches!(redirect.to, RedirectTo::List(_)) => {
-            match members(sorter, redirect, &addresses)? {
-                Ok(members) => Some(send_on_to_all(redirect, members, &origin)),
-                Err(why) => {
-                    plan.tell(&format!("redirect: {why}{kept}"));
-                    return Ok(false);
-                }
-            }
+    let new = match composed(sorter, action, &addresses, &origin)? {
+        Ok(new) => new,
+        Err(why) => {
+            plan.tell(&format!("{what}: {why}{kept}"));
+            return Ok(!is_needed);
         }
-        _ => compose(action, &origin),
-    };
-    let Some(new) = new else {
-        plan.tell(&format!("{what}: it cannot be sent{kept}"));
-        return Ok(!is_needed);
     };
     let (unless, copy) = match action {
         // RFC 6131 §2: with no days at all, every message is answered.
@@ -285,6 +276,22 @@ fn send(
     }
     plan.outgoing.push(SortedOutgoing { new, unless });
     Ok(true)
+}
+
+/// What leaves for `action`, or why nothing can; `own` are the account's addresses.
+pub(super) fn composed(
+    sorter: &Sorter,
+    action: &Action,
+    own: &[Address],
+    origin: &Origin<'_>,
+) -> Result<Result<NewOutgoing, String>, Failure> {
+    match action {
+        Action::Redirect(redirect) if matches!(redirect.to, RedirectTo::List(_)) => {
+            let members = members(sorter, redirect, own)?;
+            Ok(members.map(|members| send_on_to_all(redirect, members, origin)))
+        }
+        _ => Ok(compose(action, origin).ok_or_else(|| "it cannot be sent".to_owned())),
+    }
 }
 
 /// To whom `redirect :list` sends: never back to its owner, which would be a loop. Or why it cannot
@@ -322,7 +329,7 @@ fn is_same(one: &OutgoingOptions, other: &OutgoingOptions) -> bool {
 
 /// A notification to addresses of which some are not ASCII, as two: not every server knows SMTPUTF8, and
 /// those who can get it without shall (RFC 6531 §3.2). `None` if it need not be parted.
-fn parted(action: &Action) -> Option<[Action; 2]> {
+pub(super) fn parted(action: &Action) -> Option<[Action; 2]> {
     let Action::Notify(notify) = action else { return None };
     let part = |is_ascii: bool| {
         let of = |all: &[String]| {

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use parser::message::MessageMap;
 
-use super::super::outbox::{Origin, compose};
+use super::super::outbox::Origin;
 use super::super::{clock, facts};
-use super::actions::flag_set;
+use super::actions::{composed, flag_set, parted};
 use super::scripts::Ready;
 use super::{SoFar, Sorter, Traced, takes_over};
 use crate::error::Refusal;
@@ -250,7 +250,7 @@ impl Sorter {
             log::warn!("sieve: account {account}: {}", failed.to_string().escape_debug());
             return Ok(Effect { report, ..Effect::none(happened.uid) });
         }
-        Ok(self.effect(onlookers, happened, whole, report))
+        self.effect(onlookers, happened, whole, report)
     }
 
     /// RFC 6785 §3.
@@ -260,7 +260,7 @@ impl Sorter {
         happened: &Happened<'_>,
         outcome: Outcome,
         report: Option<RunReport>,
-    ) -> Effect {
+    ) -> Result<Effect, Failure> {
         let about = told(happened, RunReport { failed: true, text: String::new() }).text;
         let mut effect = Effect { report, about, discard: true, ..Effect::none(happened.uid) };
         for done in outcome.actions {
@@ -270,12 +270,12 @@ impl Sorter {
                     file(&mut effect, happened, &filing, version);
                 }
                 action @ (Action::Redirect(_) | Action::Notify(_)) => {
-                    self.send(&mut effect, onlookers, happened, &action);
+                    self.send(&mut effect, onlookers, happened, &action)?;
                 }
                 Action::Reject { .. } | Action::Vacation(_) => {} // refused before (§3.11)
             }
         }
-        effect
+        Ok(effect)
     }
 
     /// Mail that leaves; what cannot leave is told, and the message stays.
@@ -285,10 +285,14 @@ impl Sorter {
         onlookers: &Onlookers,
         happened: &Happened<'_>,
         action: &Action,
-    ) {
+    ) -> Result<(), Failure> {
         let what = if matches!(action, Action::Redirect(_)) { "redirect" } else { "notify" };
         if !self.relay.is_configured() {
-            return stay(effect, happened, &format!("{what}: no [relay] is configured"));
+            stay(effect, happened, &format!("{what}: no [relay] is configured"));
+            return Ok(());
+        }
+        if let Some(parts) = parted(action) {
+            return parts.iter().try_for_each(|part| self.send(effect, onlookers, happened, part));
         }
         let key = happened.event.key;
         let unique = format!(
@@ -312,8 +316,12 @@ impl Sorter {
             utf8: false, // how it came is not kept
             message: happened.bytes,
         };
-        let Some(new) = compose(action, &origin) else {
-            return stay(effect, happened, &format!("{what}: it cannot be sent"));
+        let new = match composed(self, action, &onlookers.addresses, &origin)? {
+            Ok(new) => new,
+            Err(why) => {
+                stay(effect, happened, &format!("{what}: {why}"));
+                return Ok(());
+            }
         };
         if let Action::Notify(notify) = action
             && let Some(filing) = &notify.fcc
@@ -322,6 +330,7 @@ impl Sorter {
             effect.copies.extend(placed(filing, version));
         }
         effect.outgoing.push(new);
+        Ok(())
     }
 
     /// A run that could not even begin.

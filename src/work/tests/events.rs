@@ -185,6 +185,37 @@ fn what_leaves_is_from_the_owner_and_stays_if_it_cannot() {
     }
 }
 
+#[test] // RFC 6785 §3.4, §3.6, RFC 6134 §2.3, RFC 6531 §3.2
+fn a_list_is_sent_to_and_who_is_not_ascii_is_told_apart() {
+    let folder = scratch();
+    std::fs::write(folder.join("friends.txt"), "ann@example.com\nbob@example.org\n").unwrap();
+    let settings = SieveSettings {
+        lists: Some(folder.clone()),
+        list_members_max: 9,
+        kept: KeptRuns::Errors,
+        ..SieveSettings::default()
+    };
+    let room = Room::new().sorted_as(settings, true);
+    room.sees(
+        "Archive",
+        "require [\"imapsieve\", \"extlists\", \"copy\", \"enotify\"];
+         if header \"Subject\" \"none\" { redirect :list \":none\"; stop; }
+         redirect :copy :list \":friends\";
+         notify \"mailto:cat@example.com,%C3%A4@example.com\";",
+    );
+    room.append("Archive", MESSAGE);
+    room.append("Archive", b"Subject: none\r\n\r\n");
+    room.show();
+    let sent = room.runner.store.list_outgoing(None, None, 9).unwrap();
+    let mut to: Vec<String> = sent.iter().map(|one| one.recipients.join(" ")).collect();
+    to.sort();
+    assert_eq!(to, ["ann@example.com", "cat@example.com", "\u{e4}@example.com"]);
+    assert_eq!(room.list("Archive"), ["1 {}", "2 {}"]);
+    let told = room.reports().concat();
+    assert!(told.contains("there is no list urn:ietf:params:sieve:none"), "{told}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test] // RFC 6785 §2.3.1, §3.11
 fn what_is_wrong_with_a_script_is_told_and_nothing_is_done() {
     let room = Room::new();
