@@ -5,7 +5,7 @@
 //! is wrong is removed; a disk that is full, or gone, means no cache. The least recently used go first
 //! when it is full. It survives a restart: what it has is learnt from the names of its files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -49,6 +49,8 @@ struct State {
     loaded: bool,
     /// It was said that it cannot be written.
     complained: bool,
+    /// Names of files that are just being written.
+    writing: HashSet<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,20 +108,26 @@ impl Cache {
     }
 
     /// Learns what is there from before; what is half written goes. It takes a while if it is much,
-    /// and nobody needs to wait for it.
+    /// and nobody needs to wait for it. Files that are not of a cache are left alone: the directory may
+    /// be somebody else's by mistake.
     pub(super) fn load(&self) {
         let mut found = Vec::new();
-        for dir in fs::read_dir(&self.settings.dir).into_iter().flatten().flatten() {
-            for file in fs::read_dir(dir.path()).into_iter().flatten().flatten() {
+        let below = (0..=0xff).map(|byte| self.settings.dir.join(format!("{byte:02x}")));
+        for dir in below {
+            for file in fs::read_dir(&dir).into_iter().flatten().flatten() {
                 let name = file.file_name();
-                let key = name.to_str().and_then(|name| name.split_once('-'));
-                let key = key
-                    .and_then(|(account, blob)| Some((account.parse().ok()?, blob.parse().ok()?)));
-                let bytes =
-                    file.metadata().and_then(|metadata| Ok((metadata.modified()?, metadata.len())));
-                match (key, bytes) {
-                    (Some(key), Ok((when, bytes))) => found.push((when, key, bytes)),
-                    _ => remove(&file.path()),
+                let Some(name) = name.to_str() else { continue };
+                if is_temporary(name) && !self.state().writing.contains(name) {
+                    remove(&file.path());
+                }
+                let Some(key) = key_of(name).filter(|key| self.path(*key) == file.path()) else {
+                    continue;
+                };
+                let about = file.metadata().and_then(|about| Ok((about.modified()?, about)));
+                if let Ok((when, about)) = about
+                    && about.is_file()
+                {
+                    found.push((when, key, about.len()));
                 }
             }
         }
@@ -198,10 +206,13 @@ impl Cache {
         let gone = state.make_room(bytes.len() as u64, self.settings.bytes_max);
         state.note(body.key(), bytes.len() as u64, true);
         let temporary = format!("{}.new{}", body.blob, state.clock);
+        state.writing.insert(temporary.clone());
         drop(state);
         gone.into_iter().for_each(|key| remove(&self.path(key)));
-        if let Err(error) = self.write(body.key(), &temporary, bytes) {
-            let mut state = self.state();
+        let written = self.write(body.key(), &temporary, bytes);
+        let mut state = self.state();
+        state.writing.remove(&temporary);
+        if let Err(error) = written {
             state.forget(body.key());
             let complained = std::mem::replace(&mut state.complained, true);
             drop(state);
@@ -240,6 +251,18 @@ impl Cache {
         drop(state);
         remove(&self.path(key));
     }
+}
+
+/// The body that a file of this name is of: `ACCOUNT-BLOB`.
+fn key_of(name: &str) -> Option<Key> {
+    let (account, blob) = name.split_once('-')?;
+    Some((account.parse().ok()?, blob.parse().ok()?))
+}
+
+/// A file that is being written: `BLOB.newNUMBER`.
+fn is_temporary(name: &str) -> bool {
+    let number = |text: &str| text.parse::<u64>().is_ok();
+    name.split_once(".new").is_some_and(|(blob, nth)| number(blob) && number(nth))
 }
 
 fn read_part(path: &Path, size: u64, part: &Range<u64>) -> io::Result<Vec<u8>> {
@@ -327,6 +350,28 @@ mod tests {
         assert!(!dir.0.join("01/1.new7").exists());
         let unloaded = Cache::new(again.settings.clone());
         assert_eq!(unloaded.get(&body(1, bytes)).unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_others_keep_there_stays() {
+        let dir = dir();
+        let others =
+            ["apt/x", "apt/archives/1-1", "01/notes", "01/1-3", "01/x.new1", "1-1", "02/1-2/x"];
+        for name in others {
+            let path = dir.0.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"theirs").unwrap();
+        }
+        let cache = cache(&dir);
+        assert_eq!(cache.state().bytes, 0);
+        for name in others {
+            assert!(dir.0.join(name).exists(), "{name}");
+        }
+        // Nor does what is being written go.
+        fs::write(dir.0.join("01/1.new7"), b"half").unwrap();
+        cache.state().writing.insert("1.new7".to_owned());
+        cache.load();
+        assert!(dir.0.join("01/1.new7").exists());
     }
 
     #[test] // pitfall 50
