@@ -83,6 +83,7 @@ pub(crate) fn run(
     std::fs::write(dir.join(WITH_SIEVE), "").expect("a scratch directory");
     let mut bench = Bench { server: start(&dir), scale, only, tell };
     bench.sorted_deliveries();
+    bench.compiled_script();
 }
 
 pub(crate) struct Bench<'a> {

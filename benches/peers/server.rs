@@ -50,6 +50,26 @@ enum Scripts {
 }
 
 impl Server {
+    /// Seconds that the server's own compiler takes for a script.
+    pub(crate) fn compile(&self, script: &str) -> f64 {
+        let file = scratch("compiled").join("script.sieve");
+        fs::write(&file, script).expect("a scratch directory");
+        let mut compiler = match &self.scripts {
+            Scripts::Files(_) => Command::new("sievec"),
+            Scripts::Managed(_) => {
+                let mut admin = Command::new(env!("CARGO_BIN_EXE_sora-admin"));
+                admin.args(["sieve", "check"]);
+                admin
+            }
+        };
+        compiler.arg(&file).stdout(Stdio::null());
+        let start = Instant::now();
+        let status = compiler.status();
+        let seconds = start.elapsed().as_secs_f64();
+        assert!(status.is_ok_and(|status| status.success()), "{compiler:?}");
+        seconds
+    }
+
     /// Makes a script the active one.
     pub(crate) fn install(&self, script: &str) {
         match &self.scripts {
