@@ -81,6 +81,8 @@ pub struct Delivery {
 pub enum IfMissing {
     /// Use INBOX.
     Inbox,
+    /// The same, and say so: a script names it (RFC 5228 §4.1). `kept` in the account's runs, too.
+    InboxAndTell { kept: bool },
     /// Make it, for this use if no mailbox has that (RFC 8579 §4.1).
     Create(Option<SpecialUse>),
 }
@@ -396,6 +398,15 @@ pub(super) fn target(
     match (mailboxes::find(tx, account, &name.key())?, if_missing) {
         (Some(mailbox), _) => Ok(mailbox),
         (None, IfMissing::Inbox) => Ok(INBOX),
+        (None, IfMissing::InboxAndTell { kept }) => {
+            // Its name may be made of what the message says.
+            log::warn!("sieve: account {account}: fileinto: no such mailbox: kept in INBOX");
+            if kept {
+                let text = format!("fileinto: no mailbox {name}: the message is kept in INBOX\n");
+                keep_report(tx, account, &RunReport { failed: true, text })?;
+            }
+            Ok(INBOX)
+        }
         (None, IfMissing::Create(special_use)) => {
             lock_account(tx, account)?;
             match make(tx, account, name, special_use) {

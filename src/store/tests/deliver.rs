@@ -100,6 +100,14 @@ fn a_missing_mailbox_is_made_or_inbox_is_used() {
         |if_missing| Delivery { message: store.message("Lists", b"x"), if_missing, digest: None };
     let to_inbox = stored(store.deliver(vec![into(IfMissing::Inbox)]).remove(0));
     assert_eq!(to_inbox.mailbox, store.key("INBOX"));
+    for kept in [false, true] {
+        let told = into(IfMissing::InboxAndTell { kept });
+        let to_inbox = stored(store.deliver(vec![told]).remove(0));
+        assert_eq!(to_inbox.mailbox, store.key("INBOX"));
+        assert_eq!(store.script_runs(account).unwrap().len(), usize::from(kept));
+    }
+    let run = store.script_runs(account).unwrap().remove(0).report;
+    assert!(run.failed && run.text.contains("no mailbox Lists"), "{run:?}");
     let made = stored(store.deliver(vec![into(IfMissing::Create(None))]).remove(0));
     assert_eq!(made.mailbox, store.key("Lists"));
     assert_ne!(made.mailbox, old); // not the tombstone

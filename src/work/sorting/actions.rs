@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::outbox::{Origin, compose, is_plain, passed_on, send_on_to_all};
 use super::super::{clock, facts};
-use super::{Arriving, Sorter, Verdict, main_mailbox, said};
+use super::{Arriving, KeptRuns, Sorter, Verdict, main_mailbox, said};
 use crate::job::{FlagSet, Recipient};
 use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, SpecialUse};
 use crate::sieve::{Action, Filing, Notify, Outcome, Redirect, RedirectTo, Tracked, Version};
@@ -172,7 +172,7 @@ pub(super) fn plan(
             Action::Keep { flags, version, .. } => {
                 plan.add(PlannedCopy { version, flags: flag_set(&flags), ..PlannedCopy::inbox() });
             }
-            Action::FileInto { filing, version } => match filed(&filing, version) {
+            Action::FileInto { filing, version } => match filed(sorter, &filing, version) {
                 Some(copy) => plan.add(copy),
                 None => {
                     plan.tell("fileinto: not a mailbox name: kept in INBOX");
@@ -272,7 +272,7 @@ fn send(
     if let Some(filing) = copy {
         let version = Version::Edited(Arc::new(new.message.clone()));
         let with = Some(plan.outgoing.len());
-        plan.copies.extend(filed(filing, version).map(|copy| PlannedCopy { with, ..copy }));
+        plan.copies.extend(filed(sorter, filing, version).map(|copy| PlannedCopy { with, ..copy }));
     }
     plan.outgoing.push(SortedOutgoing { new, unless });
     Ok(true)
@@ -346,13 +346,13 @@ pub(super) fn parted(action: &Action) -> Option<[Action; 2]> {
     is_mixed.then(|| parts.map(|part| Action::Notify(Box::new(part))))
 }
 
-fn filed(filing: &Filing, version: Version) -> Option<PlannedCopy> {
+fn filed(sorter: &Sorter, filing: &Filing, version: Version) -> Option<PlannedCopy> {
     Some(PlannedCopy {
         version,
         mailbox: MailboxName::new(&filing.mailbox).ok()?,
         if_missing: match filing.create {
             true => IfMissing::Create(filing.special_use.as_deref().and_then(SpecialUse::parse)),
-            false => IfMissing::Inbox,
+            false => IfMissing::InboxAndTell { kept: sorter.settings.kept != KeptRuns::Off },
         },
         flags: flag_set(&filing.flags),
         with: None,

@@ -110,12 +110,18 @@ fn a_message_is_in_a_mailbox_once_as_the_last_command_has_it() {
     check(two, &["Archive b"]);
     let edited = r#"fileinto "Archive"; addheader "X-A" "b"; fileinto "archive";"#;
     check(edited, &["Archive [X-A: b]"]);
-    // What is missing is INBOX.
-    check(r#"fileinto :flags "a" "Gone"; fileinto :flags "b" "Away";"#, &["INBOX b"]);
-    check(r#"fileinto "Gone"; addheader "X-A" "b"; fileinto "Away";"#, &["INBOX [X-A: b]"]);
-    check(r#"fileinto "Gone"; addheader "X-A" "b"; keep;"#, &["INBOX [X-A: b]"]);
+    // What is missing is INBOX, and that is told.
+    let [gone, away] = ["Gone", "Away"]
+        .map(|name| format!("told: fileinto: no mailbox {name}: the message is kept in INBOX"));
+    let two = r#"fileinto :flags "a" "Gone"; fileinto :flags "b" "Away";"#;
+    check(two, &["INBOX b", &away, &gone]);
+    let edited = r#"fileinto "Gone"; addheader "X-A" "b"; fileinto "Away";"#;
+    check(edited, &["INBOX [X-A: b]", &away, &gone]);
+    check(r#"fileinto "Gone"; addheader "X-A" "b"; keep;"#, &["INBOX [X-A: b]", &gone]);
     let redirect = "told: redirect: no [relay] is configured: the message is kept";
-    check(r#"redirect "a@b.example"; fileinto :flags "a" "Gone";"#, &["INBOX a", redirect]);
+    let redirected = r#"redirect "a@b.example"; fileinto :flags "a" "Gone";"#;
+    check(redirected, &["INBOX a", redirect, &gone]);
+    check(r#"fileinto "Gone";"#, &["INBOX", &gone]);
 }
 
 #[test] // RFC 5228 §2.10.7
