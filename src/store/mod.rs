@@ -100,7 +100,7 @@ pub use retention::{
 };
 pub use scan::Scan;
 pub use scripts::ActiveScript;
-pub use snapshot::{Opened, Refreshed};
+pub use snapshot::{Have, Opened, Refreshed};
 pub use sorted::{
     KeptRun, MemoryDigest, Remembered, RunReport, Sorted, SortedCopy, SortedDelivery,
     SortedOutgoing,

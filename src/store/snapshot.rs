@@ -23,6 +23,17 @@ pub struct Opened {
     pub snapshot: Option<Snapshot>,
 }
 
+/// What a caller has of a mailbox that is opened.
+#[derive(Clone, Debug)]
+pub enum Have {
+    /// An earlier snapshot, which is refreshed rather than loaded anew.
+    This(Arc<Snapshot>),
+    /// Nothing: it is loaded.
+    Nothing,
+    /// Nothing yet: the caller waits for another's, and then asks again. Only the row is read.
+    Awaited,
+}
+
 /// An earlier snapshot against what the mailbox is now.
 #[derive(Clone, Debug)]
 pub enum Refreshed {
@@ -35,14 +46,14 @@ pub enum Refreshed {
 }
 
 impl Store {
-    /// The mailbox row and the messages at the same moment. `have` may give a snapshot that the
-    /// caller keeps for the mailbox (asked for once its key is known): it is refreshed rather than
-    /// loaded anew, and `Opened::snapshot` is `None` if it is still right.
+    /// The mailbox row and the messages at the same moment. `have` is asked what the caller keeps of the
+    /// mailbox once its key is known, and may be asked again; it must not wait. `Opened::snapshot` is
+    /// `None` if that is still right, or awaited.
     pub fn open_mailbox(
         &self,
         account: AccountId,
         name: &MailboxName,
-        have: &dyn Fn(MailboxKey) -> Option<Arc<Snapshot>>,
+        have: &dyn Fn(MailboxKey) -> Have,
     ) -> Result<Opened, Error> {
         if self.0.engine.is_shared()
             && let Some(opened) = self.open_whole(account, name, have)?
@@ -52,8 +63,9 @@ impl Store {
         self.0.engine.read("opening a mailbox", |tx| {
             let info = mailboxes::info_by_name(tx, account, name)?.ok_or(Refusal::NoSuchMailbox)?;
             let snapshot = match have(info.key) {
-                None => Some(load(tx, info.key)?.ok_or(Refusal::NoSuchMailbox)?),
-                Some(earlier) => match refresh(tx, info.key, &earlier)? {
+                Have::Awaited => None,
+                Have::Nothing => Some(load(tx, info.key)?.ok_or(Refusal::NoSuchMailbox)?),
+                Have::This(earlier) => match refresh(tx, info.key, &earlier)? {
                     Refreshed::Same => None,
                     Refreshed::New(snapshot) => Some(snapshot),
                     Refreshed::Gone => return Err(Refusal::NoSuchMailbox.into()),
@@ -69,16 +81,20 @@ impl Store {
         &self,
         account: AccountId,
         name: &MailboxName,
-        have: &dyn Fn(MailboxKey) -> Option<Arc<Snapshot>>,
+        have: &dyn Fn(MailboxKey) -> Have,
     ) -> Result<Option<Opened>, Error> {
         let engine = &self.0.engine;
         let row = engine
             .glance("opening a mailbox", |tx| mailboxes::info_by_name(tx, account, name))?
             .ok_or(Refusal::NoSuchMailbox)?;
-        if let Some(earlier) = have(row.key) {
-            let is_same = earlier.head.highest_mod_seq == row.highest_mod_seq
-                && earlier.head.uid_validity == row.uid_validity;
-            return Ok(is_same.then_some(Opened { info: row, snapshot: None }));
+        match have(row.key) {
+            Have::Nothing => {}
+            Have::Awaited => return Ok(Some(Opened { info: row, snapshot: None })),
+            Have::This(earlier) => {
+                let is_same = earlier.head.highest_mod_seq == row.highest_mod_seq
+                    && earlier.head.uid_validity == row.uid_validity;
+                return Ok(is_same.then_some(Opened { info: row, snapshot: None }));
+            }
         }
         let (info, snapshot) = engine
             .glance("loading a mailbox", |tx| whole::load(tx, row.key))?

@@ -60,13 +60,13 @@ fn select_is_two_statements_at_most() {
     store.append_many("INBOX", 10);
     let inbox = MailboxName::inbox();
     let fresh = |store: &Fixture| {
-        let opened = store.open_mailbox(store.account, &inbox, &|_| None).unwrap();
+        let opened = store.open_mailbox(store.account, &inbox, &|_| Have::Nothing).unwrap();
         assert_eq!(opened.snapshot.unwrap().iter().count(), 10);
     };
     check(&store, fresh, (2, 2));
     let snapshot = Arc::new(store.load_snapshot(store.key("INBOX")).unwrap());
     let again = |store: &Fixture| {
-        let have = |_| Some(Arc::clone(&snapshot));
+        let have = |_| Have::This(Arc::clone(&snapshot));
         let opened = store.open_mailbox(store.account, &inbox, &have).unwrap();
         assert!(opened.snapshot.is_none());
     };

@@ -70,18 +70,18 @@ fn opening_reads_or_refreshes() {
     let store = fixture();
     store.append("INBOX");
     let (account, inbox) = (store.account, name("INBOX"));
-    let anew = store.open_mailbox(account, &inbox, &|_| None).unwrap();
+    let anew = store.open_mailbox(account, &inbox, &|_| Have::Nothing).unwrap();
     let snapshot = Arc::new(anew.snapshot.unwrap());
     assert_eq!((anew.info.messages, snapshot.len()), (1, 1));
     let have = |key: MailboxKey| {
         assert_eq!(key, anew.info.key);
-        Some(Arc::clone(&snapshot))
+        Have::This(Arc::clone(&snapshot))
     };
     assert!(store.open_mailbox(account, &inbox, &have).unwrap().snapshot.is_none());
     store.append("INBOX");
     let again = store.open_mailbox(account, &inbox, &have).unwrap();
     assert_eq!(again.snapshot.unwrap().len(), 2);
-    let nowhere = store.open_mailbox(account, &name("Nowhere"), &|_| None);
+    let nowhere = store.open_mailbox(account, &name("Nowhere"), &|_| Have::Nothing);
     assert_eq!(refused(nowhere), Refusal::NoSuchMailbox);
 }
 

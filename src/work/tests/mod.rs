@@ -31,9 +31,9 @@ use crate::store::tests::{TemporaryDir, postgres};
 use crate::store::{NewAccount, Opening, Store};
 
 /// A store with the account `bob@example.org` (password `secret`), and whoever runs jobs on it.
-struct Room {
-    runner: Runner,
-    account: AccountId,
+pub(super) struct Room {
+    pub(super) runner: Runner,
+    pub(super) account: AccountId,
     settings: Settings,
     arrivals: Arc<Arrivals>,
     chores: Arc<Chores>,
@@ -74,7 +74,7 @@ fn scratch() -> PathBuf {
 }
 
 impl Room {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with(super::SieveSettings::default())
     }
 
@@ -152,7 +152,7 @@ impl Room {
     }
 
     #[track_caller]
-    fn open(&self, name: &str) -> (MailboxKey, Arc<Snapshot>) {
+    pub(super) fn open(&self, name: &str) -> (MailboxKey, Arc<Snapshot>) {
         let name = MailboxName::new(name).unwrap();
         match self.run(Job::OpenMailbox { account: self.account, name }) {
             Reply::MailboxOpened { info, snapshot } => {
@@ -185,7 +185,7 @@ impl Room {
     }
 
     #[track_caller]
-    fn append(&self, to: &str, message: &[u8]) -> Uid {
+    pub(super) fn append(&self, to: &str, message: &[u8]) -> Uid {
         let name = MailboxName::new(to).unwrap();
         let reply = self.run(Job::Append {
             account: self.account,
