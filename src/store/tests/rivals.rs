@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use super::*;
 use crate::error::Fault;
 use crate::job::Transfer;
+use crate::mail::Snapshot;
 use engine::{Engine, Tx, Value, Weight};
 
 /// A store on PostgreSQL, if this run has one.
@@ -157,6 +158,62 @@ fn among_many_small_mailboxes_a_large_one_is_read_by_its_keys() {
     watcher.batch_execute(gone).unwrap();
     (store.store, _) = store.node();
     drop(dir);
+}
+
+/// What one node reads to load INBOX, and then to follow one message after the other.
+fn rows_read_by_single_changes(count: u32) -> Option<i64> {
+    let mut store = shared_fixture()?;
+    store.append_many("INBOX", count);
+    let mut watcher = store.database().connect();
+    watcher.batch_execute("ANALYZE messages; ANALYZE expunged; ANALYZE blobs").unwrap();
+    let (inbox, message) = (store.key("INBOX"), store.message("INBOX", b"A: b\r\n\r\nc\r\n"));
+    let mut nodes = Vec::new(); // their directories
+    let mut costs = |act: &dyn Fn(&Store, Snapshot)| {
+        let before = rows_read_until_closed(&mut store, &mut watcher);
+        let (node, dir) = store.node();
+        nodes.push(dir);
+        act(&node, node.load_snapshot(inbox).unwrap());
+        drop(node);
+        rows_read_until_closed(&mut store, &mut watcher) - before
+    };
+    let loading = costs(&|_, _| {});
+    let all = costs(&|node, mut snapshot| {
+        let mut follow = |changed: u32| {
+            let Refreshed::New(now) = node.refresh_snapshot(inbox, &snapshot).unwrap() else {
+                panic!("{changed}: nothing changed");
+            };
+            snapshot = now;
+        };
+        // Often enough for plans that are kept.
+        for round in 0..7 {
+            node.append(message.clone()).unwrap();
+            follow(round);
+            let uids = UidRuns::range(Uid(100 + round), Uid(100 + round));
+            let flags = FlagSet { flags: Flags::DELETED, ..FlagSet::default() };
+            let mode = crate::job::StoreMode::Add;
+            let change = FlagChange { uids: uids.clone(), mode, flags, unchanged_since: None };
+            assert_eq!(node.store_flags(inbox, change).unwrap().changed.len(), 1);
+            follow(round);
+            assert_eq!(node.expunge(inbox, Some(uids)).unwrap().uids.len(), 1);
+            follow(round);
+            let window = UidRuns::range(Uid(200), Uid(219));
+            let wants = crate::job::Wants { envelope: true, ..Default::default() };
+            assert_eq!(node.fetch(inbox, &window, wants).unwrap().messages.len(), 20);
+        }
+    });
+    (store.store, _) = store.node();
+    Some(all - loading)
+}
+
+#[test]
+fn one_message_costs_the_same_in_a_large_mailbox() {
+    if postgres::is_pooled() {
+        return; // connections outlive the stores that used them
+    }
+    let Some(small) = rows_read_by_single_changes(1_000) else { return };
+    let large = rows_read_by_single_changes(20_000).unwrap();
+
+    assert!(large < small + 1_000, "{small} rows read, and {large} in a mailbox of 20,000");
 }
 
 #[test]
