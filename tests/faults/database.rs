@@ -29,6 +29,26 @@ fn killed_and_restarted() {
     site.end();
 }
 
+/// The nodes know both servers, the standby first: they pass it over until it is the primary.
+#[test] // pitfall 10
+fn a_standby_takes_over() {
+    let Some(mut database) = database(true) else { return };
+    let primary = database.cluster();
+    let standby = primary.standby();
+    database.standby = Some(standby);
+    let Some(site) = Site::new(database, 2, PATIENT, "") else { return };
+    let mail = site.mail(PLAN);
+    mail.flows(60);
+    primary.refuse_writes(); // 25006
+    mail.is_put_off(PLAN.senders);
+    primary.kill();
+    mail.is_put_off(PLAN.senders);
+    standby.promote();
+    mail.flows(100);
+    mail.end();
+    site.end();
+}
+
 /// Its connections stay open, and nothing comes on them: neither a reset nor an end tells it.
 #[test] // pitfall 10
 fn frozen_and_thawed() {

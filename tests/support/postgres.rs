@@ -51,6 +51,8 @@ pub(crate) struct TestDatabase {
     pub(crate) name: String,
     /// Where Sora finds it, if not at the server itself: a port of 127.0.0.1.
     pub(crate) through: Option<u16>,
+    /// Where it may be as well.
+    pub(crate) standby: Option<&'static Cluster>,
     /// Further lines of its section.
     pub(crate) more: &'static str,
 }
@@ -113,6 +115,8 @@ pub(crate) enum Disk<'a> {
     Tables(&'a Path),
     /// Its log of what is to be written, in small files, so that it soon wants another.
     Log(&'a Path),
+    /// Nothing; it follows the server whose socket is there.
+    Standby(&'a Path),
 }
 
 /// A server that a test may kill.
@@ -120,7 +124,7 @@ pub(crate) enum Disk<'a> {
 pub(crate) fn own_cluster(disk: Disk<'_>) -> &'static Cluster {
     let settings = match disk {
         Disk::Log(_) => "-c min_wal_size=2MB -c max_wal_size=8MB",
-        Disk::Ours | Disk::Tables(_) => "",
+        Disk::Ours | Disk::Tables(_) | Disk::Standby(_) => "",
     };
     let mut cluster = Cluster::start(5432, settings, None, disk);
     cluster.is_own = true;
@@ -128,11 +132,15 @@ pub(crate) fn own_cluster(disk: Disk<'_>) -> &'static Cluster {
 }
 
 /// `$1` the programs, `$2` the folder, `$3` the data, `$4` how it is started, `$5` further options of
-/// `initdb`, `$6` the port, `$7` PgBouncer, if it is wanted.
+/// `initdb`, `$6` the port, `$7` PgBouncer, if it is wanted, `$8` where the server is whose standby it is.
 const KEEP: &str = r#"
 set -e
 trap '' INT
-"$1/initdb" -D "$3" -U sora -A trust -E UTF8 --locale=C --no-sync $5 >"$2/initdb.log" 2>&1
+if [ -n "$8" ]; then
+    "$1/pg_basebackup" -h "$8" -p "$6" -U sora -D "$3" -R -N -c fast >"$2/initdb.log" 2>&1
+else
+    "$1/initdb" -D "$3" -U sora -A trust -E UTF8 --locale=C --no-sync $5 >"$2/initdb.log" 2>&1
+fi
 "$1/pg_ctl" -D "$3" -l "$2/log" -o "$4" -w -t 60 start >/dev/null
 if [ -n "$7" ]; then
     mkdir "$2/bouncer"
@@ -161,7 +169,7 @@ impl Cluster {
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let user = unprivileged(&folder);
         let (data, further) = match disk {
-            Disk::Ours => (folder.join("data"), String::new()),
+            Disk::Ours | Disk::Standby(_) => (folder.join("data"), String::new()),
             Disk::Tables(disk) => {
                 (disk.join("data"), format!("-X {}", folder.join("wal").display()))
             }
@@ -182,6 +190,7 @@ impl Cluster {
         command.args(["-c", KEEP, "keep"]).args([&programs, &folder, &data]);
         command.args([&options, &further, &port.to_string()]);
         command.arg(bouncer.unwrap_or(Path::new("")));
+        command.arg(if let Disk::Standby(of) = disk { of } else { Path::new("") });
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = command.spawn().expect("a shell");
         let mut said = String::new();
@@ -205,6 +214,7 @@ impl Cluster {
         until("it dies", || !processes().iter().any(|it| it.state != 'Z' && all.contains(&it.pid)));
         // Its number may be that of a process that nobody has waited for yet.
         std::fs::remove_file(&file).expect("it was there");
+        std::fs::remove_file(self.socket()).expect("it was there");
         std::fs::remove_file(self.socket().with_extension("5432.lock")).expect("it was there");
     }
 
@@ -216,6 +226,36 @@ impl Cluster {
         let all = stopped(self.process().cast_signed());
         all.iter().for_each(|pid| signal(*pid, rustix::process::Signal::STOP));
         move || all.iter().for_each(|pid| signal(*pid, rustix::process::Signal::CONT))
+    }
+
+    /// A server that has what this one commits, before that is acknowledged.
+    #[allow(dead_code, reason = "not all that share this file use it")]
+    pub(crate) fn standby(&self) -> &'static Self {
+        let standby = own_cluster(Disk::Standby(&self.folder));
+        self.run("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.run("SELECT pg_reload_conf()");
+        until("the standby is a synchronous one", || {
+            let sql = "SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+            let row = self.connect("postgres").query_one(sql, &[]).expect("an answer");
+            row.get::<_, i64>(0) == 1
+        });
+        standby
+    }
+
+    /// Makes a standby take over.
+    #[allow(dead_code, reason = "not all that share this file use it")]
+    pub(crate) fn promote(&self) {
+        let mut command = as_user(self.user, &self.programs.join("pg_ctl"));
+        command.arg("-D").arg(&self.data).args(["-w", "-t", "60", "promote"]);
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+        assert!(status.expect("it runs").success(), "PostgreSQL does not take over");
+    }
+
+    /// Lets nobody write, on what connections ever.
+    #[allow(dead_code, reason = "not all that share this file use it")]
+    pub(crate) fn refuse_writes(&self) {
+        self.run("ALTER SYSTEM SET default_transaction_read_only = on");
+        self.run("SELECT pg_reload_conf()");
     }
 
     /// Starts it again.
@@ -241,7 +281,7 @@ impl Cluster {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
         self.run(&format!("CREATE DATABASE {name}"));
-        TestDatabase { cluster: self, name, through: None, more: "" }
+        TestDatabase { cluster: self, name, through: None, standby: None, more: "" }
     }
 
     /// The directory of its socket.
@@ -272,7 +312,8 @@ impl TestDatabase {
     /// Where its server is, for a store.
     pub(crate) fn host(&self) -> String {
         let between = if self.cluster.has_bouncer { "/bouncer" } else { "" };
-        format!("{}{between}", self.cluster.host())
+        let standby = self.standby.map(|standby| format!("{},", standby.host()));
+        format!("{}{}{between}", standby.unwrap_or_default(), self.cluster.host())
     }
 
     /// The server itself.
@@ -300,7 +341,9 @@ impl TestDatabase {
     /// A connection of the test's own, past PgBouncer.
     #[allow(dead_code, reason = "not all that share this file use it")]
     pub(crate) fn connect(&self) -> postgres::Client {
-        self.cluster.connect(&self.name)
+        // A standby is there for when the server is not.
+        let standby = self.standby.filter(|_| !self.cluster.socket().exists());
+        standby.unwrap_or(self.cluster).connect(&self.name)
     }
 }
 
