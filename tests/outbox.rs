@@ -152,6 +152,7 @@ fn who_sent_what_cannot_be_sent_on_is_told() {
         options: OutgoingOptions {
             notify: notify.map(str::to_owned),
             id: Some("a+2Bb".to_owned()),
+            original_recipient: Some("rfc822;c+2Bd@x".to_owned()),
             ..OutgoingOptions::default()
         },
         ..letter(sender, &[to], "Message-ID: <1@x>\r\nSubject: hello\r\n\r\nThe body\r\n")
@@ -180,7 +181,8 @@ fn who_sent_what_cannot_be_sent_on_is_told() {
         let message = &report.message;
         assert!(message.contains("report-type=delivery-status"), "{message}");
         assert!(message.contains("\r\nOriginal-Envelope-Id: a+b\r\n"), "{message}");
-        assert!(message.contains(facts), "{message}");
+        let facts = format!("\r\n\r\nOriginal-Recipient: rfc822;c+d@x\r\n{facts}");
+        assert!(message.contains(&facts), "{message}");
         assert!(message.contains("\r\nSubject: hello\r\n"), "{message}");
         assert!(!message.contains("The body"), "{message}");
     }
@@ -260,19 +262,22 @@ fn what_cannot_be_sent_ever_is_left_alone_at_once() {
     let home = home(&sink, "max_attempts = 1");
     let circles = "Received: x\r\n".repeat(101) + "\r\n";
     let late = OutgoingOptions { by: Some((Timestamp(0), "R".into())), ..Default::default() };
+    let utf8 = OutgoingOptions { utf8: true, ..Default::default() };
     let all = vec![
         letter("spam@x", &["a@x"], "A: b\r\n\r\n"),
         letter("slow@x", &["a@x"], "A: b\r\n\r\n"),
         letter("loop@x", &["a@x"], &circles),
         NewOutgoing { options: late, ..letter("late@x", &["a@x"], "A: b\r\n\r\n") },
         letter("a@x", &["b\u{f6}b@x"], "A: b\r\n\r\n"),
+        letter("a@x", &["b@x"], "A: b\r\n\r\n\u{f6}"),
+        NewOutgoing { options: utf8, ..letter("a@x", &["b@x"], "A: \u{f6}\r\n\r\n") },
         letter("both@x", &["b\u{f6}b@x", "good@x"], "A: b\r\n\r\n"),
         letter("fine@x", &["a@x"], "A: b\r\n\r\n"),
     ];
     queue(&home, all);
     let daemon = Daemon::start(&home);
-    wait_for_rows(&home, "is_dead = 1", 6);
-    wait_for_rows(&home, "1 = 1", 6);
+    wait_for_rows(&home, "is_dead = 1", 8);
+    wait_for_rows(&home, "1 = 1", 8);
     daemon.stop();
     let told: Vec<String> = waiting(&home).into_iter().map(|row| row.last_error).collect();
     assert_eq!(
@@ -283,6 +288,8 @@ fn what_cannot_be_sent_ever_is_left_alone_at_once() {
             "<a@x>: it goes in circles: too many Received fields",
             "<a@x>: its time is over (BY)",
             "<b\u{f6}b@x>: the relay takes ASCII addresses only (no SMTPUTF8)",
+            "<b@x>: the relay takes 7-bit messages only (no 8BITMIME)",
+            "<b@x>: the relay takes ASCII headers only (no SMTPUTF8)",
             "<b\u{f6}b@x>: the relay takes ASCII addresses only (no SMTPUTF8)",
         ]
     );

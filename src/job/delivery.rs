@@ -35,6 +35,8 @@ pub struct Envelope {
     pub tls: bool,
     /// SMTPUTF8 was given: "with UTF8LMTP" (RFC 6531 §4.3).
     pub utf8: bool,
+    /// BODY=BINARYMIME was given: its lines are none (RFC 3030 §3).
+    pub is_binary: bool,
     /// What the sender wanted to be told, for scripts that ask (RFC 6009).
     pub dsn: Option<Box<EnvelopeDsn>>,
 }

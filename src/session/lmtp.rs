@@ -60,8 +60,6 @@ enum State {
 struct Transaction {
     envelope: Envelope,
     recipients: Vec<Recipient>,
-    /// BODY=BINARYMIME: only BDAT can bring it (RFC 3030 §3).
-    is_binary: bool,
     /// Between two chunks.
     incoming: Option<Box<Incoming>>,
 }
@@ -300,11 +298,10 @@ impl Lmtp {
             peer: self.forwarded.take().or(self.client).unwrap_or(self.peer.address),
             tls: self.peer.tls,
             utf8: mail.utf8,
+            is_binary: mail.body == Some(BodyType::BinaryMime),
             dsn: proxied::dsn_of(mail),
         };
-        let is_binary = mail.body == Some(BodyType::BinaryMime);
-        self.transaction =
-            Some(Box::new(Transaction { envelope, is_binary, ..Transaction::default() }));
+        self.transaction = Some(Box::new(Transaction { envelope, ..Transaction::default() }));
         answered(out, "250 2.1.0 Sender taken")
     }
 
@@ -335,7 +332,7 @@ impl Lmtp {
             if transaction.incoming.is_some() {
                 return answered(out, "503 5.5.1 BDAT was begun: go on with it"); // RFC 3030 §2
             }
-            if transaction.is_binary {
+            if transaction.envelope.is_binary {
                 return answered(out, "503 5.5.1 BINARYMIME needs BDAT"); // RFC 3030 §3
             }
         }

@@ -286,7 +286,7 @@ impl Store {
         self.0.engine.write("postponing a message that leaves", Weight::Bytes(256), move |tx| {
             let [account, number] = key(id);
             let due = tx.now().0.saturating_add(microseconds.unwrap_or(0));
-            tx.execute(
+            let found = tx.execute(
                 "UPDATE outbox SET attempts = attempts + 1, due_at = $3, is_dead = $4,
                         last_error = $5, recipients = $6
                  WHERE account_id = $1 AND outbox_id = $2",
@@ -300,10 +300,11 @@ impl Store {
                 ],
             )?;
             match &report {
-                Some((number, new)) => {
+                // One that somebody has removed meanwhile is not reported on.
+                Some((number, new)) if found > 0 => {
                     queue(tx, OutgoingId { account: id.account, number: *number }, new)
                 }
-                None => Ok(()),
+                _ => Ok(()),
             }
         })
     }

@@ -229,11 +229,10 @@ impl<'a> Round<'a> {
                 helo: Some(&envelope.helo),
                 peer: envelope.peer,
                 utf8: envelope.utf8,
+                is_binary: envelope.is_binary,
                 dsn: envelope.dsn.as_deref(),
             },
-            Via::Local => {
-                Arriving { queue_id, bytes, sender, helo: None, peer: None, utf8: false, dsn: None }
-            }
+            Via::Local => Arriving { queue_id, bytes, sender, ..Arriving::default() },
         }
     }
 

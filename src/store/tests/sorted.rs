@@ -156,6 +156,9 @@ fn what_leaves_is_written_with_it_and_kept_until_it_is_gone() {
     assert_eq!(store.due_outgoing(10).unwrap().len(), 1);
     assert!(store.remove_outgoing(first.id).unwrap() && !store.remove_outgoing(first.id).unwrap());
     assert_eq!(store.outgoing_message(first.id).unwrap(), None);
+    let report = leaving("y").new;
+    store.postpone_outgoing(first.id, left, None, "550 never", Some(&report)).unwrap();
+    assert_eq!(store.waiting().len(), 1, "nobody is told of what somebody has removed");
 }
 
 #[test] // RFC 5230 §4.2, RFC 8580

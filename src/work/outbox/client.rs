@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use parser::lmtp::Outcome;
+use parser::message::header::header_len;
 use rustls::ClientConfig;
 
 use super::tls::Trust;
@@ -21,6 +22,10 @@ use crate::work::trace::path;
 const WRITE_BYTES: usize = 64 * 1024;
 /// RFC 6531 §3.2.
 const NO_UTF8: &str = "the relay takes ASCII addresses only (no SMTPUTF8)";
+/// RFC 6531 §3.4.
+const NO_UTF8_HEADER: &str = "the relay takes ASCII headers only (no SMTPUTF8)";
+/// RFC 6152 §3.
+const NO_EIGHT_BIT: &str = "the relay takes 7-bit messages only (no 8BITMIME)";
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]
@@ -311,6 +316,14 @@ impl Client {
         let nobody = !recipients.any(|recipient| recipient.is_ascii());
         if !self.offers.utf8 && (nobody || !letter.sender.is_ascii()) {
             return never(NO_UTF8);
+        }
+        let header = letter.message.get(..header_len(letter.message)).unwrap_or_default();
+        if !self.offers.utf8 && letter.options.utf8 && !header.is_ascii() {
+            return never(NO_UTF8_HEADER);
+        }
+        // Encoding it anew would break what it is signed with.
+        if !self.offers.eight_bit && !letter.message.is_ascii() {
+            return never(NO_EIGHT_BIT);
         }
         let (at, mode) = letter.options.by.as_ref()?;
         let left = at.seconds().saturating_sub(letter.now.seconds());

@@ -179,9 +179,7 @@ pub(super) fn plan(
                     falls_back = true;
                 }
             },
-            action @ Action::Reject { extended: false, .. }
-                if by_report(&action, mail) && sorter.relay.is_configured() =>
-            {
+            action @ Action::Reject { extended: false, .. } if by_report(&action, mail) => {
                 falls_back |= !send(sorter, recipient, mail, &action, &mut plan)?;
             }
             Action::Reject { reason, .. } => plan.rejected = Some(reason),
@@ -224,6 +222,13 @@ fn send(
     if !sorter.relay.is_configured() {
         plan.tell(&format!("{what}: no [relay] is configured{kept}"));
         return Ok(!is_needed);
+    }
+    if mail.is_binary && matches!(action, Action::Redirect(_)) {
+        // RFC 3030 §3: not by DATA, and the relay is not asked for more.
+        plan.tell(
+            "redirect: the message came as BINARYMIME, and is not lines: the message is kept",
+        );
+        return Ok(false);
     }
     if let Some(parts) = parted(action) {
         let mut is_done = true;
@@ -290,6 +295,10 @@ pub(super) fn composed(
             let members = members(sorter, redirect, own)?;
             Ok(members.map(|members| send_on_to_all(redirect, members, origin)))
         }
+        // It would come back, and be refused for its Delivered-To (RFC 5228 §4.2).
+        Action::Redirect(redirect) if matches!(&redirect.to, RedirectTo::Address(to) if is_one_of(own, to)) => {
+            Ok(Err("to one of the account's own addresses".to_owned()))
+        }
         _ => Ok(compose(action, origin).ok_or_else(|| "it cannot be sent".to_owned())),
     }
 }
@@ -308,10 +317,10 @@ fn members(
     let most = sorter.settings.list_members_max;
     let mut members = Vec::new();
     for member in list.members() {
-        let Some(address) = Address::new(member) else {
+        if Address::new(member).is_none() {
             return Ok(Err(format!("{uri} has a member that is no address")));
-        };
-        if own.iter().any(|own| *own == address || *own == address.split_detail().0) {
+        }
+        if is_one_of(own, member) {
             continue;
         }
         if members.len() == most {
@@ -320,6 +329,12 @@ fn members(
         members.push(member.to_owned());
     }
     Ok(if members.is_empty() { Err(format!("{uri} has no members")) } else { Ok(members) })
+}
+
+/// True if an account with these addresses gets what is sent there, with a detail or without.
+fn is_one_of(own: &[Address], to: &str) -> bool {
+    let Some(to) = Address::new(to) else { return false };
+    own.iter().any(|own| *own == to || *own == to.split_detail().0)
 }
 
 /// True if both ask the same of reports.

@@ -109,7 +109,7 @@ pub(super) enum Verdict {
 }
 
 /// A message before its delivery.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Arriving<'a> {
     /// The delivery's number.
     pub(super) queue_id: &'a str,
@@ -122,6 +122,8 @@ pub(super) struct Arriving<'a> {
     pub(super) peer: Option<std::net::IpAddr>,
     /// It came with SMTPUTF8.
     pub(super) utf8: bool,
+    /// It came with BODY=BINARYMIME (RFC 3030 §3).
+    pub(super) is_binary: bool,
     /// What the sender wanted to be told (RFC 3461).
     pub(super) dsn: Option<&'a EnvelopeDsn>,
 }

@@ -164,6 +164,11 @@ fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
         &["told: notify: no [relay] is configured"],
     );
     check("redirect \"a@b.example\";", &["INBOX", far]);
+    // RFC 5429 §2.2: what LMTP cannot say needs a report.
+    check(
+        "require \"reject\"; reject \"n\u{f6}\";",
+        &["INBOX", "told: reject: no [relay] is configured: the message is kept"],
+    );
     check(
         "require \"imap4flags\"; redirect \"a@b.example\"; addflag \"\\\\Seen\"; keep;",
         &["INBOX \\Seen", far],
@@ -172,6 +177,30 @@ fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
         "require \"fileinto\"; redirect \"a@b.example\"; fileinto \"Archive\";",
         &["Archive", "INBOX", far],
     );
+}
+
+#[test] // RFC 5228 §4.2: it would come back, and be refused
+fn a_message_sent_on_to_oneself_is_kept() {
+    let own = "told: redirect: to one of the account's own addresses: the message is kept";
+    for to in ["bob@example.org", "BOB+x@example.org"] {
+        let script = Box::leak(format!("redirect \"{to}\";").into_boxed_str());
+        let scripts = Scripts { own: script, has_relay: true, ..Scripts::default() };
+        scripts.check(&["INBOX", own]);
+    }
+}
+
+#[test] // RFC 3030 §3
+fn what_is_not_lines_is_not_sent_on() {
+    let own = "redirect \"a@b.example\";";
+    let room = Scripts { own, has_relay: true, ..Scripts::default() }.room();
+    let envelope = Envelope { is_binary: true, sender: "ann@x".into(), ..Envelope::default() };
+    let recipients = vec![room.recipient("bob@example.org")];
+    let body = Body::Memory((*b"A: b\r\n\r\nx\ry\n\0").into());
+    room.run(Job::Deliver { envelope, recipients, body });
+    assert_eq!(room.open("INBOX").1.len(), 1);
+    let runs = room.runner.store.script_runs(room.account).unwrap();
+    assert!(runs[0].report.text.contains("redirect: the message came as BINARYMIME"), "{runs:?}");
+    assert_eq!(room.runner.store.list_outgoing(None, None, 9).unwrap(), []);
 }
 
 #[test] // RFC 5429 §2.1.1, RFC 5435 §7

@@ -6,6 +6,8 @@
 
 mod reports;
 
+use std::borrow::Cow;
+
 use parser::message::header::{self, Fields, message_ids};
 use parser::sieve::tree::{ByMode, DsnNotify, DsnReturn, Importance};
 
@@ -48,14 +50,14 @@ pub(in crate::work) struct Origin<'a> {
 }
 
 /// What leaves for `action`. `None` if nothing does: for it stays here, is a refusal of a message
-/// without a sender (RFC 5429 §2.1.2 and §2.2.1), or goes to a list that nobody has looked up.
+/// without a sender (RFC 5429 §2.2.1) or one for the dialogue (§2.1.1), or goes to a list that nobody has looked up.
 pub(in crate::work) fn compose(action: &Action, origin: &Origin<'_>) -> Option<NewOutgoing> {
     match action {
         Action::Redirect(redirect) => send_on(redirect, origin),
         Action::Vacation(vacation) => Some(answer(vacation, origin)),
-        Action::Reject { extended, reason } => reports::refuse(*extended, reason, origin),
+        Action::Reject { extended: false, reason } => reports::refuse(reason, origin),
         Action::Notify(notify) => Some(notification(notify, origin)),
-        Action::Keep { .. } | Action::FileInto { .. } => None,
+        Action::Reject { .. } | Action::Keep { .. } | Action::FileInto { .. } => None,
     }
 }
 
@@ -92,7 +94,7 @@ pub(in crate::work) fn send_back(
         sender: sender.to_owned(),
         recipients: vec![to.to_owned()],
         options: OutgoingOptions { utf8: utf8 || !to.is_ascii(), ..OutgoingOptions::default() },
-        message: without_return_path(message).to_vec(),
+        message: without_return_path(message).into_owned(),
     }
 }
 
@@ -116,7 +118,7 @@ fn sent_on(
         message.extend_from_slice(b"Resent-");
         message.extend_from_slice(line.as_bytes());
     }
-    message.extend_from_slice(without_return_path(redirect.version.bytes(origin.message)));
+    message.extend_from_slice(&without_return_path(redirect.version.bytes(origin.message)));
     let own = OutgoingOptions {
         notify: redirect.notify.map(dsn_notify),
         ret: redirect.ret.map(dsn_return),
@@ -206,14 +208,22 @@ fn dsn_return(ret: DsnReturn) -> String {
     }
 }
 
-/// What follows the Return-Path fields that a message begins with.
-fn without_return_path(message: &[u8]) -> &[u8] {
+/// A message without its Return-Path fields, wherever a script has put others in front.
+fn without_return_path(message: &[u8]) -> Cow<'_, [u8]> {
     let is_one = |field: &header::Field<'_>| field.is(b"Return-Path");
-    let mut rest = message;
-    while let Some(field) = Fields::new(rest).next().filter(is_one) {
-        rest = rest.get(field.raw.len()..).unwrap_or_default();
+    if !Fields::new(message).any(|field| is_one(&field)) {
+        return Cow::Borrowed(message);
     }
-    rest
+    let mut rest = message;
+    let mut out = Vec::with_capacity(message.len());
+    while let Some(field) = Fields::new(rest).find(is_one) {
+        let at = field.raw.as_ptr().addr().saturating_sub(rest.as_ptr().addr());
+        let (before, after) = rest.split_at(at.min(rest.len()));
+        out.extend_from_slice(before);
+        rest = after.get(field.raw.len()..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    Cow::Owned(out)
 }
 
 /// RFC 3461 §4.1.
@@ -331,7 +341,10 @@ fn outgoing(
 ) -> NewOutgoing {
     // What people read is encoded; addresses are not.
     let header = message.get(..header::header_len(&message)).unwrap_or_default();
-    let options = OutgoingOptions { utf8: !header.is_ascii(), ..OutgoingOptions::default() };
+    // RFC 5230 §5.1, RFC 3461 §6.1: what has no sender is not reported on.
+    let notify = sender.is_empty().then(|| "NEVER".to_owned());
+    let utf8 = !header.is_ascii();
+    let options = OutgoingOptions { utf8, notify, ..OutgoingOptions::default() };
     NewOutgoing { kind, sender: sender.to_owned(), recipients, options, message }
 }
 

@@ -14,9 +14,9 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a relay's words that do.
 const WHY_BYTES_MAX: usize = 400;
 
-/// A refusal: `reject` as a disposition notification (RFC 5429 §2.2.1), `ereject` as a delivery status
-/// notification (RFC 5429 §2.1.2). Neither is sent to nobody.
-pub(super) fn refuse(extended: bool, reason: &str, origin: &Origin<'_>) -> Option<NewOutgoing> {
+/// A refusal by `reject`, as a disposition notification (RFC 5429 §2.2.1); it is not sent to nobody.
+/// `ereject` is always answered in the dialogue that brings the message (§2.1.1).
+pub(super) fn refuse(reason: &str, origin: &Origin<'_>) -> Option<NewOutgoing> {
     if origin.sender.is_empty() {
         return None;
     }
@@ -27,59 +27,35 @@ pub(super) fn refuse(extended: bool, reason: &str, origin: &Origin<'_>) -> Optio
     ));
     let header = origin.message.get(..header::header_len(origin.message)).unwrap_or_default();
     let header = without_return_path(header);
-    let header = header.get(..HEADER_BYTES_MAX).unwrap_or(header);
+    let header = header.get(..HEADER_BYTES_MAX).unwrap_or(&header);
     let header = entity("text/rfc822-headers", header);
-    let (from, kind, facts) = if extended {
-        let system = format!("Mail Delivery System <MAILER-DAEMON@{}>", clean(origin.hostname));
-        let facts = entity("message/delivery-status", delivery_status(origin).as_bytes());
-        (system, "delivery-status", facts)
-    } else {
-        // RFC 8098 §3: from whoever the notification speaks for.
-        let facts = entity("message/disposition-notification", disposition(origin).as_bytes());
-        (path(origin.recipient), "disposition-notification", facts)
-    };
+    let facts = entity("message/disposition-notification", disposition(origin).as_bytes());
     let mut letter = Letter::new(origin);
-    letter.addresses("From", &from);
+    letter.addresses("From", &path(origin.recipient)); // RFC 8098 §3: for whom it speaks
     letter.addresses("To", &path(origin.sender));
     let subject = header::find(origin.message, b"Subject").map(decode_header).unwrap_or_default();
     letter.field("Subject", format!("Rejected: {subject}").trim_end());
     letter.ids("In-Reply-To", message_id(origin.message).as_deref());
     letter.ids("References", message_id(origin.message).as_deref());
     letter.field("Auto-Submitted", "auto-replied (rejected)");
-    let message = letter.finish(report(kind, &[told, facts, header]));
+    let message = letter.finish(report("disposition-notification", &[told, facts, header]));
     Some(outgoing(OutgoingKind::Reject, "", vec![origin.sender.to_owned()], message))
-}
-
-/// `delivery-status-content` (RFC 3464 §2.1).
-fn delivery_status(origin: &Origin<'_>) -> String {
-    let (host, date) = (clean(origin.hostname), date_time(origin.now));
-    let mut out = format!("Reporting-MTA: dns; {host}\r\nArrival-Date: {date}\r\n\r\n");
-    recipients(origin, &mut out);
-    // RFC 3463 §3.8: refused by a rule, not for want of a mailbox.
-    out.push_str("Action: failed\r\nStatus: 5.7.1\r\n");
-    out
 }
 
 /// `disposition-notification-content` (RFC 8098 §3.1), as RFC 5429 §2.2.1 wants it.
 fn disposition(origin: &Origin<'_>) -> String {
     let mut out = format!("Reporting-UA: {}; Sora\r\n", clean(origin.hostname));
-    recipients(origin, &mut out);
-    if let Some(id) = message_id(origin.message) {
-        out.push_str(&format!("Original-Message-ID: {id}\r\n"));
-    }
-    out.push_str("Disposition: automatic-action/MDN-sent-automatically; deleted\r\n");
-    out
-}
-
-/// `original-recipient-field` and `final-recipient-field`, which both reports have in this order
-/// (RFC 3464 §2.3, RFC 8098 §3.1).
-fn recipients(origin: &Origin<'_>, out: &mut String) {
     if let Some(original) = origin.original_recipient {
         out.push_str(&format!("Original-Recipient: {}\r\n", ascii(&clean(original))));
     }
     let address = path(origin.recipient);
     let kind = if address.is_ascii() { "rfc822" } else { "utf-8" };
     out.push_str(&format!("Final-Recipient: {kind}; {}\r\n", ascii(&address)));
+    if let Some(id) = message_id(origin.message) {
+        out.push_str(&format!("Original-Message-ID: {id}\r\n"));
+    }
+    out.push_str("Disposition: automatic-action/MDN-sent-automatically; deleted\r\n");
+    out
 }
 
 /// What its sender is told of a message that was sent on and cannot be (RFC 5321 §3.6.3), unless he
@@ -108,8 +84,14 @@ pub(in crate::work::outbox) fn undelivered(
     for (to, why) in &failed {
         told.push_str(&format!("\r\n<{to}>:\r\n{why}\r\n"));
         let kind = if to.is_ascii() { "rfc822" } else { "utf-8" };
+        facts.push_str("\r\n");
+        if let Some(original) = &sent_on.options.original_recipient {
+            // RFC 3461 §6.2 (d)
+            let original = ascii(&clean(&xtext_undone(original)));
+            facts.push_str(&format!("Original-Recipient: {original}\r\n"));
+        }
         facts.push_str(&format!(
-            "\r\nFinal-Recipient: {kind}; {}\r\nAction: failed\r\nStatus: {}\r\n\
+            "Final-Recipient: {kind}; {}\r\nAction: failed\r\nStatus: {}\r\n\
              Diagnostic-Code: smtp; {why}\r\n",
             ascii(to),
             status(why),
