@@ -224,7 +224,11 @@ pub const S3_LIST_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Bodies that one FETCH reads from S3 at once.
 pub const BODIES_AT_ONCE: usize = 16;
 /// Bytes of large bodies from S3 that are kept in memory while they are read piece by piece.
-pub const BODIES_HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const BODIES_HELD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of one of them; longer ones are kept in files.
+pub const BODY_HELD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of those files, or of one if it is longer than that.
+pub const BODIES_SPOOLED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Large bodies of which it is remembered that a piece was read.
 pub const BODIES_TOUCHED_MAX: usize = 64;
 /// Rows that a look at the background work counts of each kind.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sora::config::Config;
-use sora::model::AccountId;
+use sora::model::{AccountId, BlobId};
 use sora::store::{Opening, Store};
 
 use crate::support::connection::Connection;
@@ -66,6 +66,16 @@ impl Place {
             (key, object.bytes)
         };
         page.objects.into_iter().map(|object| get(object.key)).collect()
+    }
+
+    /// Puts an object past the daemon.
+    fn put(&self, key: &str, bytes: &[u8]) {
+        let settings = weed::settings(weed().expect("it runs").address, &self.bucket);
+        let client = sora::s3::Client::new(&settings, weed::CLOCK).expect("right settings");
+        let hash = <sha2::Sha256 as sha2::Digest>::digest(bytes).into();
+        let new = sora::s3::New { bytes, hash: &hash, media_type: "text/plain", form: None };
+        let replace = sora::s3::IfThere::Replace;
+        client.put(key, &new, replace, sora::s3::Tries::Several).expect("put");
     }
 
     /// The store itself, beside the daemon.
@@ -285,6 +295,48 @@ fn compressed_and_encrypted_bodies_come_back() {
     }
 }
 
+/// Which body an object is of, by its key.
+fn blob_of(key: &str) -> BlobId {
+    let name = key.split_once('/').and_then(|(_, name)| name.split_once('-'));
+    BlobId(name.and_then(|(blob, _)| blob.parse().ok()).expect("account/blob-hash"))
+}
+
+#[test] // pitfall 49
+fn nothing_of_a_long_body_is_handed_out_before_its_hash_was_compared() {
+    let Some(place) = place("", "[local_cache]\ncapacity = 0\n") else { return };
+    // The last is too long to stay in memory.
+    for (n, bytes) in [(1, 300_000), (2, 3_000_000), (3, 10_000_000)] {
+        place.deliver(&message(n, bytes));
+        place.settle();
+        let token = format!("X-Token: token-{n}\r\n");
+        let is_it = |bytes: &[u8]| bytes.windows(token.len()).any(|at| at == token.as_bytes());
+        let mut objects = place.objects().into_iter();
+        let (key, right) = objects.find(|(_, bytes)| is_it(&bytes[..2_000])).expect("an object");
+        let mut spoilt = right.clone();
+        spoilt[1_000] ^= 1;
+        place.put(&key, &spoilt);
+        let (store, blob) = (place.store(), blob_of(&key));
+        let read = |offset| store.read_body(AccountId(1), blob, offset, u64::MAX);
+        for offset in [0, 0, 100] {
+            let failure = read(offset).expect_err("other bytes than were stored");
+            assert!(failure.to_string().contains("other bytes"), "{failure}");
+        }
+        place.put(&key, &right);
+        for _ in 0..2 {
+            let (before, mut got) = (place.proxy.count("GET"), Vec::new());
+            while got.len() < right.len() {
+                got.extend(read(got.len() as u64).expect("a slice"));
+            }
+            assert!(got == right, "{bytes}");
+            assert_eq!(place.proxy.count("GET") - before, 1, "{bytes}: it comes once, and whole");
+        }
+        let (before, mut imap) = (place.proxy.count("GET"), place.imap());
+        assert!(body_of(&mut imap, n).contains(&message(n, bytes)));
+        assert_eq!(place.proxy.count("GET") - before, 1);
+    }
+    place.end();
+}
+
 #[test]
 fn the_audit_finds_what_is_missing_wrong_and_nobodys() {
     let Some(place) = place("", "") else { return };
@@ -295,16 +347,7 @@ fn the_audit_finds_what_is_missing_wrong_and_nobodys() {
     let objects = place.objects();
     let settings = weed::settings(weed().expect("it runs").address, &place.bucket);
     let client = sora::s3::Client::new(&settings, weed::CLOCK).expect("right settings");
-    let put = |key: &str, bytes: &[u8]| {
-        let hash = sha2::Digest::finalize(sha2::Digest::chain_update(
-            <sha2::Sha256 as sha2::Digest>::new(),
-            bytes,
-        ));
-        let hash = hash.into();
-        let new = sora::s3::New { bytes, hash: &hash, media_type: "text/plain", form: None };
-        let replace = sora::s3::IfThere::Replace;
-        client.put(key, &new, replace, sora::s3::Tries::Several).expect("put");
-    };
+    let put = |key: &str, bytes: &[u8]| place.put(key, bytes);
     client.delete(&objects[0].0, sora::s3::Tries::Several).expect("deleted");
     put(&objects[1].0, b"short");
     put("1/99-beef", b"nobody's");

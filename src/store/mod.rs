@@ -169,10 +169,12 @@ impl Store {
     /// the same data directory is refused (pitfall 147).
     pub fn open_at(place: &Place, opening: Opening) -> Result<Self, Failure> {
         let with_cache = opening == Opening::Daemon;
-        let objects =
-            place.objects.as_ref().map(|objects| Objects::new(objects, with_cache)).transpose()?;
-        // Mail and password hashes: nobody else's business.
         let data_dir = &place.data_dir;
+        let objects = place.objects.as_ref();
+        let objects =
+            objects.map(|objects| Objects::new(objects, data_dir.join("spool"), with_cache));
+        let objects = objects.transpose()?;
+        // Mail and password hashes: nobody else's business.
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
         made.map_err(|source| Failure::file("making the data directory", source))?;
         let locks = locks::take(data_dir, opening)?;

@@ -17,6 +17,7 @@ mod upload;
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,7 +159,12 @@ const CLOCK: s3::Clock = s3::Clock { now: std::time::SystemTime::now, pause: std
 
 impl Objects {
     /// Sends nothing yet. Whoever is beside the daemon has no cache: the files are the daemon's.
-    pub(super) fn new(settings: &ObjectSettings, with_cache: bool) -> Result<Self, Failure> {
+    /// Long bodies that are being read are in files in `spool`.
+    pub(super) fn new(
+        settings: &ObjectSettings,
+        spool: PathBuf,
+        with_cache: bool,
+    ) -> Result<Self, Failure> {
         let client = Client::new(&settings.s3, CLOCK);
         let client = client.map_err(|error| Failure::Settings { why: error.to_string() })?;
         let prefix = settings.prefix.trim_matches('/');
@@ -172,7 +178,7 @@ impl Objects {
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             dress: Dress { compress, encrypt, key },
             cache: settings.cache.clone().filter(|_| with_cache).map(Cache::new),
-            held: Held::default(),
+            held: Held::new(spool),
             staged_bytes_max: usize::try_from(settings.staged_bytes_max).unwrap_or(usize::MAX),
             backlog: upload::Gauge::new(settings.backlog_bytes_max),
             bell: bounded(1),
@@ -256,13 +262,12 @@ impl Objects {
 
     /// True if a body can be had without asking the bucket.
     pub(super) fn is_near(&self, body: &Located) -> bool {
-        self.held.get(body.key()).is_some()
-            || self.cache.as_ref().is_some_and(|cache| cache.has(body))
+        self.held.has(body.key()) || self.cache.as_ref().is_some_and(|cache| cache.has(body))
     }
 
     /// A whole body.
     pub(super) fn get(&self, body: &Located) -> Result<Arc<[u8]>, Failure> {
-        if let Some(held) = self.held.get(body.key()) {
+        if let Some(held) = self.held.whole(body.key()) {
             return Ok(held);
         }
         if let Some(bytes) = self.cache.as_ref().and_then(|cache| cache.get(body)) {
@@ -305,35 +310,33 @@ impl Objects {
         got.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
     }
 
-    /// The bytes `part` of a body, which must be within it. Whoever reads a second part will want the
-    /// rest: then the whole body is brought near.
+    /// The bytes `part` of a body, which must be within it. Whoever asks for as much as is told at once
+    /// is reading a long body, and whoever reads a second part will want the rest: then the whole body
+    /// is brought near, and its hash is compared before anything of it is told.
     pub(super) fn get_part(&self, body: &Located, part: &Range<u64>) -> Result<Vec<u8>, Failure> {
-        let cut = |bytes: &[u8]| {
-            let range = usize::try_from(part.start).ok().zip(usize::try_from(part.end).ok());
-            let bytes = range.and_then(|(start, end)| bytes.get(start..end));
-            bytes.map(<[u8]>::to_vec).ok_or(Failure::Corrupt {
-                doing: "reading a body",
-                what: "a body ends before what was asked of it",
-            })
-        };
-        if let Some(held) = self.held.get(body.key()) {
+        if let Some(bytes) = self.held.part(body.key(), part) {
             if part.end == body.size {
                 self.held.release(body.key());
             }
-            return cut(&held);
+            return Ok(bytes);
         }
         if let Some(bytes) = self.cache.as_ref().and_then(|cache| cache.get_part(body, part)) {
             return Ok(bytes);
         }
         let is_whole = part.start == 0 && part.end == body.size;
-        let fits = body.size <= limits::BODIES_HELD_BYTES_MAX as u64;
-        if body.form.is_compressed() || is_whole || (fits && self.held.touch(body.key())) {
+        let is_slice = part.end - part.start >= limits::BODY_SLICE_BYTES_MAX as u64;
+        if body.form.is_compressed() || is_whole || is_slice || self.held.touch(body.key()) {
             let whole = self.get(body)?;
             let kept = self.cache.as_ref().is_some_and(|cache| cache.takes(body.size));
             if !is_whole && !kept && part.end < body.size {
-                self.held.put(body.key(), Arc::clone(&whole));
+                self.held.put(body.key(), &whole);
             }
-            return cut(&whole);
+            let range = usize::try_from(part.start).ok().zip(usize::try_from(part.end).ok());
+            let bytes = range.and_then(|(start, end)| whole.get(start..end));
+            return bytes.map(<[u8]>::to_vec).ok_or(Failure::Corrupt {
+                doing: "reading a body",
+                what: "a body ends before what was asked of it",
+            });
         }
         self.get_part_from_bucket(body, part)
     }

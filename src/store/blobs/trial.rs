@@ -16,7 +16,7 @@ const LOOKED_AT_BYTES_MAX: u64 = 1 << 20;
 
 /// Puts, reads, lists and deletes an object; what there is to say of it, line by line.
 pub fn try_objects(settings: &ObjectSettings) -> Result<Vec<String>, Failure> {
-    let objects = Objects::new(settings, false)?;
+    let objects = Objects::new(settings, std::env::temp_dir(), false)?;
     let hash = Sha256::digest(MESSAGE).into();
     let blob = BlobId(i64::from(std::process::id()));
     objects.put(NOBODY, blob, MESSAGE, &hash, false, Tries::Several)?;
