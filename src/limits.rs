@@ -186,6 +186,11 @@ pub const HEADER_KEPT_BYTES_MAX: u64 = 64 * 1024;
 pub const FETCH_BATCH_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
 /// Rows of the memory of deliveries that one sweep looks at.
 pub const DELIVERIES_SWEPT_MAX: i64 = 2_000;
+/// Messages of one account that wait to leave; what a script sends beyond them is refused to it, and what
+/// it would have sent on is kept (pitfall 31).
+pub const OUTGOING_PER_ACCOUNT_MAX: i64 = 5_000;
+/// Messages that could not be sent and are removed at once.
+pub const DEAD_LETTERS_SWEPT_MAX: i64 = 200;
 /// Identifiers that a process takes from the store at once.
 pub const IDS_TAKEN: i64 = 1_024;
 /// Differences that one check of the store tells.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::values::{Choice, Given, Value, quoted};
 use super::{Config, Hidden, Listen, Text};
@@ -32,6 +33,8 @@ pub struct Relay {
     pub srs_secret: Hidden,
     /// Tries after which a message is left alone.
     pub max_attempts: u32,
+    /// How long those are kept.
+    pub keep_failed: Duration,
 }
 
 impl Default for Relay {
@@ -47,6 +50,7 @@ impl Default for Relay {
             srs_domain: Text::default(),
             srs_secret: Hidden::default(),
             max_attempts: 10,
+            keep_failed: Duration::from_secs(30 * 86_400),
         }
     }
 }

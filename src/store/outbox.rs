@@ -7,9 +7,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::engine::{Row, Tx, Value, Weight};
 use super::{Failure, Store};
+use crate::limits;
 use crate::model::{AccountId, Timestamp};
 
 /// Why a message leaves.
@@ -306,6 +308,38 @@ impl Store {
                 }
                 _ => Ok(()),
             }
+        })
+    }
+
+    /// True if an account may send another message: not too many of its wait.
+    pub fn may_send(&self, account: AccountId) -> Result<bool, Failure> {
+        let most = limits::OUTGOING_PER_ACCOUNT_MAX;
+        let waiting = self.0.engine.glance("counting what leaves", |tx| {
+            tx.query_one(
+                "SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE account_id = $1 AND is_dead = 0
+                                       LIMIT $2) AS waiting",
+                &[Value::Int(account.0), Value::Int(most)],
+                |row| row.int(0),
+            )
+        })?;
+        Ok(waiting.unwrap_or(0) < most)
+    }
+
+    /// Removes what could not be sent and has been left alone for `kept`, a bounded number of rows. True
+    /// if there may be more.
+    pub fn forget_dead_letters(&self, kept: Duration) -> Result<bool, Failure> {
+        let kept = i64::try_from(kept.as_micros()).unwrap_or(i64::MAX);
+        self.0.engine.write("removing what could not be sent", Weight::Bulk, move |tx| {
+            let gone = tx.execute(
+                "DELETE FROM outbox WHERE (account_id, outbox_id) IN
+                     (SELECT account_id, outbox_id FROM outbox
+                      WHERE is_dead = 1 AND due_at <= $1 LIMIT $2)",
+                &[
+                    Value::Int(tx.now().0.saturating_sub(kept)),
+                    Value::Int(limits::DEAD_LETTERS_SWEPT_MAX),
+                ],
+            )?;
+            Ok(i64::try_from(gone).unwrap_or(i64::MAX) >= limits::DEAD_LETTERS_SWEPT_MAX)
         })
     }
 

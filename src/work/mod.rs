@@ -87,6 +87,8 @@ pub struct Settings {
     pub sieve: SieveSettings,
     /// Who takes the mail that leaves, if anybody does.
     pub relay: Option<RelaySettings>,
+    /// For how long mail that could not be sent is kept.
+    pub failed_mail_kept: Duration,
 }
 
 impl Settings {
@@ -119,6 +121,7 @@ impl Settings {
             },
             sieve: sieve_settings(config),
             relay: RelaySettings::of(config),
+            failed_mail_kept: config.relay.keep_failed,
         }
     }
 }
@@ -335,6 +338,7 @@ impl Work {
         let cleaning = upkeep::Cleaning {
             retention: settings.retention,
             every: settings.cleaned_every,
+            failed_mail_kept: settings.failed_mail_kept,
             changes: Arc::clone(&changes),
         };
         let upkeep = upkeep::Upkeep::start(store.clone(), chores, cleaning);

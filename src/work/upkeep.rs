@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::cleaner::{self, Ran, Tell, Totals};
 use super::{Changes, clock, password};
 use crate::model::{AccountId, Secret};
-use crate::store::{Retention, Store};
+use crate::store::{Failure, Retention, Store};
 
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
@@ -46,6 +46,8 @@ pub(super) struct Outdated {
 pub(super) struct Cleaning {
     pub(super) retention: Retention,
     pub(super) every: Duration,
+    /// For how long what could not be sent is kept.
+    pub(super) failed_mail_kept: Duration,
     pub(super) changes: Arc<Changes>,
 }
 
@@ -150,7 +152,7 @@ impl Upkeep {
                 match ours.next(next) {
                     Next::Renew(outdated) => renew(&store, &outdated),
                     Next::Round(Round::ForgetDeliveries) => {
-                        forget(&store, &ours);
+                        forget(&store, &ours, cleaning.failed_mail_kept);
                         give_up_reservations(&store);
                         forgetting = clock::now() + PAUSE;
                     }
@@ -175,9 +177,13 @@ impl Drop for Upkeep {
     }
 }
 
-/// What was only to be remembered for a time: deliveries, and what scripts have seen and answered.
-fn forget(store: &Store, chores: &Chores) {
-    for forget in [Store::forget_deliveries, Store::forget_memories] {
+/// What was only to be kept for a time: the memory of deliveries, what scripts have seen and answered, and
+/// mail that could not be sent.
+fn forget(store: &Store, chores: &Chores, failed_mail_kept: Duration) {
+    let dead_letters = |store: &Store| store.forget_dead_letters(failed_mail_kept);
+    let all: [&dyn Fn(&Store) -> Result<bool, Failure>; 3] =
+        [&Store::forget_deliveries, &Store::forget_memories, &dead_letters];
+    for forget in all {
         while !chores.is_stopped() {
             match forget(store) {
                 Ok(true) => {}

@@ -198,7 +198,13 @@ delivered to the LMTP of this server, which sends them on to whoever wrote.",
         "max_attempts",
         "",
         "A message is tried after 1m, 5m, 15m, 1h, 6h and then every 24h. After so many tries it is left
-alone and shown by sora-admin outbox list, until somebody retries or deletes it there.",
+alone and shown by sora-admin outbox list, until somebody retries or deletes it there...",
         |c| &mut c.relay.max_attempts,
+    ),
+    RELAY.key(
+        "keep_failed",
+        "",
+        "...or it has been there for so long.",
+        |c| &mut c.relay.keep_failed,
     ),
 ];

@@ -65,8 +65,9 @@ fn nodes_that_start_together_make_one_schema() {
 fn a_migration_waits_for_a_table_and_keeps_nobody_from_it() {
     let Some(store) = shared_fixture() else { return };
     let mut reader = store.database().connect();
-    let undo_last = "UPDATE schema_version SET version = version - 1";
-    reader.batch_execute(undo_last).unwrap();
+    // To before the last step that has to do with messages.
+    let undo = "UPDATE schema_version SET version = 8; DROP INDEX outbox_dead";
+    reader.batch_execute(undo).unwrap();
     reader.batch_execute("BEGIN; SELECT COUNT(*) FROM messages").unwrap(); // as a backup does
     std::thread::scope(|scope| {
         let node = scope.spawn(|| store.node());
@@ -433,6 +434,7 @@ fn the_schema_has_no_triggers_and_every_key_begins_with_the_account() {
         "credentials_pkey",
         "imap_events_due",
         "leases_pkey",
+        "outbox_dead",
         "outbox_due",
         "script_memory_expiry",
         "sequences_pkey",

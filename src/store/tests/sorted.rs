@@ -159,6 +159,29 @@ fn what_leaves_is_written_with_it_and_kept_until_it_is_gone() {
     let report = leaving("y").new;
     store.postpone_outgoing(first.id, left, None, "550 never", Some(&report)).unwrap();
     assert_eq!(store.waiting().len(), 1, "nobody is told of what somebody has removed");
+    let last = &store.waiting()[0];
+    let forget = |kept| store.forget_dead_letters(kept).unwrap();
+    assert!(!forget(Duration::ZERO) && store.waiting().len() == 1, "it is alive");
+    store.postpone_outgoing(last.id, &last.recipients, None, "550 never", None).unwrap();
+    assert!(!forget(Duration::from_secs(3_600)) && store.waiting().len() == 1, "not yet");
+    assert!(!forget(Duration::ZERO) && store.waiting().is_empty());
+}
+
+#[test] // pitfall 31
+fn an_account_has_so_many_that_wait() {
+    let store = fixture();
+    let queue = |count: i64| {
+        let outgoing = (0..count).map(|_| leaving("one@example.net")).collect();
+        done(store.deliver_sorted(SortedDelivery { outgoing, ..store.nothing() }));
+    };
+    queue(limits::OUTGOING_PER_ACCOUNT_MAX - 1);
+    assert!(store.may_send(store.account).unwrap());
+    queue(1);
+    assert!(!store.may_send(store.account).unwrap());
+    assert!(store.may_send(AccountId(77)).unwrap());
+    let first = store.waiting().remove(0);
+    store.postpone_outgoing(first.id, &first.recipients, None, "550 never", None).unwrap();
+    assert!(store.may_send(store.account).unwrap(), "the dead do not count");
 }
 
 #[test] // RFC 5230 §4.2, RFC 8580

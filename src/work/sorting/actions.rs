@@ -223,6 +223,10 @@ fn send(
         plan.tell(&format!("{what}: no [relay] is configured{kept}"));
         return Ok(!is_needed);
     }
+    if !sorter.store.may_send(recipient.account)? {
+        plan.tell(&format!("{what}: too many messages of this account wait to leave{kept}"));
+        return Ok(!is_needed);
+    }
     if mail.is_binary && matches!(action, Action::Redirect(_)) {
         // RFC 3030 §3: not by DATA, and the relay is not asked for more.
         plan.tell(

@@ -95,6 +95,7 @@ impl Room {
             uploads: Settings::of(&crate::config::Config::default()).uploads,
             nodes: Settings::of(&crate::config::Config::default()).nodes,
             relay: None,
+            failed_mail_kept: HOUR,
         };
         let store = Store::open_at(&dir.place(), Opening::Daemon).unwrap();
         let password_hash =
