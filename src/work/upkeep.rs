@@ -177,12 +177,14 @@ impl Drop for Upkeep {
     }
 }
 
+/// A bounded number of rows; true if there may be more.
+type Step<'a> = &'a dyn Fn(&Store) -> Result<bool, Failure>;
+
 /// What was only to be kept for a time: the memory of deliveries, what scripts have seen and answered, and
 /// mail that could not be sent.
 fn forget(store: &Store, chores: &Chores, failed_mail_kept: Duration) {
     let dead_letters = |store: &Store| store.forget_dead_letters(failed_mail_kept);
-    let all: [&dyn Fn(&Store) -> Result<bool, Failure>; 3] =
-        [&Store::forget_deliveries, &Store::forget_memories, &dead_letters];
+    let all: [Step<'_>; 3] = [&Store::forget_deliveries, &Store::forget_memories, &dead_letters];
     for forget in all {
         while !chores.is_stopped() {
             match forget(store) {
