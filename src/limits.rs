@@ -186,6 +186,10 @@ pub const HEADER_KEPT_BYTES_MAX: u64 = 64 * 1024;
 pub const FETCH_BATCH_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
 /// Rows of the memory of deliveries that one sweep looks at.
 pub const DELIVERIES_SWEPT_MAX: i64 = 2_000;
+/// Characters of a line in which a script's refusal is told (RFC 5321 §4.5.3.1.5).
+pub const REJECT_COLUMNS_MAX: usize = 400;
+/// Lines of it. A longer reason of `reject` goes back by mail (RFC 5429 §2.2).
+pub const REJECT_LINES_MAX: usize = 100;
 /// Messages of one account that wait to leave; what a script sends beyond them is refused to it, and what
 /// it would have sent on is kept (pitfall 31).
 pub const OUTGOING_PER_ACCOUNT_MAX: i64 = 5_000;

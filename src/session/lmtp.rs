@@ -19,7 +19,10 @@ use self::incoming::{Incoming, Taken};
 use super::{Event, Next, Output, Peer, SharedSettings, Standing, Step};
 use crate::error::{Fault, Refusal};
 use crate::job::{DeliveryProblem, Envelope, Job, Recipient, RecipientDsn, Reply};
-use crate::limits::{BAD_COMMANDS_MAX, LMTP_LINE_BYTES_MAX, LMTP_RECIPIENTS_MAX};
+use crate::limits::{
+    BAD_COMMANDS_MAX, LMTP_LINE_BYTES_MAX, LMTP_RECIPIENTS_MAX, REJECT_COLUMNS_MAX,
+    REJECT_LINES_MAX,
+};
 
 /// One LMTP connection.
 #[derive(Debug)]
@@ -447,25 +450,40 @@ fn tell(out: &mut Output, result: Result<(), DeliveryProblem>) {
 /// RFC 5429 §2.1.1: a script's reason, in lines that a reply may have (RFC 5321 §4.5.3.1.5), in
 /// ASCII (RFC 6531 §3.7.4.2 has UTF-8 only where the peer asked for it).
 fn reject(why: &str, out: &mut Output) {
-    const LINES_MAX: usize = 20;
-    const COLUMNS_MAX: usize = 400;
     let clean = |c: char| match c {
         ' '..='~' => c,
         '\t' => ' ',
         _ => '?',
     };
-    let lines =
-        why.lines().map(|line| line.chars().map(clean).take(COLUMNS_MAX).collect::<String>());
-    let mut lines: Vec<String> = lines.filter(|line| !line.trim().is_empty()).collect();
-    lines.truncate(LINES_MAX);
+    let all: Vec<String> = why.lines().map(|line| line.chars().map(clean).collect()).collect();
+    let lines = all.iter().flat_map(|line| wrapped(line));
+    let mut lines: Vec<&str> = lines.take(REJECT_LINES_MAX).collect();
     if lines.is_empty() {
-        lines.push("The recipient does not want this message".to_owned());
+        lines.push("The recipient does not want this message");
     }
     let last = lines.len() - 1;
     for (nth, line) in lines.iter().enumerate() {
         let dash = if nth < last { '-' } else { ' ' };
         out.line(format_args!("550{dash}5.7.1 {line}"));
     }
+}
+
+/// Lines of ASCII that are not too long, broken between words where there are any.
+fn wrapped(line: &str) -> Vec<&str> {
+    let (mut lines, mut rest) = (Vec::new(), line.trim_end());
+    while let Some((start, _)) =
+        rest.split_at_checked(REJECT_COLUMNS_MAX).filter(|(_, more)| !more.is_empty())
+    {
+        let at =
+            start.rfind(' ').filter(|at| !start[..*at].trim().is_empty()).unwrap_or(start.len());
+        let (line, more) = rest.split_at(at);
+        lines.push(line);
+        rest = more.trim_start();
+    }
+    if !rest.trim().is_empty() {
+        lines.push(rest);
+    }
+    lines
 }
 
 fn say(out: &mut Output, line: &str) {

@@ -273,3 +273,23 @@ fn starttls_forgets() {
     assert!(!peered.say("LHLO a\r\n").contains("STARTTLS"));
     assert!(peered.say("STARTTLS\r\n").starts_with("503"));
 }
+
+#[test] // RFC 5429 §2.1.1, RFC 5321 §4.5.3.1.5
+fn a_refusal_is_told_in_lines_that_are_not_too_long() {
+    let check = |why: &str, want: &[&str]| {
+        let mut out = Output::new();
+        reject(why, &mut out);
+        let said = String::from_utf8(std::mem::take(out.buffer())).unwrap();
+        assert_eq!(said.split_terminator("\r\n").collect::<Vec<_>>(), want);
+    };
+    check("no", &["550 5.7.1 no"]);
+    check("a\r\n\r\n  b\tc \r\nd\u{e9}\0", &["550-5.7.1 a", "550-5.7.1   b c", "550 5.7.1 d??"]);
+    check(" \r\n", &["550 5.7.1 The recipient does not want this message"]);
+    let (words, long) = ("word ".repeat(80), "x".repeat(REJECT_COLUMNS_MAX));
+    let (first, rest) = (words.trim_end(), format!("550 5.7.1 {long}"));
+    check(&format!("{words}{long}"), &[&format!("550-5.7.1 {first}"), &rest]);
+    check(&format!("{long}y"), &[&format!("550-5.7.1 {long}"), "550 5.7.1 y"]);
+    let mut out = Output::new();
+    reject(&"a\n".repeat(1_000), &mut out);
+    assert_eq!(out.buffer().split(|byte| *byte == b'\n').count(), REJECT_LINES_MAX + 1);
+}

@@ -6,6 +6,7 @@ use super::super::outbox::{Origin, compose, is_plain, passed_on, send_on_to_all}
 use super::super::{clock, facts};
 use super::{Arriving, KeptRuns, Sorter, Verdict, main_mailbox, said};
 use crate::job::{FlagSet, Recipient};
+use crate::limits::{REJECT_COLUMNS_MAX, REJECT_LINES_MAX};
 use crate::model::{AccountId, Address, Flags, Keyword, MailboxName, SpecialUse};
 use crate::sieve::{Action, Filing, Notify, Outcome, Redirect, RedirectTo, Tracked, Version};
 use crate::store::{
@@ -179,8 +180,8 @@ pub(super) fn plan(
                     falls_back = true;
                 }
             },
-            action @ Action::Reject { extended: false, .. } if by_report(&action, mail) => {
-                falls_back |= !send(sorter, recipient, mail, &action, &mut plan)?;
+            Action::Reject { extended: false, ref reason } if by_report(reason, mail) => {
+                falls_back |= !send(sorter, recipient, mail, &done.action, &mut plan)?;
             }
             Action::Reject { reason, .. } => plan.rejected = Some(reason),
             action @ (Action::Redirect(_) | Action::Vacation(_) | Action::Notify(_)) => {
@@ -197,9 +198,12 @@ pub(super) fn plan(
 }
 
 /// RFC 5429 §2.2: `reject` keeps the exact text of its reason, which an answer of LMTP can only be in
-/// ASCII; but nobody is told of a message without a sender.
-fn by_report(action: &Action, mail: &Arriving<'_>) -> bool {
-    matches!(action, Action::Reject { reason, .. } if !reason.is_ascii()) && !mail.sender.is_empty()
+/// ASCII, and not too long; but nobody is told of a message without a sender.
+fn by_report(reason: &str, mail: &Arriving<'_>) -> bool {
+    // A line takes one more in the answer if it has to be broken.
+    let columns = |line: &str| line.len().div_ceil(REJECT_COLUMNS_MAX / 2).max(1);
+    let is_long = || reason.lines().map(columns).sum::<usize>() > REJECT_LINES_MAX;
+    !mail.sender.is_empty() && (!reason.is_ascii() || is_long())
 }
 
 /// Mail that leaves. What cannot leave is told; false if the message has to be kept for it. Answers

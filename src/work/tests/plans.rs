@@ -179,6 +179,21 @@ fn without_a_relay_an_answer_changes_nothing_of_where_mail_goes() {
     );
 }
 
+#[test] // RFC 5429 §2.2
+fn a_reason_that_is_too_long_for_an_answer_goes_by_mail() {
+    let check = |reason: &str, want: &[&str]| {
+        let script = format!("require \"reject\"; reject \"{reason}\";");
+        let own = Box::leak(script.into_boxed_str());
+        Scripts { own, has_relay: true, ..Scripts::default() }.check(want);
+    };
+    let report = "Reject to ann@example.com";
+    check("n\u{f6}", &[report]);
+    check(&"x".repeat(30_000), &[report]);
+    check(&"line\r\n".repeat(101), &[report]);
+    let short = "word ".repeat(1_000);
+    check(&short, &[&format!("Rejected({short:?})")]);
+}
+
 #[test] // RFC 5228 §4.2: it would come back, and be refused
 fn a_message_sent_on_to_oneself_is_kept() {
     let own = "told: redirect: to one of the account's own addresses: the message is kept";
