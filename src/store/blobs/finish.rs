@@ -6,15 +6,20 @@
 use std::collections::HashSet;
 
 use super::super::Failure;
-use super::super::bodies::{STAGED, STORED};
+use super::super::bodies::{DELETING, STAGED, STORED};
 use super::super::engine::{Tx, Value};
 use super::Uploaded;
 
-/// Moves the rows of `uploaded`, which ascend; the bodies that nobody wants any more.
+/// Moves the rows of `uploaded`, which ascend; the bodies that nobody wants any more. Each of those has
+/// a row that says so: without one, nobody would ever look for its object (pitfall 46).
 pub(super) fn finish(tx: &mut Tx<'_>, uploaded: &[Uploaded]) -> Result<Vec<Uploaded>, Failure> {
-    if tx.has_rivals() {
-        return together(tx, uploaded);
-    }
+    let unwanted =
+        if tx.has_rivals() { together(tx, uploaded)? } else { one_by_one(tx, uploaded)? };
+    unwanted.iter().try_for_each(|one| leave_to_the_cleaner(tx, one))?;
+    Ok(unwanted)
+}
+
+fn one_by_one(tx: &mut Tx<'_>, uploaded: &[Uploaded]) -> Result<Vec<Uploaded>, Failure> {
     let mut unwanted = Vec::new();
     for one in uploaded {
         if !is_stored(tx, one)? {
@@ -22,6 +27,24 @@ pub(super) fn finish(tx: &mut Tx<'_>, uploaded: &[Uploaded]) -> Result<Vec<Uploa
         }
     }
     Ok(unwanted)
+}
+
+/// Of a body whose rows went while it was moved: its time was over, and the cleaner did not wait.
+fn leave_to_the_cleaner(tx: &mut Tx<'_>, one: &Uploaded) -> Result<(), Failure> {
+    tx.execute(
+        "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash, form, object_bytes)
+         VALUES ($1, $2, $3, $4, 0, $5, $6, $7) ON CONFLICT DO NOTHING",
+        &[
+            Value::Int(one.taken.account.0),
+            Value::Int(one.taken.blob.0),
+            Value::Int(i64::try_from(one.bytes).unwrap_or(i64::MAX)),
+            Value::Int(DELETING),
+            Value::Bytes(&one.hash),
+            Value::Int(one.form.column()),
+            Value::Int(i64::try_from(one.object_bytes).unwrap_or(i64::MAX)),
+        ],
+    )
+    .map(drop)
 }
 
 /// `state + 0` is no condition of an index: while the bucket was away a hundred thousand were staged, and

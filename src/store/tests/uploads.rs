@@ -202,7 +202,7 @@ fn a_body_that_goes_while_it_is_moved_leaves_nothing() {
     assert_eq!(store.remove_all_bodies().unwrap(), 0);
     assert!(store.upload(taken[0]).unwrap().is_none(), "not staged any more");
     // It had been put before: then its object goes again. There is no bucket here.
-    assert!(store.finish_uploads(vec![uploaded(taken[0], Form::PLAIN)]).is_err());
+    store.finish_uploads(vec![uploaded(taken[0], Form::PLAIN)]).unwrap();
     assert!(store.remove_all_bodies().is_err());
     let rest = move |tx: &mut Tx<'_>| {
         let sql = "SELECT state FROM blobs WHERE blob_id = $1";
@@ -215,6 +215,43 @@ fn a_body_that_goes_while_it_is_moved_leaves_nothing() {
         tx.execute("DELETE FROM blobs", &[])
     };
     store.0.engine.write::<_, Failure>("test", Weight::Bytes(0), end).unwrap();
+}
+
+#[test] // pitfall 37, pitfall 46
+fn an_object_that_nobody_wants_and_that_cannot_be_deleted_is_found_later() {
+    let store = staging(0);
+    store.append_with("INBOX", Flags::DELETED, &[]);
+    store.append_with("INBOX", Flags::DELETED, &[]);
+    let taken = store.take_uploads("one", 9, Duration::ZERO).unwrap();
+    let done = taken.iter().map(|taken| uploaded(*taken, Form::PLAIN)).collect();
+    store.expunge(store.key("INBOX"), None).unwrap();
+    // Their time was over, and the cleaner did not wait for who had them.
+    let gone = |tx: &mut Tx<'_>| {
+        for sql in [
+            "UPDATE expunged SET blob_id = NULL",
+            "DELETE FROM uploads",
+            "DELETE FROM bodies",
+            "DELETE FROM blob_map",
+            "DELETE FROM blobs",
+        ] {
+            tx.execute(sql, &[])?;
+        }
+        Ok(())
+    };
+    store.0.engine.write::<_, Failure>("test", Weight::Bytes(0), gone).unwrap();
+    store.finish_uploads(done).unwrap();
+    let found = |tx: &mut Tx<'_>| {
+        let mut found = Vec::new();
+        let sql = "SELECT blob_id, state, refs, form FROM blobs ORDER BY blob_id";
+        tx.query(sql, &[], |row| {
+            found.push((row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?));
+            Ok(())
+        })?;
+        Ok::<_, Failure>(found)
+    };
+    let wanted: Vec<_> = taken.iter().map(|taken| (taken.blob.0, 4, 0, 1)).collect();
+    assert_eq!(store.0.engine.read("test", found).unwrap(), wanted);
+    assert!(store.remove_all_bodies().is_err(), "there is no bucket");
 }
 
 #[test] // pitfall 40
