@@ -85,7 +85,16 @@ impl Played {
         };
         let limits = limits(&mut random);
         let spam = random.one_in(2).then_some(Verdict { score: 40, text: "" });
-        let facts = Facts { addresses: &["x@y.example"], limits, spam, ..Facts::default() };
+        let imap = random.one_in(3).then(|| ImapEvent {
+            cause: random.pick(&["APPEND", "COPY", "FLAG"]),
+            mailbox: random.pick(&["INBOX", "x", "\u{c4}"]),
+            source: random.one_in(2).then_some("INBOX"),
+            changed_flags: if random.one_in(2) { &["\\Seen", "x"] } else { &[] },
+            flags: if random.one_in(2) { &["\\Seen", "$Junk"] } else { &[] },
+        });
+        let environment = Environment { imap, ..Environment::default() };
+        let addresses = &["x@y.example"];
+        let facts = Facts { addresses, limits, spam, environment, ..Facts::default() };
         let mail = Mail { bytes: &self.message, map: &map, envelope: &envelope };
         let [quiet, traced] = [false, true].map(|traced| {
             let facts = Facts { traced, ..facts.clone() };
@@ -94,6 +103,10 @@ impl Played {
                 answer(&mut random, question, &scripts)
             });
             well_formed(&outcome, &limits, &self.message);
+            // RFC 6785 §3.11: there is nobody to answer or to refuse.
+            let is_answer =
+                |done: &Done| matches!(done.action, Action::Vacation(_) | Action::Reject { .. });
+            assert!(imap.is_none() || !outcome.actions.iter().any(is_answer), "{outcome:?}");
             outcome
         });
         if shown == Shown::Everything {
