@@ -65,7 +65,7 @@ impl Store {
         })
     }
 
-    /// Deleted accounts whose grace is not over, the last one first.
+    /// Deleted accounts that can still be brought back, the last one first.
     pub fn deleted_accounts(&self) -> Result<Vec<DeletedAccount>, Failure> {
         self.0.engine.read("listing deleted accounts", |tx| {
             let mut found = Vec::new();
@@ -76,8 +76,10 @@ impl Store {
                  FROM accounts a
                  LEFT JOIN mailboxes m ON m.account_id = a.account_id AND m.deleted_at = a.deleted_at
                  WHERE a.deleted_at IS NOT NULL
+                   AND EXISTS (SELECT 1 FROM mailboxes i WHERE i.account_id = a.account_id
+                               AND i.mailbox_id = $1 AND i.deleted_at = a.deleted_at)
                  GROUP BY a.account_id, a.deleted_at ORDER BY a.deleted_at DESC",
-                &[],
+                &[Value::Int(mailboxes::INBOX.0)],
                 |row| {
                     found.push(DeletedAccount {
                         account: AccountId(row.int(0)?),
@@ -98,7 +100,8 @@ impl Store {
     }
 
     /// Brings a deleted account back, with every mailbox that was deleted with it. Refused if others
-    /// have all of its addresses by now.
+    /// have all of its addresses by now, or once the cleaner has removed its INBOX: mail to an account
+    /// without one would bounce.
     pub fn restore_account(&self, account: AccountId) -> Result<AccountRestored, Error> {
         self.0.engine.write("restoring an account", Weight::Bytes(16 * 1024), move |tx| {
             let deleted_at = tx.query_one(
@@ -113,7 +116,8 @@ impl Store {
             if addresses.is_empty() {
                 return Err(Refusal::Cannot("others have all of its addresses by now").into());
             }
-            let mailboxes = take_back_mailboxes(tx, account, deleted_at)?;
+            let mailboxes = take_back_mailboxes(tx, account, deleted_at)?
+                .ok_or(Refusal::Cannot("its grace is over, and its mail is gone"))?;
             tx.execute(
                 "UPDATE accounts SET deleted_at = NULL WHERE account_id = $1",
                 &[Value::Int(account.0)],
@@ -256,12 +260,13 @@ fn take_back_addresses(
     Ok((names(free), names(taken)))
 }
 
-/// Gives the mailboxes that were deleted at that moment their names again: how many.
+/// Gives the mailboxes that were deleted at that moment their names again: how many. `None` if
+/// INBOX is not among them.
 fn take_back_mailboxes(
     tx: &mut Tx<'_>,
     account: AccountId,
     deleted_at: i64,
-) -> Result<u64, Failure> {
+) -> Result<Option<u64>, Failure> {
     let mut found = Vec::new();
     tx.query(
         "SELECT mailbox_id, name FROM mailboxes
@@ -272,6 +277,9 @@ fn take_back_mailboxes(
             Ok(())
         },
     )?;
+    if !found.iter().any(|(mailbox, _)| *mailbox == mailboxes::INBOX.0) {
+        return Ok(None);
+    }
     for (mailbox, name) in &found {
         tx.execute(
             "UPDATE mailboxes
@@ -280,5 +288,5 @@ fn take_back_mailboxes(
             &[Value::Int(account.0), Value::Int(*mailbox), Value::Text(&name.key())],
         )?;
     }
-    Ok(found.len() as u64)
+    Ok(Some(found.len() as u64))
 }

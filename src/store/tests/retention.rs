@@ -13,6 +13,12 @@ const AT_ONCE: Retention = Retention { grace: Duration::ZERO, max_age: None };
 impl Fixture {
     /// A whole run of the cleaner: aged, removed, bodies.
     fn clean(&self, retention: &Retention) -> (u64, u64, u64) {
+        let (aged, removed) = self.clean_mailboxes(retention);
+        (aged, removed, self.store.remove_all_bodies().unwrap())
+    }
+
+    /// What it does first: aged, removed.
+    fn clean_mailboxes(&self, retention: &Retention) -> (u64, u64) {
         let (mut aged, mut removed) = (0, 0);
         let mut after = None;
         loop {
@@ -32,7 +38,7 @@ impl Fixture {
                 break;
             }
         }
-        (aged, removed, self.store.remove_all_bodies().unwrap())
+        (aged, removed)
     }
 
     fn expunge_all(&self, mailbox: &str) -> UidRuns {
@@ -458,6 +464,21 @@ fn a_deleted_account_comes_back_whole() {
     store.store.create_account(new_account("me@example.org")).unwrap().unwrap();
     assert!(matches!(refused(store.store.restore_account(other)), Refusal::Cannot(_)));
     assert!(matches!(refused(store.store.restore_account(store.account)), Refusal::Cannot(_)));
+}
+
+#[test] // without an INBOX, all mail to it would bounce
+fn an_account_without_its_inbox_does_not_come_back() {
+    let store = fixture();
+    store.append("INBOX");
+    store.store.delete_account(store.account).unwrap();
+    store.pass(DAY);
+    store.clean_mailboxes(&KEEP);
+    assert_eq!(store.bodies(), 1, "the account is still on its way");
+    let late = Refusal::Cannot("its grace is over, and its mail is gone");
+    assert_eq!(refused(store.store.restore_account(store.account)), late);
+    let me = Address::new("me@example.org").unwrap();
+    assert_eq!(store.store.account_by_address(&me).unwrap(), None);
+    assert_eq!(store.store.deleted_accounts().unwrap(), []);
 }
 
 #[test]
