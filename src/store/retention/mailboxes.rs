@@ -387,7 +387,7 @@ fn drop_messages(tx: &mut Tx<'_>, mailbox: MailboxKey, sweep: &mut Sweep) -> Res
     tx.query(
         "SELECT uid, flags, size, blob_id FROM messages
          WHERE account_id = $1 AND mailbox_id = $2 AND uid > $3 ORDER BY uid LIMIT $4",
-        &[account, number, Value::Int(sweep.after), Value::Int(ROWS)],
+        &[account, number, Value::Int(sweep.dropped), Value::Int(ROWS)],
         |row| {
             ids.push(row.int(0)?);
             difference.add(Flags(row.uint(1)?), row.int(2)?);
@@ -396,7 +396,7 @@ fn drop_messages(tx: &mut Tx<'_>, mailbox: MailboxKey, sweep: &mut Sweep) -> Res
         },
     )?;
     let Some(last) = ids.last() else { return Ok(0) };
-    sweep.after = *last;
+    sweep.dropped = *last;
     release(tx, mailbox.account, &references.counted())?;
     tx.execute(
         "DELETE FROM messages WHERE {each account_id=$1 mailbox_id=$2 uid=$3}",

@@ -74,8 +74,10 @@ pub struct Cleaned {
 /// may be rows that are gone and that PostgreSQL has yet to vacuum.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sweep {
-    /// Messages up to this UID have been looked at.
+    /// Messages up to this UID have been looked at for their age; those that stay are below it.
     after: i64,
+    /// Messages up to this UID have gone with their mailbox.
+    dropped: i64,
     /// Of them, when the oldest that stays came.
     oldest: Option<i64>,
     /// What the mailbox's row said of that when the sweep began.

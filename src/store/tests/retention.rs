@@ -333,6 +333,31 @@ fn a_deleted_mailbox_leaves_with_all_it_held() {
     assert_eq!(store.bodies(), 1, "Archive has its copy");
 }
 
+#[test] // pitfall 47
+fn a_mailbox_deleted_while_it_ages_leaves_no_message_behind() {
+    let many = u32::try_from(limits::CLEANED_ROWS_MAX).unwrap() + 5;
+    let store = fixture();
+    store.create_mailbox(store.account, &name("Old"), None).unwrap();
+    store.append_many("Archive", 1);
+    store.copy_all("Archive", "Old"); // the youngest in front
+    let young = move |tx: &mut Tx<'_>| {
+        let by = Value::Int(i64::try_from((2 * DAY).as_micros()).unwrap());
+        tx.execute("UPDATE messages SET arrived_at = arrived_at + $1 WHERE mailbox_id > 6", &[by])
+    };
+    store.0.engine.write::<_, Failure>("test", Weight::Bytes(0), young).unwrap();
+    store.append_many("Old", many);
+    store.pass(2 * DAY);
+    let aging = Retention { grace: Duration::ZERO, max_age: Some(DAY) };
+    let (old, mut sweep) = (store.key("Old"), Sweep::default());
+    let first = store.store.clean_mailbox(old, &aging, &mut sweep).unwrap();
+    assert_eq!((first.aged, first.more), (limits::CLEANED_ROWS_MAX.unsigned_abs(), true));
+    store.delete_mailbox(store.account, &name("Old")).unwrap();
+    while store.store.clean_mailbox(old, &aging, &mut sweep).unwrap().more {}
+    let tombstones = "SELECT COUNT(*) FROM mailboxes WHERE name_key IS NULL";
+    let left = "SELECT COUNT(*) FROM messages WHERE mailbox_id > 6";
+    assert_eq!((store.count(tombstones), store.count(left)), (0, 0));
+}
+
 #[test] // pitfalls 139, 144
 fn restored_messages_have_new_uids_and_the_old_ones_stay_gone() {
     let store = fixture();
