@@ -41,7 +41,8 @@ and new UIDs; a client that is connected sees them arrive. What is there already
 
 pub(super) const PURGE_MORE: &str = "\
 Removes for good, now, what list-deleted shows and the options name; mail that is in a mailbox is
-left alone. It asks before it does, unless --yes is there.
+left alone. It asks before it does, unless --yes is there. Bodies that cannot be removed now are
+counted, and the exit code is 1 then; the server removes them by itself.
 ";
 
 /// What the options name.
@@ -222,14 +223,25 @@ pub(super) fn purge(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<
     }
     let what = format!("{} of {} will be gone for good", counted(count, "message"), wanted.primary);
     confirm(options, streams, &what)?;
-    let mut purged = 0;
+    let (mut purged, mut bodies) = (0, Vec::new());
     for (mailbox, uids) in meant {
-        purged += store.purge(mailbox, &uids)?;
+        let done = store.purge(mailbox, &uids)?;
+        purged += done.messages;
+        bodies.push(done.bodies);
         progress(streams, purged, "purged")?;
     }
-    store.remove_all_bodies()?;
+    // Others' bodies may be what cannot be removed: of ours, what is left tells.
+    let removed = store.remove_all_bodies();
     line_feed(streams)?;
-    Ok(writeln!(streams.out, "{} purged", counted(purged, "message"))?)
+    writeln!(streams.out, "{} purged", counted(purged, "message"))?;
+    let mut left = 0;
+    for bodies in bodies {
+        left += store.bodies_left(wanted.account, &bodies)?;
+    }
+    if left > 0 {
+        return Err(AdminError::BodiesLeft { left, why: removed.err() });
+    }
+    Ok(())
 }
 
 fn progress(streams: &mut Streams<'_>, done: u64, what: &str) -> Result<(), AdminError> {

@@ -58,6 +58,13 @@ pub enum AdminError {
     NoDeletedAccount(Address),
     /// Nothing that the options name can be restored.
     NothingDeleted(Address),
+    /// Some bodies of what was purged could not be removed yet.
+    BodiesLeft {
+        /// How many.
+        left: u64,
+        /// Why, if it is known.
+        why: Option<Failure>,
+    },
     /// No message that leaves has this number any more.
     NotInOutbox(OutgoingId),
     /// Nobody said yes.
@@ -148,6 +155,18 @@ impl fmt::Display for AdminError {
                 "nothing such of {address} can be restored; sora-admin list-deleted --email {address} \
                  shows what can"
             ),
+            Self::BodiesLeft { left, why } => {
+                let (what, on_its_way, it) = match left {
+                    1 => ("1 body of them is".to_owned(), "it is on its way", "it"),
+                    _ => (format!("{left} bodies of them are"), "they are on their way", "them"),
+                };
+                write!(f, "{what} still there: ")?;
+                match why {
+                    Some(failure) => failure.fmt(f)?,
+                    None => write!(f, "{on_its_way} to S3, or could not be removed now")?,
+                }
+                write!(f, "; the server removes {it} by itself, as sora-admin cleanup --now does")
+            }
             Self::NotInOutbox(id) => {
                 write!(f, "no message {id} waits to leave; sora-admin outbox list shows what does")
             }
@@ -184,7 +203,9 @@ impl std::error::Error for AdminError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Config(source) => Some(source),
-            Self::Open { source, .. } | Self::Store(source) => Some(source),
+            Self::Open { source, .. }
+            | Self::Store(source)
+            | Self::BodiesLeft { why: Some(source), .. } => Some(source),
             Self::Password(source) => Some(source),
             Self::File { source, .. } | Self::Io(source) => Some(source),
             _ => None,

@@ -26,7 +26,7 @@
 //! | messages out | [`Store::fetch`], [`Store::fetch_near`], [`Store::read_body`] |
 //! | changes | [`Store::store_flags`], [`Store::expunge`], [`Store::copy`], [`Store::move_messages`] |
 //! | what was deleted | [`Store::deleted_from`], [`Store::deleted_messages`], [`Store::restore`], [`Store::purge`], [`Store::delete_account`], [`Store::deleted_accounts`], [`Store::restore_account`] |
-//! | retention | [`Store::due_mailboxes`], [`Store::clean_mailbox`], [`Store::count_due`], [`Store::remove_bodies`], [`Store::due_accounts`], [`Store::remove_account`], [`Store::take_lease`], [`Store::give_lease_back`] |
+//! | retention | [`Store::due_mailboxes`], [`Store::clean_mailbox`], [`Store::count_due`], [`Store::remove_bodies`], [`Store::bodies_left`], [`Store::due_accounts`], [`Store::remove_account`], [`Store::take_lease`], [`Store::give_lease_back`] |
 //! | uploads | [`Store::take_uploads`], [`Store::read_staged`], [`Store::upload`], [`Store::finish_uploads`], [`Store::postpone_uploads`], [`Store::backlog`] |
 //! | other nodes | [`Store::is_shared`], [`Store::notify`], [`Store::listen`], [`Store::mod_seqs`] |
 //! | upkeep | [`Store::status`], [`Store::check`], [`Store::forget_deliveries`] |
@@ -94,7 +94,7 @@ pub use notices::Line;
 pub use outbox::{NewOutgoing, Outgoing, OutgoingId, OutgoingKind, OutgoingOptions};
 pub use place::{Database, Place, PostgresSettings, PostgresTls};
 pub use repeats::DeliveryDigest;
-pub use restore::{DeletedFrom, DeletedMessage, Restored};
+pub use restore::{DeletedFrom, DeletedMessage, Purged, Restored};
 pub use retention::{
     AccountRestored, Cleaned, DeletedAccount, Due, DuePage, RemovedBodies, Retention, Sweep,
 };

@@ -64,6 +64,15 @@ pub struct Restored {
     pub mod_seq: Option<ModSeq>,
 }
 
+/// What a purge took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Messages that cannot be restored any more.
+    pub messages: u64,
+    /// The bodies they referred to. Copies elsewhere may keep some of them.
+    pub bodies: Vec<BlobId>,
+}
+
 impl Restored {
     /// What sessions have to be told.
     pub fn change(&self) -> Option<Change> {
@@ -157,18 +166,20 @@ impl Store {
     }
 
     /// Takes the bodies of messages that could be restored: they are gone for good, once
-    /// [`Store::remove_bodies`] has been there. How many.
-    pub fn purge(&self, from: MailboxKey, uids: &UidRuns) -> Result<u64, Failure> {
+    /// [`Store::remove_bodies`] has been there, and [`Store::bodies_left`] finds none.
+    pub fn purge(&self, from: MailboxKey, uids: &UidRuns) -> Result<Purged, Failure> {
         let uids = uids.clone();
         self.0.engine.write("purging messages", Weight::Bulk, move |tx| {
-            let Some(locked) = retention::lock(tx, from)? else { return Ok(0) };
+            let Some(locked) = retention::lock(tx, from)? else { return Ok(Purged::default()) };
             if locked.deleted_at.is_some() {
                 expunge_all_of(tx, from, &locked, &uids)?;
             }
             let chosen = Chosen::read(tx, from, &uids)?;
-            retention::release(tx, from.account, &chosen.references())?;
+            let references = chosen.references();
+            retention::release(tx, from.account, &references)?;
             take_bodies(tx, from, &chosen.ids())?;
-            Ok(chosen.0.len() as u64)
+            let bodies = references.iter().map(|(blob, _)| BlobId(*blob)).collect();
+            Ok(Purged { messages: chosen.0.len() as u64, bodies })
         })
     }
 }

@@ -107,6 +107,41 @@ fn deleted_messages_come_back_or_go_for_good() {
 }
 
 #[test]
+fn purge_says_what_it_could_not_remove() {
+    let place = Place::new();
+    place.run(&format!("create-account --email a@x {QUICK}")).unwrap();
+    for byte in ["x", "y"] {
+        let large = byte.repeat(crate::limits::BODY_IN_DATABASE_BYTES_MAX + 1);
+        let file = place.file("mail.eml", &format!("Subject: x\n\n{large}\n"));
+        place.run(&format!("deliver {file} --to a@x")).unwrap();
+    }
+    // A folder in a body's place: what is no file is not removed as one.
+    let one = files_below(&place.folder.join("data/bodies")).remove(0);
+    std::fs::remove_file(&one).unwrap();
+    std::fs::create_dir(&one).unwrap();
+    expunge_all(&place);
+    place.check(
+        "purge --email a@x --all --yes",
+        Err("2 messages purged\n1 body of them is still there: it is on its way to S3, or could \
+             not be removed now; the server removes it by itself, as sora-admin cleanup --now does"),
+    );
+    std::fs::remove_dir(&one).unwrap();
+    let gone = "0 messages expunged for their age; 0 messages, 1 body and 0 accounts removed.\n";
+    place.check("cleanup --now", Ok(gone));
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap().is_dir() {
+            true => found.extend(files_below(&entry.path())),
+            false => found.push(entry.path()),
+        }
+    }
+    found
+}
+
+#[test]
 fn cleanup_says_what_is_due_and_removes_it() {
     let place = Place::new();
     place.run(&format!("create-account --email a@x {QUICK}")).unwrap();

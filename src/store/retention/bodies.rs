@@ -72,6 +72,22 @@ impl Store {
         }
     }
 
+    /// How many of these, which should have gone, are still there: somebody is just moving them, or
+    /// they could not be removed.
+    pub fn bodies_left(&self, account: AccountId, bodies: &[BlobId]) -> Result<u64, Failure> {
+        let ids: Vec<i64> = bodies.iter().map(|blob| blob.0).collect();
+        let left = self.0.engine.read("counting bodies to remove", |tx| {
+            tx.query_one(
+                // `state + 0` is no condition of an index: they are found by their key.
+                "SELECT COUNT(*) FROM blobs
+                 WHERE {each account_id=$1 blob_id=$2} AND state + 0 = $3",
+                &[Value::Int(account.0), Value::Ids(&ids), Value::Int(DELETING)],
+                |row| row.uint(0),
+            )
+        })?;
+        Ok(left.unwrap_or(0))
+    }
+
     fn remove_bytes(&self, body: &Unneeded) -> Result<(), Failure> {
         match &self.0.objects {
             // A file that was reserved, and whose delivery came to nothing.

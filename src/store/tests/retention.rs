@@ -441,11 +441,14 @@ fn purged_messages_are_gone_at_once() {
     store.expunge_all("INBOX");
     store.expunge_all("Archive");
     let inbox = store.key("INBOX");
-    assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap(), 2);
-    assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap(), 0);
+    assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap().messages, 2);
+    assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap().messages, 0);
     assert_eq!(store.store.remove_all_bodies().unwrap(), 0, "Archive could be restored");
-    assert_eq!(store.store.purge(store.key("Archive"), &uids(&[1])).unwrap(), 1);
+    let purged = store.store.purge(store.key("Archive"), &uids(&[1])).unwrap();
+    assert_eq!((purged.messages, purged.bodies.len()), (1, 1));
+    assert_eq!(store.store.bodies_left(store.account, &purged.bodies).unwrap(), 1);
     assert_eq!(store.store.remove_all_bodies().unwrap(), 1);
+    assert_eq!(store.store.bodies_left(store.account, &purged.bodies).unwrap(), 0);
     assert_eq!(store.restorable(), ["Archive/2"]);
     assert_eq!(store.restore_all(inbox).uids, uids(&[]));
 }

@@ -107,6 +107,21 @@ fn of_many_who_take_at_once_each_body_has_one() {
     assert_eq!((number, taken.len()), (40, 40));
 }
 
+#[test] // pitfall 46
+fn a_purge_knows_which_bodies_are_still_being_moved() {
+    let store = staging(0);
+    store.append_many("INBOX", 3);
+    assert_eq!(store.take_uploads("one", 2, LONG).unwrap().len(), 2);
+    let inbox = store.key("INBOX");
+    store.remove(inbox, uids(&[1, 3])).unwrap();
+    let purged = store.purge(inbox, &uids(&[1, 3])).unwrap();
+    assert_eq!((purged.messages, purged.bodies.len()), (2, 2));
+    assert_eq!(store.bodies_left(store.account, &purged.bodies).unwrap(), 2);
+    assert!(store.remove_all_bodies().is_err(), "there may be an object: the bucket is away");
+    assert_eq!(store.bodies_left(store.account, &purged.bodies).unwrap(), 2);
+    assert_eq!(store.bodies_left(store.account, &purged.bodies[1..]).unwrap(), 1);
+}
+
 #[test]
 fn what_was_moved_is_no_longer_here() {
     let store = staging(0);
