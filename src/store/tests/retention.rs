@@ -453,6 +453,23 @@ fn purged_messages_are_gone_at_once() {
     assert_eq!(store.restore_all(inbox).uids, uids(&[]));
 }
 
+#[test] // pitfall 144
+fn what_was_purged_or_restored_is_told_as_gone_to_who_was_away() {
+    let store = fixture();
+    store.append_many("INBOX", 12); // of which so few change that only what did is read
+    let inbox = store.key("INBOX");
+    let early = store.store.load_snapshot(inbox).unwrap();
+    store.store.remove(inbox, uids(&[1, 2, 3])).unwrap();
+    assert_eq!(store.store.purge(inbox, &uids(&[1, 2])).unwrap().messages, 2);
+    assert_eq!(store.store.remove_all_bodies().unwrap(), 2);
+    assert_eq!(store.store.restore(inbox, &uids(&[3])).unwrap().uids, uids(&[13]));
+    let Refreshed::New(now) = store.store.refresh_snapshot(inbox, &early).unwrap() else {
+        panic!("it has changed");
+    };
+    let there: Vec<u32> = now.iter().map(|message: Message| message.uid.0).collect();
+    assert_eq!(there, Vec::from_iter(4..=13));
+}
+
 #[test]
 fn a_deleted_account_comes_back_whole() {
     let store = fixture();
@@ -534,7 +551,11 @@ fn an_account_goes_bodies_first() {
     assert_eq!(store.store.due_accounts(&KEEP).unwrap(), [store.account]);
     assert!(store.store.remove_account(store.account, &KEEP).unwrap(), "its subscriptions");
     assert!(!store.store.remove_account(store.account, &KEEP).unwrap(), "not with mailboxes there");
-    assert_eq!(store.clean(&KEEP), (0, 5, 5));
+    assert_eq!(store.clean_mailboxes(&KEEP), (0, 5));
+    assert_eq!(store.count("SELECT COUNT(*) FROM mailboxes WHERE name_key IS NULL"), 0);
+    while store.store.remove_account(store.account, &KEEP).unwrap() {}
+    assert_eq!(store.count("SELECT COUNT(*) FROM accounts"), 2, "not with bodies there");
+    assert_eq!(store.store.remove_all_bodies().unwrap(), 5);
     while store.store.remove_account(store.account, &KEEP).unwrap() {}
     assert_eq!(store.store.due_accounts(&KEEP).unwrap(), []);
     assert_eq!(store.store.deleted_accounts().unwrap(), []);
