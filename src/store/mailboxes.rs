@@ -114,17 +114,17 @@ pub(super) fn name_at(row: &Row<'_>, column: usize) -> Result<MailboxName, Failu
     MailboxName::new(row.text(column)?).map_err(|_| row.corrupt("a mailbox name is not one"))
 }
 
+/// A stored special use.
+pub(super) fn special_use_at(row: &Row<'_>, column: usize) -> Result<Option<SpecialUse>, Failure> {
+    let parse = |text| SpecialUse::parse(text).ok_or_else(|| row.corrupt("an unknown special use"));
+    row.text_or_null(column)?.map(parse).transpose()
+}
+
 pub(super) fn info_at(row: &Row<'_>) -> Result<MailboxInfo, Failure> {
-    let special_use = match row.text_or_null(9)? {
-        Some(text) => {
-            Some(SpecialUse::parse(text).ok_or_else(|| row.corrupt("an unknown special use"))?)
-        }
-        None => None,
-    };
     Ok(MailboxInfo {
         key: MailboxKey { account: AccountId(row.int(0)?), mailbox: MailboxId(row.int(1)?) },
         name: name_at(row, 10)?,
-        special_use,
+        special_use: special_use_at(row, 9)?,
         subscribed: row.int(11)? != 0,
         uid_validity: UidValidity(row.uint(8)?),
         uid_next: row.uint(2)?,

@@ -202,22 +202,29 @@ fn target_of(tx: &mut Tx<'_>, from: MailboxKey) -> Result<MailboxKey, Error> {
     let account = from.account;
     super::accounts::lock_account(tx, account)?;
     let found = tx.query_one(
-        "SELECT name, deleted_at FROM mailboxes WHERE account_id = $1 AND mailbox_id = $2",
+        "SELECT name, deleted_at, special_use FROM mailboxes
+         WHERE account_id = $1 AND mailbox_id = $2",
         &[Value::Int(account.0), Value::Int(from.mailbox.0)],
-        |row| Ok((mailboxes::name_at(row, 0)?, row.int_or_null(1)?.is_some())),
-    )?;
-    match found {
-        None => Err(Refusal::NoSuchMailbox.into()),
-        Some((_, false)) => Ok(from),
-        Some((name, true)) => match mailboxes::find(tx, account, &name.key())? {
-            Some(mailbox) => Ok(MailboxKey { account, mailbox }),
-            None => {
-                let made = mailboxes::create(tx, account, &name, None)?;
-                metadata::take_over(tx, from, made.mailbox)?;
-                Ok(made)
-            }
+        |row| {
+            let is_deleted = row.int_or_null(1)?.is_some();
+            Ok((mailboxes::name_at(row, 0)?, is_deleted, mailboxes::special_use_at(row, 2)?))
         },
+    )?;
+    let (name, used) = match found {
+        None => return Err(Refusal::NoSuchMailbox.into()),
+        Some((_, false, _)) => return Ok(from),
+        Some((name, true, used)) => (name, used),
+    };
+    if let Some(mailbox) = mailboxes::find(tx, account, &name.key())? {
+        return Ok(MailboxKey { account, mailbox });
     }
+    let used = match used {
+        Some(used) if mailboxes::holder(tx, account, used)?.is_none() => Some(used),
+        _ => None, // a use has one mailbox, and another has it by now (RFC 6154 §5.3)
+    };
+    let made = mailboxes::create(tx, account, &name, used)?;
+    metadata::take_over(tx, from, made.mailbox)?;
+    Ok(made)
 }
 
 /// Locks both in the order of their numbers (invariant 6); the row of `from`.

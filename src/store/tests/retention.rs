@@ -358,6 +358,24 @@ fn a_mailbox_deleted_while_it_ages_leaves_no_message_behind() {
     assert_eq!((store.count(tombstones), store.count(left)), (0, 0));
 }
 
+#[test] // RFC 6154 §5.3
+fn a_mailbox_made_again_has_its_special_use_unless_another_took_it() {
+    let store = fixture();
+    let use_of = |mailbox: &str| store.info(mailbox).special_use;
+    let archive = use_of("Archive");
+    assert!(archive.is_some());
+    store.append("Archive");
+    let first = store.key("Archive");
+    store.delete_mailbox(store.account, &name("Archive")).unwrap();
+    store.restore_all(first);
+    assert_eq!(use_of("Archive"), archive);
+    let second = store.key("Archive");
+    store.delete_mailbox(store.account, &name("Archive")).unwrap();
+    store.create_mailbox(store.account, &name("Other"), archive).unwrap();
+    store.restore_all(second);
+    assert_eq!((use_of("Archive"), use_of("Other")), (None, archive));
+}
+
 #[test] // pitfalls 139, 144
 fn restored_messages_have_new_uids_and_the_old_ones_stay_gone() {
     let store = fixture();
