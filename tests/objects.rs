@@ -564,12 +564,34 @@ fn an_object_that_is_there_already_is_taken_for_it() {
     while place.objects().is_empty() {
         std::thread::yield_now();
     }
-    place.server().home.execute("UPDATE uploads SET attempts = 3");
+    let (heads, before) = (place.proxy.count("HEAD"), place.objects());
     place.proxy.set(Fault::None);
     place.settle();
-    assert_eq!(place.objects().len(), 1);
+    assert_eq!(place.proxy.count("HEAD") - heads, 1, "it was asked for its size");
+    assert_eq!(place.objects(), before);
     let mut imap = place.imap();
     assert!(body_of(&mut imap, 1).contains(&message(1, 3_000)));
+    place.end();
+}
+
+#[test] // pitfall 34, pitfall 36
+fn an_object_of_another_size_is_not_taken_for_it() {
+    let Some(place) = place("", "[local_cache]\ncapacity = 0\n") else { return };
+    place.proxy.set(Fault::LoseAnswer);
+    place.deliver(&message(1, 3_000));
+    let (key, whole) = loop {
+        if let Some(object) = place.objects().pop() {
+            break object;
+        }
+        std::thread::yield_now();
+    };
+    place.put(&key, &whole[..1_000]);
+    let heads = place.proxy.count("HEAD");
+    place.proxy.set(Fault::None);
+    place.settle();
+    assert_eq!(place.proxy.count("HEAD") - heads, 1);
+    assert_eq!(place.objects(), [(key, whole)]);
+    assert!(body_of(&mut place.imap(), 1).contains(&message(1, 3_000)));
     place.end();
 }
 

@@ -5,7 +5,7 @@ use super::engine::{Schema, Value};
 use crate::crash_point;
 
 /// Every step, in order; the schema's version is how many have been run.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../../migrations/0001_mail.sql"),
     include_str!("../../migrations/0002_retention.sql"),
     include_str!("../../migrations/0003_objects.sql"),
@@ -16,6 +16,7 @@ const STEPS: [&str; 10] = [
     include_str!("../../migrations/0008_events.sql"),
     include_str!("../../migrations/0009_indexes.sql"),
     include_str!("../../migrations/0010_dead_letters.sql"),
+    include_str!("../../migrations/0011_tries.sql"),
 ];
 
 /// The version that this program makes.

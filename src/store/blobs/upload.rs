@@ -28,7 +28,7 @@ pub struct Taken {
     pub blob: BlobId,
     /// How often it was tried in vain, for reasons of its own.
     pub attempts: u32,
-    /// Somebody may have put it before.
+    /// It was taken before, and may have been put, whatever was heard of that.
     again: bool,
 }
 
@@ -167,9 +167,9 @@ impl Store {
                  {postgres} FOR UPDATE OF b SKIP LOCKED
                  ON CONFLICT (account_id, blob_id) DO UPDATE
                  SET holder = excluded.holder, due_at = excluded.due_at,
-                     attempts = uploads.attempts + 1
+                     attempts = uploads.attempts + 1, tries = uploads.tries + 1
                  WHERE uploads.due_at <= $3
-                 RETURNING account_id, blob_id, attempts",
+                 RETURNING account_id, blob_id, attempts, tries",
                 &[
                     Value::Text(&holder),
                     Value::Int(now.saturating_add(microseconds(lease))),
@@ -177,12 +177,11 @@ impl Store {
                     Value::Int(count),
                 ],
                 |row| {
-                    let attempts = row.uint::<u32>(2)?;
                     taken.push(Taken {
                         account: AccountId(row.int(0)?),
                         blob: BlobId(row.int(1)?),
-                        attempts,
-                        again: attempts > 0,
+                        attempts: row.uint(2)?,
+                        again: row.int(3)? > 0,
                     });
                     Ok(())
                 },
