@@ -96,7 +96,8 @@ pub use place::{Database, Place, PostgresSettings, PostgresTls};
 pub use repeats::DeliveryDigest;
 pub use restore::{DeletedFrom, DeletedMessage, Purged, Restored};
 pub use retention::{
-    AccountRestored, Cleaned, DeletedAccount, Due, DuePage, RemovedBodies, Retention, Sweep,
+    AccountRestored, AccountStep, Cleaned, DeletedAccount, Due, DuePage, RemovedBodies, Retention,
+    Sweep,
 };
 pub use scan::Scan;
 pub use scripts::ActiveScript;

@@ -11,7 +11,7 @@ use super::holder::{self, Holder};
 use super::{Changes, clock};
 use crate::job::{Change, MailboxKey};
 use crate::model::{AccountId, BlobId};
-use crate::store::{Due, Failure, Retention, Store, Sweep};
+use crate::store::{AccountStep, Due, Failure, Retention, Store, Sweep};
 
 /// The lease of the one cleaner.
 const LEASE: &str = "cleaner";
@@ -100,7 +100,7 @@ pub fn clean(
 
 /// What a run would do now.
 pub fn due(store: &Store, retention: &Retention) -> Result<Due, Failure> {
-    let mut all = Due { accounts: store.due_accounts(retention)?.len() as u64, ..Due::default() };
+    let mut all = Due::default();
     let mut after = None;
     loop {
         let page = store.due_mailboxes(after, retention)?;
@@ -109,8 +109,15 @@ pub fn due(store: &Store, retention: &Retention) -> Result<Due, Failure> {
         }
         after = page.next;
         if after.is_none() {
-            return Ok(all);
+            break;
         }
+    }
+    let mut after = AccountId(0);
+    loop {
+        let page = store.due_accounts(after, retention)?;
+        let Some(last) = page.last() else { return Ok(all) };
+        after = *last;
+        all.accounts += page.len() as u64;
     }
 }
 
@@ -151,8 +158,14 @@ impl Run<'_> {
             }
         }
         self.whatever_fails(Self::bodies)?;
-        for account in tried(self.store.due_accounts(self.retention))? {
-            self.whatever_fails(|run| run.account(account))?;
+        let mut after = AccountId(0);
+        loop {
+            let page = tried(self.store.due_accounts(after, self.retention))?;
+            let Some(last) = page.last() else { break };
+            after = *last;
+            for account in page {
+                self.whatever_fails(|run| run.account(account))?;
+            }
         }
         match self.failed.take() {
             None => ControlFlow::Continue(()),
@@ -180,11 +193,14 @@ impl Run<'_> {
     }
 
     fn account(&mut self, account: AccountId) -> Step {
-        while tried(self.store.remove_account(account, self.retention))? {
+        loop {
+            let step = tried(self.store.remove_account(account, self.retention))?;
+            self.totals.accounts += u64::from(step == AccountStep::Removed);
             self.between_steps()?;
+            if step != AccountStep::More {
+                return ControlFlow::Continue(());
+            }
         }
-        self.totals.accounts += 1;
-        ControlFlow::Continue(())
     }
 
     fn mailbox(&mut self, mailbox: MailboxKey) -> Step {

@@ -38,6 +38,17 @@ pub struct AccountRestored {
     pub mailboxes: u64,
 }
 
+/// What [`Store::remove_account`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountStep {
+    /// There may be more to do.
+    More,
+    /// The account is gone.
+    Removed,
+    /// It stays for now: it was restored since it was due, or has mailboxes or bodies left.
+    Left,
+}
+
 impl Store {
     /// Deletes an account: within the grace it can be restored. What sessions have to be told.
     pub fn delete_account(&self, account: AccountId) -> Result<Vec<Change>, Failure> {
@@ -126,14 +137,24 @@ impl Store {
         })
     }
 
-    /// Deleted accounts whose grace is over, at most a few.
-    pub fn due_accounts(&self, retention: &Retention) -> Result<Vec<AccountId>, Failure> {
+    /// Deleted accounts whose grace is over, in the order of their numbers from the one after `after`
+    /// on, at most `CLEANED_PAGE_ACCOUNTS`.
+    pub fn due_accounts(
+        &self,
+        after: AccountId,
+        retention: &Retention,
+    ) -> Result<Vec<AccountId>, Failure> {
         self.0.engine.read("looking for accounts to remove", |tx| {
             let cuts = retention.cuts(tx.now());
             let mut due = Vec::new();
             tx.query(
-                "SELECT account_id FROM accounts WHERE deleted_at <= $1 ORDER BY account_id",
-                &[Value::Int(cuts.grace)],
+                "SELECT account_id FROM accounts WHERE deleted_at <= $1 AND account_id > $2
+                 ORDER BY account_id LIMIT $3",
+                &[
+                    Value::Int(cuts.grace),
+                    Value::Int(after.0),
+                    Value::Int(limits::CLEANED_PAGE_ACCOUNTS),
+                ],
                 |row| {
                     due.push(AccountId(row.int(0)?));
                     Ok(())
@@ -144,13 +165,12 @@ impl Store {
     }
 
     /// Removes the next piece of what a deleted account has besides mailboxes and bodies; the account
-    /// itself when nothing is left. True if there may be more to do. One that was restored since it was
-    /// due is left alone.
+    /// itself when nothing is left.
     pub fn remove_account(
         &self,
         account: AccountId,
         retention: &Retention,
-    ) -> Result<bool, Failure> {
+    ) -> Result<AccountStep, Failure> {
         let retention = *retention;
         self.0.engine.write("removing an account", Weight::Bytes(64 * 1024), move |tx| {
             let grace = retention.cuts(tx.now()).grace;
@@ -160,7 +180,7 @@ impl Store {
                 |row| row.int(0),
             )?;
             if due.is_none() {
-                return Ok(false);
+                return Ok(AccountStep::Left);
             }
             let piece = [Value::Int(account.0), Value::Int(limits::CLEANED_ROWS_MAX)];
             for sql in [
@@ -186,7 +206,7 @@ impl Store {
                       WHERE account_id = $1 AND mailbox_id = 0 LIMIT $2)",
             ] {
                 if tx.execute(sql, &piece)? > 0 {
-                    return Ok(true);
+                    return Ok(AccountStep::More);
                 }
             }
             let rest = tx.query_one(
@@ -195,11 +215,12 @@ impl Store {
                 &piece[..1],
                 |row| row.int(0),
             )?;
-            if rest == Some(0) {
-                tx.execute("DELETE FROM deleted_credentials WHERE account_id = $1", &piece[..1])?;
-                tx.execute("DELETE FROM accounts WHERE account_id = $1", &piece[..1])?;
+            if rest != Some(0) {
+                return Ok(AccountStep::Left);
             }
-            Ok::<_, Failure>(false)
+            tx.execute("DELETE FROM deleted_credentials WHERE account_id = $1", &piece[..1])?;
+            tx.execute("DELETE FROM accounts WHERE account_id = $1", &piece[..1])?;
+            Ok::<_, Failure>(AccountStep::Removed)
         })
     }
 }

@@ -11,7 +11,7 @@ mod bodies;
 mod lease;
 mod mailboxes;
 
-pub use accounts::{AccountRestored, DeletedAccount};
+pub use accounts::{AccountRestored, AccountStep, DeletedAccount};
 pub use bodies::RemovedBodies;
 pub(super) use mailboxes::{LockedAny, lock};
 

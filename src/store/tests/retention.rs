@@ -549,11 +549,12 @@ fn an_account_that_was_restored_meanwhile_loses_nothing() {
     let store = fixture();
     store.store.delete_account(store.account).unwrap();
     store.pass(DAY);
-    assert_eq!(store.store.due_accounts(&KEEP).unwrap(), [store.account]);
+    assert_eq!(store.store.due_accounts(AccountId(0), &KEEP).unwrap(), [store.account]);
     store.store.restore_account(store.account).unwrap();
     let subscriptions = || store.count("SELECT COUNT(*) FROM subscriptions");
     let before = subscriptions();
-    assert!(!store.store.remove_account(store.account, &KEEP).unwrap());
+    let step = store.store.remove_account(store.account, &KEEP).unwrap();
+    assert_eq!(step, AccountStep::Left);
     assert!(before > 0 && subscriptions() == before);
 }
 
@@ -566,16 +567,18 @@ fn an_account_goes_bodies_first() {
     store.append_many("INBOX", 2);
     store.store.delete_account(store.account).unwrap();
     store.pass(DAY);
-    assert_eq!(store.store.due_accounts(&KEEP).unwrap(), [store.account]);
-    assert!(store.store.remove_account(store.account, &KEEP).unwrap(), "its subscriptions");
-    assert!(!store.store.remove_account(store.account, &KEEP).unwrap(), "not with mailboxes there");
+    assert_eq!(store.store.due_accounts(AccountId(0), &KEEP).unwrap(), [store.account]);
+    let step = || store.store.remove_account(store.account, &KEEP).unwrap();
+    assert_eq!(step(), AccountStep::More, "its subscriptions");
+    assert_eq!(step(), AccountStep::Left, "not with mailboxes there");
     assert_eq!(store.clean_mailboxes(&KEEP), (0, 5));
     assert_eq!(store.count("SELECT COUNT(*) FROM mailboxes WHERE name_key IS NULL"), 0);
-    while store.store.remove_account(store.account, &KEEP).unwrap() {}
-    assert_eq!(store.count("SELECT COUNT(*) FROM accounts"), 2, "not with bodies there");
+    assert_eq!(step(), AccountStep::Left, "not with bodies there");
+    assert_eq!(store.count("SELECT COUNT(*) FROM accounts"), 2);
     assert_eq!(store.store.remove_all_bodies().unwrap(), 5);
-    while store.store.remove_account(store.account, &KEEP).unwrap() {}
-    assert_eq!(store.store.due_accounts(&KEEP).unwrap(), []);
+    assert_eq!(step(), AccountStep::Removed);
+    assert_eq!(step(), AccountStep::Left, "gone already");
+    assert_eq!(store.store.due_accounts(AccountId(0), &KEEP).unwrap(), []);
     assert_eq!(store.store.deleted_accounts().unwrap(), []);
     assert_eq!(store.count("SELECT COUNT(*) FROM accounts"), 1);
     assert_eq!(store.store.list_accounts().unwrap()[0].account, other);
@@ -637,6 +640,6 @@ fn annotations_go_with_their_mailbox_and_come_back_with_its_mail() {
     assert_eq!((store.annotated("back").len(), store.annotated("").len()), (1, 1));
     store.delete_account(store.account).unwrap();
     store.clean(&AT_ONCE);
-    while store.remove_account(store.account, &AT_ONCE).unwrap() {}
+    while store.remove_account(store.account, &AT_ONCE).unwrap() == AccountStep::More {}
     assert_eq!((annotations(), store.count("SELECT COUNT(*) FROM accounts")), (0, 0));
 }

@@ -325,6 +325,32 @@ fn a_mailbox_that_cannot_be_cleaned_keeps_no_other_from_it() {
     assert_eq!(left(), [0_i64; 0]);
 }
 
+#[test] // pitfall 46
+fn only_accounts_that_are_gone_are_counted() {
+    let room = Room::new();
+    room.append("INBOX", b"Subject: x\r\n\r\n");
+    let Some(disk) = room.disk() else { return };
+    room.runner.store.delete_account(room.account).unwrap();
+    let retention = crate::store::Retention { grace: std::time::Duration::ZERO, max_age: None };
+    let clean = || {
+        let mut removed = 0;
+        let mut count = |so_far: &super::cleaner::Totals| {
+            removed = so_far.accounts;
+            std::ops::ControlFlow::Continue(())
+        };
+        let mut told = Vec::new();
+        let tell = super::cleaner::Tell::Elsewhere(&mut told);
+        let ran = super::cleaner::clean(&room.runner.store, &retention, tell, &mut count);
+        (ran.is_ok(), removed)
+    };
+    let stuck = "CREATE TRIGGER stuck BEFORE DELETE ON blobs BEGIN SELECT RAISE(ABORT, ''); END";
+    disk.execute_batch(stuck).unwrap();
+    assert_eq!(clean(), (false, 0), "its body is there");
+    disk.execute_batch("DROP TRIGGER stuck").unwrap();
+    assert_eq!(clean(), (true, 1));
+    assert_eq!(clean(), (true, 0));
+}
+
 #[test]
 fn changes_are_told_to_watchers_and_are_in_the_snapshot_of_the_reply() {
     let room = Room::new();
