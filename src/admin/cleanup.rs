@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::accounts::rounded;
 use super::options::{Choice, Options};
 use super::{AdminError, Streams, counted, open};
+use crate::job::Change;
 use crate::store::Due;
 use crate::work::cleaner::{self, Ran, Tell, Totals};
 use crate::work::{self, Settings};
@@ -30,7 +31,7 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
     if options.has("dry-run") {
         return would(&cleaner::due(&store, &retention)?, streams);
     }
-    let (mut done, mut changes, watched) = (Totals::default(), Vec::new(), streams.watched);
+    let (mut done, watched) = (Totals::default(), streams.watched);
     let mut watch = |so_far: &Totals| {
         done = *so_far;
         if watched {
@@ -41,8 +42,8 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
         }
         ControlFlow::Continue(())
     };
-    let ran = cleaner::clean(&store, &retention, Tell::Elsewhere(&mut changes), &mut watch);
-    work::tell(&store, &config.data_dir, &changes);
+    let mut tell = |changes: &[Change]| work::tell(&store, &config.data_dir, changes);
+    let ran = cleaner::clean(&store, &retention, Tell::Elsewhere(&mut tell), &mut watch);
     if watched {
         write!(streams.err, "\r\x1b[K")?;
     }

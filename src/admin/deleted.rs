@@ -179,7 +179,7 @@ pub(super) fn restore(options: &Options<'_>, streams: &mut Streams<'_>) -> Resul
     Wanted::named(options)?;
     let (config, store) = open(options)?;
     let wanted = Wanted::read(options, &store)?;
-    let (mut count, mut there, mut changes) = (0, 0, Vec::new());
+    let (mut count, mut there) = (0, 0);
     for from in wanted.mailboxes(&store)? {
         let mut came = 0;
         wanted.each_page(&store, &from, |mailbox, page| {
@@ -187,7 +187,9 @@ pub(super) fn restore(options: &Options<'_>, streams: &mut Streams<'_>) -> Resul
             let restored = store.restore(mailbox, &uids)?;
             came += u64::from(restored.uids.len());
             there += restored.there_already;
-            changes.extend(restored.change());
+            if let Some(change) = restored.change() {
+                work::tell(&store, &config.data_dir, &[change]); // who is connected sees them arrive
+            }
             progress(streams, count + came, "restored")
         })?;
         if came > 0 {
@@ -196,7 +198,6 @@ pub(super) fn restore(options: &Options<'_>, streams: &mut Streams<'_>) -> Resul
         }
         count += came;
     }
-    work::tell(&store, &config.data_dir, &changes); // who is connected sees them arrive
     if there > 0 {
         writeln!(streams.out, "{} there already", counted(there, "message"))?;
     }

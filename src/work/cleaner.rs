@@ -19,6 +19,8 @@ const LEASE: &str = "cleaner";
 const LEASE_LENGTH: Duration = Duration::from_secs(120);
 /// It is renewed when it is this old.
 const LEASE_RENEWED: Duration = Duration::from_secs(30);
+/// Sessions of another process see mail go this long after it went.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// Failures one after the other that end a run.
 const FAILED_IN_A_ROW_MAX: u32 = 3;
 
@@ -53,8 +55,8 @@ pub type Watch<'a> = &'a mut dyn FnMut(&Totals) -> ControlFlow<()>;
 pub enum Tell<'a> {
     /// In this process.
     Here(&'a Changes),
-    /// In another one: they are collected for it.
-    Elsewhere(&'a mut Vec<Change>),
+    /// In another one: they are handed over for it when `TOLD_EVERY` is over, and at the end.
+    Elsewhere(&'a mut dyn FnMut(&[Change])),
 }
 
 impl std::fmt::Debug for Tell<'_> {
@@ -67,17 +69,19 @@ impl std::fmt::Debug for Tell<'_> {
 }
 
 /// Removes all that is due now.
-pub fn clean(
-    store: &Store,
-    retention: &Retention,
-    tell: Tell<'_>,
-    watch: Watch<'_>,
+pub fn clean<'a>(
+    store: &'a Store,
+    retention: &'a Retention,
+    tell: Tell<'a>,
+    watch: Watch<'a>,
 ) -> Result<Ran, Failure> {
     let holder = Holder::ourselves().name();
     let mut run = Run {
         store,
         retention,
         tell,
+        untold: Vec::new(),
+        told: None,
         watch,
         holder,
         renewed: None,
@@ -90,6 +94,7 @@ pub fn clean(
         return Ok(Ran::Elsewhere);
     }
     let ran = run.everything();
+    run.tell_elsewhere();
     let given_back = store.give_lease_back(LEASE, &run.holder);
     match ran {
         ControlFlow::Continue(()) => given_back.map(|()| Ran::Whole),
@@ -125,6 +130,9 @@ struct Run<'a> {
     store: &'a Store,
     retention: &'a Retention,
     tell: Tell<'a>,
+    /// What is to be told elsewhere, and when that was done last.
+    untold: Vec<Change>,
+    told: Option<Instant>,
     watch: Watch<'a>,
     holder: String,
     renewed: Option<Instant>,
@@ -231,13 +239,26 @@ impl Run<'_> {
     }
 
     fn tell(&mut self, change: Change) {
-        match &mut self.tell {
+        match &self.tell {
             Tell::Here(changes) => changes.publish(change),
-            Tell::Elsewhere(changes) => changes.push(change),
+            Tell::Elsewhere(_) => self.untold.push(change),
+        }
+    }
+
+    fn tell_elsewhere(&mut self) {
+        if let Tell::Elsewhere(tell) = &mut self.tell
+            && !self.untold.is_empty()
+        {
+            tell(&self.untold);
+            self.untold.clear();
+            self.told = Some(clock::now());
         }
     }
 
     fn between_steps(&mut self) -> Step {
+        if self.told.is_none_or(|at| clock::now() - at > TOLD_EVERY) {
+            self.tell_elsewhere();
+        }
         if (self.watch)(&self.totals).is_break() {
             return ControlFlow::Break(Ok(Ran::Stopped));
         }

@@ -310,8 +310,8 @@ fn a_mailbox_that_cannot_be_cleaned_keeps_no_other_from_it() {
     let retention = crate::store::Retention { grace: std::time::Duration::ZERO, max_age: None };
     let clean = || {
         let mut go_on = |_: &super::cleaner::Totals| std::ops::ControlFlow::Continue(());
-        let mut told = Vec::new();
-        let tell = super::cleaner::Tell::Elsewhere(&mut told);
+        let mut nobody = |_: &[crate::job::Change]| {};
+        let tell = super::cleaner::Tell::Elsewhere(&mut nobody);
         super::cleaner::clean(&room.runner.store, &retention, tell, &mut go_on)
     };
     let left = || -> Vec<i64> {
@@ -338,8 +338,8 @@ fn only_accounts_that_are_gone_are_counted() {
             removed = so_far.accounts;
             std::ops::ControlFlow::Continue(())
         };
-        let mut told = Vec::new();
-        let tell = super::cleaner::Tell::Elsewhere(&mut told);
+        let mut nobody = |_: &[crate::job::Change]| {};
+        let tell = super::cleaner::Tell::Elsewhere(&mut nobody);
         let ran = super::cleaner::clean(&room.runner.store, &retention, tell, &mut count);
         (ran.is_ok(), removed)
     };
@@ -349,6 +349,30 @@ fn only_accounts_that_are_gone_are_counted() {
     disk.execute_batch("DROP TRIGGER stuck").unwrap();
     assert_eq!(clean(), (true, 1));
     assert_eq!(clean(), (true, 0));
+}
+
+#[test]
+fn other_programs_hear_of_aged_mail_while_the_cleaner_runs() {
+    let room = Room::new();
+    room.append("INBOX", b"Subject: x\r\n\r\n");
+    room.append("Archive", b"Subject: x\r\n\r\n");
+    let retention = crate::store::Retention {
+        grace: std::time::Duration::from_secs(60),
+        max_age: Some(std::time::Duration::ZERO),
+    };
+    let told = std::cell::RefCell::new(Vec::new());
+    let mut seen = Vec::new();
+    let mut watch = |_: &super::cleaner::Totals| {
+        seen.push(told.borrow().clone());
+        std::ops::ControlFlow::Continue(())
+    };
+    let mut tell = |changes: &[crate::job::Change]| {
+        told.borrow_mut().extend(changes.iter().map(|change| change.mailbox.mailbox));
+    };
+    let tell = super::cleaner::Tell::Elsewhere(&mut tell);
+    super::cleaner::clean(&room.runner.store, &retention, tell, &mut watch).unwrap();
+    assert_eq!(told.borrow().len(), 2, "each once");
+    assert_eq!(seen[0], told.borrow()[..1], "the first one while the second was still to be done");
 }
 
 #[test]
