@@ -183,7 +183,8 @@ sora-admin. After it they are removed for good.",
         "max_age_restriction",
         "",
         "Messages that came in longer ago than this are expunged, and removed when the grace period
-is over too: \"90d\" and a grace of \"7d\" keep nothing longer than 97 days. \"\" keeps all mail.",
+is over too: \"90d\" and a grace of \"7d\" keep nothing longer than 97 days and two wake_intervals.
+\"\" keeps all mail.",
         |c| &mut c.cleanup.max_age_restriction,
     ),
 ];
