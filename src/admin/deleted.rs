@@ -42,7 +42,8 @@ and new UIDs; a client that is connected sees them arrive. What is there already
 pub(super) const PURGE_MORE: &str = "\
 Removes for good, now, what list-deleted shows and the options name; mail that is in a mailbox is
 left alone. It asks before it does, unless --yes is there. Bodies that cannot be removed now are
-counted, and the exit code is 1 then; the server removes them by itself.
+counted, and the exit code is 1 then; the server removes them by itself. With S3, the files in the
+[local_cache] of servers that read such messages stay until it is full, or are deleted by hand.
 ";
 
 /// What the options name.
