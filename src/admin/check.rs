@@ -13,7 +13,10 @@ pub(super) fn run(options: &Options<'_>, streams: &mut Streams<'_>) -> Result<()
     let (_, store) = open(options)?;
     let mut differences = store.check()?;
     if options.has("deep") {
-        differences.extend(store.check_objects()?);
+        match store.check_objects()? {
+            Some(more) => differences.extend(more),
+            None => writeln!(streams.out, "No body is in a bucket: there is none to compare.")?,
+        }
     }
     if options.has("bodies") {
         differences.extend(store.check_bodies()?);

@@ -24,13 +24,18 @@ pub(super) const COMMON: &[Choice] = &[
     Choice { name: "config", value: "FILE", what: "the server's configuration (config.toml)" },
     Choice { name: "help", value: "", what: "print this" },
     Choice { name: "h", value: "", what: "" },
-    // As the daemon's flags of these names; `--dbhost` chooses PostgreSQL.
+    // As the daemon's flags of these names; `--dbhost` chooses PostgreSQL, `--s3endpoint` a bucket.
     Choice { name: "dbhost", value: "HOST", what: "" },
     Choice { name: "dbport", value: "PORT", what: "" },
     Choice { name: "dbuser", value: "USER", what: "" },
     Choice { name: "dbpassword", value: "PASSWORD", what: "" },
     Choice { name: "dbname", value: "NAME", what: "" },
     Choice { name: "dbtls", value: "", what: "" },
+    Choice { name: "s3endpoint", value: "SERVICE", what: "" },
+    Choice { name: "s3bucket", value: "BUCKET", what: "" },
+    Choice { name: "s3accesskey", value: "KEY", what: "" },
+    Choice { name: "s3secretkey", value: "SECRET", what: "" },
+    Choice { name: "s3trace", value: "", what: "" },
 ];
 
 /// A command's arguments, understood.
@@ -87,9 +92,10 @@ impl<'a> Options<'a> {
 
     /// Those that are the daemon's flags, too, as it takes them.
     pub(super) fn flags(&self) -> Vec<String> {
-        let given = self.given.iter().filter(|(name, _)| name.starts_with("db"));
+        let is_daemons = |name: &str| name.starts_with("db") || name.starts_with("s3");
+        let given = self.given.iter().filter(|(name, _)| is_daemons(name));
         let flag = |(name, value): &(&str, &str)| match *name {
-            "dbtls" => format!("-{name}"),
+            "dbtls" | "s3trace" => format!("-{name}"),
             name => format!("-{name}={value}"),
         };
         given.map(flag).collect()
@@ -141,7 +147,7 @@ impl<'a> Options<'a> {
 mod tests {
     use super::*;
 
-    #[test] // compat.md: flags of the database
+    #[test] // compat.md: flags of the database and the bucket
     fn flags_of_the_daemon_are_handed_on() {
         #[track_caller]
         fn check(args: &[&str], want: &[&str]) {
@@ -155,6 +161,10 @@ mod tests {
         check(&["--dbtls"], &["-dbtls"]);
         check(&["-dbtls=true"], &["-dbtls"]);
         check(&["-dbtls", "-dbtls=false"], &[]);
+        let bucket = ["-s3endpoint", "s", "-s3bucket=b", "--s3accesskey=k", "-s3secretkey", "x"];
+        let want = ["-s3endpoint=s", "-s3bucket=b", "-s3accesskey=k", "-s3secretkey=x"];
+        check(&bucket, &want);
+        check(&["-s3trace"], &["-s3trace"]);
         check(&["--config", "x"], &[]);
         let wrong = ["--dbtls=maybe".to_owned()];
         assert!(Options::parse("x", &[], &wrong).is_err());

@@ -30,6 +30,10 @@ fn files_are_delivered() {
     let list = place.run("list-accounts").unwrap();
     assert!(list.contains("        6         5 "), "{list}");
     place.check("check", Ok("All is well: 5 messages in 1 account.\n"));
+    place.check(
+        "check --deep",
+        Ok("No body is in a bucket: there is none to compare.\nAll is well: 5 messages in 1 account.\n"),
+    );
     // Programs that bring their own accounts may have given one a `+`.
     let (address, password_hash) = (Address::new("own+plus@x").unwrap(), String::new());
     place.store().create_account(NewAccount { address, password_hash }).unwrap();

@@ -6,7 +6,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::super::engine::Value;
-use super::super::{Failure, Store, bodies::STORED};
+use super::super::{
+    Failure, Store,
+    bodies::{STAGED, STORED},
+};
 use super::{Located, Objects, locate, name_of};
 use crate::limits;
 use crate::model::{AccountId, BlobId};
@@ -18,12 +21,20 @@ fn failed(source: s3::Error) -> Failure {
     Failure::Objects { doing: DOING, source }
 }
 
+fn no_bucket() -> Failure {
+    let why = "there are bodies in object storage, which is not configured: set [bodies] home = \"s3\" \
+               and [s3], or give the daemon's -s3endpoint and what belongs to it";
+    Failure::Settings { why: why.to_owned() }
+}
+
 impl Store {
-    /// Every difference between the rows and the bucket, in plain words; none without a bucket. At
-    /// most `DIFFERENCES_MAX` are told.
-    pub fn check_objects(&self) -> Result<Vec<String>, Failure> {
+    /// Every difference between the rows and the bucket, in plain words; `None` if no body is in one,
+    /// or is to be. At most `DIFFERENCES_MAX` are told.
+    pub fn check_objects(&self) -> Result<Option<Vec<String>>, Failure> {
         let mut differences = Vec::new();
-        let Some(objects) = &self.0.objects else { return Ok(differences) };
+        let Some(objects) = &self.0.objects else {
+            return if self.needs_objects()? { Err(no_bucket()) } else { Ok(None) };
+        };
         let mut folders: BTreeSet<String> = self.0.engine.read(DOING, |tx| {
             let mut folders = BTreeSet::new();
             tx.query("SELECT account_id FROM accounts", &[], |row| {
@@ -48,7 +59,17 @@ impl Store {
                 break;
             }
         }
-        Ok(differences)
+        Ok(Some(differences))
+    }
+
+    /// True if a body is in a bucket, or waits to be moved there.
+    fn needs_objects(&self) -> Result<bool, Failure> {
+        let found = self.0.engine.read(DOING, |tx| {
+            tx.read_whole_tables()?;
+            let sql = "SELECT 1 FROM blobs WHERE form <> 0 OR state = $1 LIMIT 1";
+            tx.query_one(sql, &[Value::Int(STAGED)], |row| row.int(0))
+        })?;
+        Ok(found.is_some())
     }
 
     fn check_account(

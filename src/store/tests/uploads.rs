@@ -202,6 +202,20 @@ fn too_much_is_refused_until_some_is_moved() {
     store.store.append(message).unwrap();
 }
 
+#[test]
+fn bodies_of_a_bucket_that_is_not_configured_are_not_called_well() {
+    let store = staging(0);
+    let without = || store.dir.open(Opening::Beside).unwrap();
+    assert_eq!(without().check_objects().unwrap(), None);
+    store.append("INBOX");
+    let failure = without().check_objects().unwrap_err(); // staged
+    assert!(failure.to_string().contains("not configured"), "{failure}");
+    let taken = store.take_uploads("one", 9, LONG).unwrap();
+    store.finish_uploads(vec![uploaded(taken[0], Form::PLAIN)]).unwrap();
+    assert!(without().check_objects().is_err());
+    assert!(store.check_objects().is_err(), "it does not answer");
+}
+
 #[test] // pitfall 37
 fn a_body_that_goes_while_it_is_moved_leaves_nothing() {
     let store = staging(0);
