@@ -68,6 +68,11 @@ impl UploadSettings {
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
         self.put_seconds_max.saturating_mul(rounds).saturating_mul(2) + Duration::from_secs(30)
     }
+
+    /// From the `nth` refusal of a body, of which the first is 1, to the next try.
+    fn retry_after(&self, nth: u32) -> Duration {
+        self.retry.saturating_mul(1 << nth.saturating_sub(1).min(16)).min(RETRY_MAX)
+    }
 }
 
 impl Uploader {
@@ -377,7 +382,7 @@ impl<'a> Round<'a> {
     /// One body's own trouble.
     fn refused(&mut self, taken: Taken, failure: &Failure) {
         let attempts = taken.attempts.saturating_add(1);
-        let retry = self.settings.retry.saturating_mul(1 << attempts.min(16)).min(RETRY_MAX);
+        let retry = self.settings.retry_after(attempts);
         let (blob, account) = (taken.blob, taken.account);
         if attempts < self.settings.attempts_max {
             log::warn!("uploader: body {blob} of account {account}: {failure}");
@@ -431,5 +436,23 @@ fn is_general(failure: &Failure) -> bool {
         Failure::Objects { source, .. } => source.is_general(),
         Failure::Corrupt { .. } | Failure::Spoilt { .. } => false,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(retry: Duration) -> UploadSettings {
+        let put_seconds_max = Duration::from_secs(60);
+        UploadSettings { batch: 20, concurrency: 8, attempts_max: 5, retry, put_seconds_max }
+    }
+
+    #[test] // pitfall 35
+    fn the_first_retry_is_after_the_interval_and_the_next_after_twice_that() {
+        let after = |nth| settings(Duration::from_secs(30)).retry_after(nth).as_secs();
+        assert_eq!([1, 2, 3, 8, 1_000].map(after), [30, 60, 120, 3_600, 3_600]);
+        let long = settings(Duration::MAX);
+        assert_eq!(long.retry_after(u32::MAX), RETRY_MAX);
     }
 }
