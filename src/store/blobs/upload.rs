@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::super::engine::{Row, Tx, Value, Weight};
 use super::super::{Failure, Store};
-use super::{Form, Objects, finish};
+use super::{CLOCK, Form, Objects, finish};
 use crossbeam_channel::Receiver;
 
 use crate::crash_point;
@@ -69,13 +69,28 @@ pub(super) struct Gauge {
     bytes: AtomicU64,
     bytes_max: u64,
     /// Held by who counts again.
-    counting: Mutex<()>,
+    counting: Mutex<Full>,
 }
+
+/// When it was last counted, if it was found full then.
+#[derive(Clone, Copy, Debug, Default)]
+struct Full(Option<SystemTime>);
+
+impl Full {
+    /// True if it need not be counted again.
+    fn is_fresh(self, now: SystemTime) -> bool {
+        let age = self.0.and_then(|counted| now.duration_since(counted).ok());
+        age.is_some_and(|age| age < COUNTED_AGAIN)
+    }
+}
+
+/// While it is full, and senders come and come, it is counted so seldom: there may be millions.
+const COUNTED_AGAIN: Duration = Duration::from_secs(1);
 
 impl Gauge {
     pub(super) fn new(bytes_max: u64) -> Self {
         let bytes_max = if bytes_max == 0 { u64::MAX } else { bytes_max };
-        Self { bytes: AtomicU64::new(0), bytes_max, counting: Mutex::new(()) }
+        Self { bytes: AtomicU64::new(0), bytes_max, counting: Mutex::default() }
     }
 }
 
@@ -117,11 +132,16 @@ impl Store {
             return Ok(());
         }
         // One counts at a time, and for all who come meanwhile the answer is as it was.
-        if let Ok(_counting) = gauge.counting.try_lock() {
+        let now = (CLOCK.now)();
+        if let Ok(mut full) = gauge.counting.try_lock()
+            && !full.is_fresh(now)
+        {
+            *full = Full::default();
             self.backlog()?;
             if gauge.add(bytes) {
                 return Ok(());
             }
+            *full = Full(Some(now));
         }
         Err(Failure::NoSpace { doing: "staging a body until it can be moved to S3" })
     }
@@ -388,4 +408,21 @@ pub(in crate::store) fn reserve(
 
 fn microseconds(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // pitfall 11
+    fn while_it_is_full_it_is_counted_once_a_second() {
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        let is_fresh = |millis| Full(Some(then)).is_fresh(then + Duration::from_millis(millis));
+        assert_eq!([0, 999, 1_000, 60_000].map(is_fresh), [true, true, false, false]);
+        assert!(
+            !Full(Some(then)).is_fresh(then - Duration::from_secs(1)),
+            "the clock was set back"
+        );
+        assert!(!Full::default().is_fresh(then));
+    }
 }
