@@ -248,7 +248,8 @@ pub const STATUS_ROWS_MAX: i64 = 1_000_000;
 pub const STAGED_TOGETHER_BYTES_MAX: i64 = 64 * 1024;
 /// Files in the local cache.
 pub const CACHE_FILES_MAX: usize = 500_000;
-/// Seconds that a large body may take from being reserved to the commit of its message.
+/// Seconds that a large body may take from being reserved to the commit of its message, beside those in
+/// which it is put into a bucket.
 pub const RESERVED_SECONDS: u64 = 3_600;
 /// Bytes of one part of a large object; S3 takes 10,000 of them, each of 5 MiB or more. An object of
 /// up to two is put whole.

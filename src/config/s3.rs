@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Hidden, Size, Text};
+use super::{Hidden, Text};
 use crate::s3::{Addressing, Settings};
 
 /// `[s3]`
@@ -96,10 +96,5 @@ impl S3 {
             _ => None,
         });
         bytes.collect::<Option<Vec<u8>>>()?.try_into().ok()
-    }
-
-    /// Within which the PUT of a body has ended.
-    pub fn time_for(&self, body: Size) -> Duration {
-        self.timeout.saturating_add(Duration::from_secs((body.0 >> 20).saturating_add(1)))
     }
 }

@@ -124,6 +124,26 @@ pub struct New<'a> {
     pub form: Option<&'a str>,
 }
 
+/// Within which an object of so many bytes has been put, or has not: with all that is asked on the way,
+/// and however slow each answer is.
+pub fn put_time_max(timeout: Duration, bytes: u64, tries: Tries) -> Duration {
+    let part = limits::S3_PART_BYTES as u64;
+    // Whole: with a condition, without, a look at what is there, and once more. In parts: the start,
+    // each part, the end, and the removal of what was not completed, which is tried several times.
+    let several = u64::from(limits::S3_TRIES_MAX);
+    let requests = if bytes <= part * 2 { 4 } else { bytes.div_ceil(part) + 2 + several };
+    let seconds = (bytes.min(part * 2) >> 20) + 1;
+    let (times, pause) = match tries {
+        Tries::Once => (1, Duration::ZERO),
+        Tries::Several => (limits::S3_TRIES_MAX, PAUSE_MAX),
+    };
+    let each = timeout.saturating_add(Duration::from_secs(seconds)).saturating_add(pause);
+    each.saturating_mul(times).saturating_mul(u32::try_from(requests).unwrap_or(u32::MAX))
+}
+
+/// Between two tries of one request.
+const PAUSE_MAX: Duration = Duration::from_secs(4);
+
 /// What became of a PUT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
@@ -288,8 +308,33 @@ impl Client {
         self.endpoint.place()
     }
 
+    /// As [`put_time_max`].
+    pub fn put_time_max(&self, bytes: u64, tries: Tries) -> Duration {
+        put_time_max(self.timeout, bytes, tries)
+    }
+
     /// For how long the service is being left alone; zero if it answers.
     pub fn left_alone(&self) -> Duration {
         self.health.left((self.clock.now)())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_put_has_time_for_all_that_is_asked() {
+        #[track_caller]
+        fn check(mebibytes: u64, tries: Tries, seconds: u64) {
+            let time = put_time_max(Duration::from_secs(30), mebibytes << 20, tries);
+            assert_eq!(time.as_secs(), seconds);
+        }
+        check(0, Tries::Once, 4 * 31);
+        check(16, Tries::Once, 4 * 47);
+        check(17, Tries::Once, (3 + 2 + 4) * 47);
+        check(512, Tries::Once, (64 + 2 + 4) * 47);
+        check(512, Tries::Several, (64 + 2 + 4) * 4 * 51);
+        assert!(put_time_max(Duration::MAX, u64::MAX >> 1, Tries::Several) == Duration::MAX);
     }
 }

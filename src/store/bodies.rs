@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -168,7 +169,7 @@ impl Store {
         self.0.engine.write("reserving a body", Weight::Bytes(64), move |tx| {
             if tx.has_rivals() {
                 // No start of a daemon knows that it is alone: its time tells when it is nobody's.
-                return blobs::reserve(tx, account, blob, 0, &[]);
+                return blobs::reserve(tx, account, blob, 0, &[], Duration::ZERO);
             }
             let (account, blob) = (Value::Int(account.0), Value::Int(blob.0));
             let sql = "INSERT INTO blobs (account_id, blob_id, size, state, refs, hash)
@@ -201,8 +202,9 @@ impl Store {
         let blob = self.0.ids.next_blob(&self.0.engine)?;
         let bytes = body.len() as u64;
         let hash: [u8; 32] = Sha256::digest(body).into();
+        let time = objects.put_time_max(bytes);
         self.0.engine.write("reserving a body", Weight::Bytes(64), move |tx| {
-            blobs::reserve(tx, account, blob, bytes, &hash)
+            blobs::reserve(tx, account, blob, bytes, &hash, time)
         })?;
         crash_point!("object: reserved, not put");
         match objects.put(account, blob, body, &hash, false, Tries::Several) {

@@ -45,6 +45,7 @@ use crate::config::{self, Config};
 use crate::error::{Fault, Refusal};
 use crate::job::{Change, DeliveryProblem, FlagSet, Job, MailboxKey, Recipient};
 use crate::model::{AccountId, Address, MailboxName, Timestamp};
+use crate::s3;
 use crate::store::{
     CacheSettings, Database, Failure, NewBody, NewMessage, ObjectSettings, Place, PostgresSettings,
     PostgresTls, Retention, Store,
@@ -109,7 +110,11 @@ impl Settings {
                 concurrency: config.uploader.concurrency as usize,
                 attempts_max: config.uploader.max_attempts,
                 retry: config.uploader.retry_interval,
-                put_seconds_max: config.s3.time_for(config.uploader.max_body),
+                put_seconds_max: s3::put_time_max(
+                    config.s3.timeout,
+                    config.uploader.max_body.0,
+                    s3::Tries::Once,
+                ),
             },
             nodes: NodeSettings {
                 hearing: match config.database.listen {

@@ -26,7 +26,7 @@ pub struct UploadSettings {
     pub attempts_max: u32,
     /// From a refusal to the next try; doubled each time.
     pub retry: Duration,
-    /// Within which one PUT has ended.
+    /// Within which one body has been put, or has not.
     pub put_seconds_max: Duration,
 }
 
@@ -66,7 +66,7 @@ impl UploadSettings {
     fn lease(&self) -> Duration {
         let rounds = self.batch.div_ceil(self.concurrency.max(1)).saturating_add(1);
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-        self.put_seconds_max.saturating_mul(rounds).saturating_mul(2) + Duration::from_secs(30)
+        self.put_seconds_max.saturating_mul(rounds).saturating_add(Duration::from_secs(30))
     }
 
     /// From the `nth` refusal of a body, of which the first is 1, to the next try.

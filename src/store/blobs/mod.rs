@@ -245,6 +245,11 @@ impl Objects {
         Ok((form, if follows { 0 } else { bytes.len() as u64 }))
     }
 
+    /// Within which a body has been put that somebody waits for.
+    pub(super) fn put_time_max(&self, bytes: u64) -> Duration {
+        self.client.put_time_max(bytes, Tries::Several)
+    }
+
     /// Deletes a body's object, whether or not it is there.
     pub(super) fn delete(
         &self,

@@ -383,13 +383,14 @@ fn hash_at(row: &Row<'_>, column: usize) -> Result<[u8; 32], Failure> {
 }
 
 /// Reserves an identifier for a large body that goes to the bucket, or into a file, before its message
-/// is there. Of one that goes into a file, no hash is known yet.
+/// is there, which takes `time` at most. Of one that goes into a file, no hash is known yet.
 pub(in crate::store) fn reserve(
     tx: &mut Tx<'_>,
     account: AccountId,
     blob: BlobId,
     size: u64,
     hash: &[u8],
+    time: Duration,
 ) -> Result<(), Failure> {
     let (account, blob) = (Value::Int(account.0), Value::Int(blob.0));
     tx.execute(
@@ -397,7 +398,7 @@ pub(in crate::store) fn reserve(
          VALUES ($1, $2, $3, 1, 0, $4)",
         &[account, blob, Value::Int(i64::try_from(size).unwrap_or(i64::MAX)), Value::Bytes(hash)],
     )?;
-    let time = Duration::from_secs(limits::RESERVED_SECONDS);
+    let time = time.saturating_add(Duration::from_secs(limits::RESERVED_SECONDS));
     tx.execute(
         "INSERT INTO uploads (account_id, blob_id, holder, due_at, attempts)
          VALUES ($1, $2, '', $3, 0)",
