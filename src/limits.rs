@@ -209,6 +209,8 @@ pub const CLEANED_ROWS_READ_MAX: i64 = 10_000;
 pub const CLEANED_PAGE_MAILBOXES: i64 = 1_000;
 /// Accounts to be removed that the cleaner reads in one query.
 pub const CLEANED_PAGE_ACCOUNTS: i64 = 1_000;
+/// Bodies that `check --bodies` knows of at a time.
+pub const CHECKED_BODIES_MAX: i64 = 1_000;
 /// Bodies the cleaner removes in one go.
 pub const CLEANED_BODIES_MAX: i64 = 200;
 /// Messages that one call lists or restores of those that were deleted.

@@ -280,7 +280,7 @@ impl Store {
 }
 
 /// A body, and what it was when it was stored.
-struct Kept {
+pub(super) struct Kept {
     account: AccountId,
     blob: BlobId,
     size: u64,
@@ -292,34 +292,64 @@ impl Store {
     /// as a disk that forgets. No transaction is open meanwhile, so a daemon is not held up. At most
     /// `DIFFERENCES_MAX` are told.
     pub fn check_bodies(&self) -> Result<Vec<String>, Failure> {
-        let kept = self.0.engine.read("listing bodies", |tx| {
-            tx.read_whole_tables()?;
+        let (mut differences, mut after) = (Vec::new(), (0, 0));
+        loop {
+            let page = self.bodies_after(after)?;
+            let Some(last) = page.last() else { return Ok(differences) };
+            after = (last.account.0, last.blob.0);
+            for kept in &page {
+                differences.extend(self.check_body(kept)?);
+                if differences.len() >= limits::DIFFERENCES_MAX {
+                    return Ok(differences);
+                }
+            }
+        }
+    }
+
+    /// A page of bodies, in the order of their key.
+    pub(super) fn bodies_after(&self, (account, blob): (i64, i64)) -> Result<Vec<Kept>, Failure> {
+        self.0.engine.read("listing bodies", |tx| {
             let mut kept = Vec::new();
             tx.query(
-                "SELECT account_id, blob_id, size, hash FROM blobs WHERE state IN ($1, $2)
-                 ORDER BY account_id, blob_id",
-                &[Value::Int(bodies::STAGED), Value::Int(bodies::STORED)],
+                "SELECT account_id, blob_id, size, hash FROM blobs
+                 WHERE state IN ($1, $2)
+                 {sqlite} AND blob_id > $4 ORDER BY blob_id
+                 {postgres} AND (account_id, blob_id) > ($3, $4) ORDER BY account_id, blob_id
+                 LIMIT $5",
+                &[
+                    Value::Int(bodies::STAGED),
+                    Value::Int(bodies::STORED),
+                    Value::Int(account),
+                    Value::Int(blob),
+                    Value::Int(limits::CHECKED_BODIES_MAX),
+                ],
                 |row| {
                     let (account, blob) = (AccountId(row.int(0)?), BlobId(row.int(1)?));
-                    kept.push(Kept {
-                        account,
-                        blob,
-                        size: row.uint(2)?,
-                        hash: row.bytes(3)?.to_vec(),
-                    });
+                    let (size, hash) = (row.uint(2)?, row.bytes(3)?.to_vec());
+                    kept.push(Kept { account, blob, size, hash });
                     Ok(())
                 },
             )?;
-            Ok::<_, Failure>(kept)
-        })?;
-        let wrong = kept.iter().filter_map(|kept| match self.hash_of(kept) {
-            Ok(hash) if hash == kept.hash => None,
-            Ok(_) => Some(format!("body {} has other bytes than were stored", kept.blob)),
+            Ok(kept)
+        })
+    }
+
+    /// What is wrong with a body, if it is there still.
+    pub(super) fn check_body(&self, kept: &Kept) -> Result<Option<String>, Failure> {
+        let wrong = match self.hash_of(kept) {
+            Ok(hash) if hash == kept.hash => return Ok(None),
+            Ok(_) => format!("body {} has other bytes than were stored", kept.blob),
             // It is too short or not there, which is for `check` to say, or has gone meanwhile.
-            Err(Failure::Corrupt { .. }) => None,
-            Err(failure) => Some(format!("body {} cannot be read: {failure}", kept.blob)),
-        });
-        Ok(wrong.take(limits::DIFFERENCES_MAX).collect())
+            Err(Failure::Corrupt { .. }) => return Ok(None),
+            Err(failure) => format!("body {} cannot be read: {failure}", kept.blob),
+        };
+        let state = self.0.engine.read("looking at a body again", |tx| {
+            let key = [Value::Int(kept.account.0), Value::Int(kept.blob.0)];
+            let sql = "SELECT state FROM blobs WHERE account_id = $1 AND blob_id = $2";
+            tx.query_one(sql, &key, |row| row.int(0))
+        })?;
+        let is_wanted = matches!(state, Some(bodies::STAGED | bodies::STORED));
+        Ok(is_wanted.then_some(wrong))
     }
 
     fn hash_of(&self, kept: &Kept) -> Result<Vec<u8>, Failure> {

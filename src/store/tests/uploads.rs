@@ -216,6 +216,30 @@ fn bodies_of_a_bucket_that_is_not_configured_are_not_called_well() {
     assert!(store.check_objects().is_err(), "it does not answer");
 }
 
+/// Mail flows while bodies are read: what the cleaner has just removed is no difference.
+#[test]
+fn a_body_that_has_gone_is_not_called_wrong() {
+    let store = staging(0);
+    store.append_many("INBOX", 2);
+    let taken = store.take_uploads("one", 1, LONG).unwrap();
+    store.finish_uploads(vec![uploaded(taken[0], Form::PLAIN)]).unwrap();
+    let wrong = store.check_bodies().unwrap();
+    assert!(wrong.len() == 1 && wrong[0].contains("cannot be read"), "{wrong:?}");
+    let kept = |state| {
+        let set = move |tx: &mut Tx<'_>| {
+            tx.execute("UPDATE blobs SET state = $1 WHERE form <> 0", &[Value::Int(state)])
+        };
+        store.0.engine.write::<_, Failure>("test", Weight::Bytes(0), set).unwrap();
+    };
+    let body = store.bodies_after((0, 0)).unwrap().remove(0);
+    let rest = store.bodies_after((store.account.0, taken[0].blob.0)).unwrap();
+    assert_eq!(rest.len(), 1);
+    kept(4);
+    assert_eq!(store.check_body(&body).unwrap(), None);
+    kept(3);
+    assert!(store.check_body(&body).unwrap().is_some());
+}
+
 #[test] // pitfall 37
 fn a_body_that_goes_while_it_is_moved_leaves_nothing() {
     let store = staging(0);
