@@ -291,6 +291,11 @@ impl Sorter {
             stay(effect, happened, &format!("{what}: no [relay] is configured"));
             return Ok(());
         }
+        if !self.store.may_send(happened.event.key.mailbox.account)? {
+            let why = format!("{what}: too many messages of this account wait to leave");
+            stay(effect, happened, &why);
+            return Ok(());
+        }
         if let Some(parts) = parted(action) {
             return parts.iter().try_for_each(|part| self.send(effect, onlookers, happened, part));
         }

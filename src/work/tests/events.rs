@@ -7,7 +7,9 @@ use super::super::outbox::Relay;
 use super::super::sorting::Sorter;
 use super::super::{KeptRuns, SieveSettings, SiteEvents};
 use super::*;
+use crate::limits;
 use crate::model::{EntryName, Keyword, ScriptName};
+use crate::store::{NewOutgoing, OutgoingKind, OutgoingOptions, SortedDelivery, SortedOutgoing};
 
 const MESSAGE: &[u8] = b"From: ann@example.com\r\nSubject: x\r\n\r\ntext\r\n";
 
@@ -185,6 +187,36 @@ fn what_leaves_is_from_the_owner_and_stays_if_it_cannot() {
     }
 }
 
+#[test] // pitfall 31
+fn a_message_stays_if_too_many_wait_to_leave() {
+    let room = Room::new().sorted_by(SiteEvents::default(), true);
+    let new = NewOutgoing {
+        kind: OutgoingKind::Redirect,
+        sender: "bob@example.org".into(),
+        recipients: vec!["elsewhere@example.net".into()],
+        options: OutgoingOptions::default(),
+        message: MESSAGE.to_vec(),
+    };
+    let most = usize::try_from(limits::OUTGOING_PER_ACCOUNT_MAX).unwrap();
+    let waiting = SortedDelivery {
+        account: room.account,
+        bodies: Vec::new(),
+        copies: Vec::new(),
+        outgoing: vec![SortedOutgoing { new, unless: None }; most],
+        remembered: Vec::new(),
+        digest: None,
+        report: None,
+    };
+    room.runner.store.deliver_sorted(waiting).unwrap();
+    room.sees("Archive", "require \"imapsieve\"; redirect \"elsewhere@example.net\";");
+    room.append("Archive", MESSAGE);
+    room.show();
+    let told = "APPEND of UID 1 in Archive\nredirect: too many messages of this account wait to \
+                leave: the message stays\n";
+    assert_eq!(room.reports(), [told]);
+    assert!(!room.list("Archive")[0].contains("Deleted"));
+}
+
 #[test] // RFC 6785 §3.4, §3.6, RFC 6134 §2.3, RFC 6531 §3.2
 fn a_list_is_sent_to_and_who_is_not_ascii_is_told_apart() {
     let folder = scratch();
@@ -243,7 +275,7 @@ fn one_message_that_cannot_be_does_not_keep_the_others() {
         "require [\"imapsieve\", \"imap4flags\", \"variables\"];
          if header :matches \"Subject\" \"*\" { addflag \"${1}\"; }",
     );
-    let most = u32::try_from(crate::limits::KEYWORDS_PER_MAILBOX_MAX).unwrap();
+    let most = u32::try_from(limits::KEYWORDS_PER_MAILBOX_MAX).unwrap();
     for number in 1..=most + 1 {
         room.append("INBOX", format!("Subject: k{number}\r\n\r\n").as_bytes());
     }
