@@ -24,8 +24,11 @@ use crate::store::{Event, Failure, Store};
 const THREADS: usize = 2;
 /// How long a taken event is ours; a slice is over long before.
 const LEASE: Duration = Duration::from_secs(30);
-/// Between two looks while something waits.
-const LOOK: Duration = Duration::from_secs(3);
+/// Between two looks while something waits that cannot be taken: behind another event, which somebody has,
+/// or because the database's clock is not there yet, as this connection knows it.
+const LOOK: Duration = Duration::from_millis(100);
+/// After a failure.
+const LOOK_FAILED: Duration = Duration::from_secs(3);
 /// Between two looks while nothing does: another node may have left something.
 const LOOK_IDLE: Duration = Duration::from_secs(30);
 /// Between two tries of an event that could not be gone on with: as long, and twice as long each time.
@@ -88,7 +91,9 @@ impl Drop for Events {
 }
 
 impl Usher {
-    fn serve(&self, looks: bool, stops: &Receiver<()>, stop: &AtomicBool) {
+    /// Shows what there is until `stop`. Whoever `looks` does so by itself; the others when they are
+    /// called, or have seen something that cannot be taken yet: who else was called may sleep by then.
+    pub(super) fn serve(&self, looks: bool, stops: &Receiver<()>, stop: &AtomicBool) {
         let bell = self.store.event_bell();
         while !stop.load(Ordering::Relaxed) {
             let wait = match self.round(stops) {
@@ -96,10 +101,11 @@ impl Usher {
                 Ok(Some(wait)) => wait,
                 Err(failure) => {
                     log::error!("events: {failure}");
-                    LOOK
+                    LOOK_FAILED
                 }
             };
-            let alarm = if looks { crossbeam_channel::after(wait) } else { never() };
+            let alarm =
+                if looks || wait < LOOK_IDLE { crossbeam_channel::after(wait) } else { never() };
             crossbeam_channel::select! {
                 recv(bell) -> _rung => {}
                 recv(stops) -> _never => {}

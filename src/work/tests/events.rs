@@ -5,7 +5,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::super::events::Usher;
 use super::super::outbox::Relay;
 use super::super::sorting::Sorter;
-use super::super::{KeptRuns, SieveSettings, SiteEvents};
+use super::super::{KeptRuns, SieveSettings, SiteEvents, clock};
 use super::*;
 use crate::limits;
 use crate::model::{EntryName, Keyword, ScriptName};
@@ -38,13 +38,17 @@ impl Room {
         store.set_annotations(self.account, Some(&of), vec![entry]).unwrap();
     }
 
-    /// Shows scripts all that happened; in how many slices.
-    fn show(&self) -> usize {
-        let usher = Usher {
+    fn usher(&self) -> Usher {
+        Usher {
             store: self.runner.store.clone(),
             sorter: Arc::clone(&self.runner.courier.sorter),
             changes: Arc::clone(&self.runner.changes),
-        };
+        }
+    }
+
+    /// Shows scripts all that happened; in how many slices.
+    fn show(&self) -> usize {
+        let usher = self.usher();
         let (_stop, stops): (_, Receiver<()>) = bounded(0);
         (0..).take_while(|_| usher.round(&stops).unwrap().is_none()).count()
     }
@@ -79,6 +83,33 @@ impl Room {
         let reply = self.run(job(Transfer { from, uids: runs(uids), to }));
         assert!(matches!(reply, Reply::Copied { .. }), "{reply:?}");
     }
+}
+
+/// The one who is called may find that another has what is before it, and may be the only one awake.
+#[test]
+fn what_cannot_be_taken_yet_is_not_forgotten() {
+    let room = Room::new();
+    room.sees("Archive", "require [\"imapsieve\", \"imap4flags\"]; addflag \"seen-it\";");
+    room.append("Archive", MESSAGE);
+    let store = &room.runner.store;
+    let lease = std::time::Duration::from_millis(400);
+    let first = store.take_events(1, lease).unwrap();
+    assert_eq!(first.len(), 1, "by somebody who dies");
+    room.append("Archive", MESSAGE);
+    let usher = room.usher();
+    let (stop_serving, stops) = bounded(0);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| usher.serve(false, &stops, &stop));
+        let seen = ["1 {} seen-it", "2 {} seen-it"];
+        let end = clock::now() + std::time::Duration::from_secs(20);
+        while room.list("Archive") != seen && clock::now() < end {
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
+        }
+        stop.store(true, Ordering::Relaxed);
+        drop(stop_serving);
+        assert_eq!(room.list("Archive"), seen);
+    });
 }
 
 #[test] // RFC 6785 §2.2, §3.8
