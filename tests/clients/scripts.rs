@@ -24,7 +24,11 @@ fn script(interpreter: &Path, place: &Place, name: &str, ports: [u16; 2], env: &
 /// True if Python can import a library.
 fn has(python: &Path, library: &str) -> bool {
     let import = format!("import {library}");
-    python.is_file() && program::run(python, Path::new("."), &["-c", &import]).is_success
+    python.is_file()
+        && std::process::Command::new(python)
+            .args(["-c", &import])
+            .output()
+            .is_ok_and(|ended| ended.status.success())
 }
 
 /// IMAP's and LMTP's.
