@@ -13,11 +13,7 @@ pub(super) fn text(text: &str) -> Vec<u8> {
 
 /// An entity of type `media`, encoded only if it has to be.
 pub(super) fn entity(media: &str, body: &[u8]) -> Vec<u8> {
-    let is_plain = |line: &[u8]| {
-        let text = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
-        line.len() <= LINE_BYTES_MAX && line.iter().all(text)
-    };
-    let plain = lines(body).all(is_plain);
+    let plain = is_plain(body);
     let encoding = if plain { "7bit" } else { "quoted-printable" };
     let mut out = format!("Content-Type: {media}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n")
         .into_bytes();
@@ -34,6 +30,14 @@ pub(super) fn entity(media: &str, body: &[u8]) -> Vec<u8> {
         out.extend_from_slice(b"\r\n");
     }
     out
+}
+
+/// True if it need not be encoded.
+pub(super) fn is_plain(body: &[u8]) -> bool {
+    lines(body).all(|line| {
+        let text = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+        line.len() <= LINE_BYTES_MAX && line.iter().all(text)
+    })
 }
 
 /// Lines without their ends: CRLF, or the LF that stands for it.

@@ -2,7 +2,7 @@
 
 use parser::message::header;
 
-use super::super::entity::{entity, report, text};
+use super::super::entity::{entity, is_plain, report, text};
 use super::{Letter, Origin, ascii, message_id, outgoing, without_return_path, xtext_undone};
 use crate::mail::text::decode_header;
 use crate::model::Timestamp;
@@ -11,6 +11,8 @@ use crate::work::trace::{clean, date_time, path};
 
 /// Bytes of a header that go back to a sender.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a whole message that do, where that was asked for.
+const WHOLE_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a relay's words that do.
 const WHY_BYTES_MAX: usize = 400;
 
@@ -119,11 +121,14 @@ pub(in crate::work::outbox) fn undelivered(
     letter.ids("In-Reply-To", message_id(message).as_deref());
     letter.ids("References", message_id(message).as_deref());
     letter.field("Auto-Submitted", "auto-replied"); // RFC 3834 §5
-    let parts = [
-        text(&told),
-        entity("message/delivery-status", facts.as_bytes()),
-        entity("text/rfc822-headers", header),
-    ];
+    // RFC 3461 §4.3; a message within another cannot be encoded (RFC 2046 §5.2.1).
+    let is_wanted = sent_on.options.ret.as_deref() == Some("FULL");
+    let returned = match is_wanted && message.len() <= WHOLE_BYTES_MAX && is_plain(message) {
+        true => entity("message/rfc822", message),
+        false => entity("text/rfc822-headers", header),
+    };
+    let facts = entity("message/delivery-status", facts.as_bytes());
+    let parts = [text(&told), facts, returned];
     let message = letter.finish(report("delivery-status", &parts));
     Some(outgoing(OutgoingKind::Reject, "", vec![sent_on.sender.clone()], message))
 }
