@@ -218,6 +218,18 @@ fn what_leaves_is_from_the_owner_and_stays_if_it_cannot() {
     }
 }
 
+#[test] // RFC 5228 §4.2: it would come back, and be refused
+fn a_message_sent_on_to_oneself_stays() {
+    let room = Room::new().sorted_by(SiteEvents::default(), true);
+    room.sees("Archive", "require \"imapsieve\"; redirect \"bob+x@example.org\";");
+    room.append("Archive", MESSAGE);
+    room.show();
+    assert_eq!(room.runner.store.list_outgoing(None, None, 9).unwrap(), []);
+    assert_eq!(room.list("Archive"), ["1 {}"]);
+    let told = "redirect: to one of the account's own addresses: the message stays\n";
+    assert_eq!(room.reports(), [format!("APPEND of UID 1 in Archive\n{told}")]);
+}
+
 #[test] // pitfall 31
 fn a_message_stays_if_too_many_wait_to_leave() {
     let room = Room::new().sorted_by(SiteEvents::default(), true);

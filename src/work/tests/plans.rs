@@ -202,6 +202,12 @@ fn a_message_sent_on_to_oneself_is_kept() {
         let scripts = Scripts { own: script, has_relay: true, ..Scripts::default() };
         scripts.check(&["INBOX", own]);
     }
+    let script = "redirect \"robert@example.org\";";
+    let room = Scripts { own: script, has_relay: true, ..Scripts::default() }.room();
+    let address = Address::new("robert@example.org").unwrap();
+    let alias = NewAccount { address, password_hash: String::new() };
+    room.runner.store.add_address(room.account, alias, crate::store::Rank::Further).unwrap();
+    assert_eq!(room.sorts(), ["INBOX", own]);
 }
 
 #[test] // RFC 3030 §3
