@@ -23,10 +23,13 @@ fn main() {
     let facts = Facts { addresses: &["user@example.com"], ..Facts::default() };
     let mail = Mail { bytes: &message, map: &map, envelope: &envelope };
     println!("a message of {} bytes, {} of them header", message.len(), map.root().header().1);
-    let go = |script: &Arc<Script>| match run(Arc::clone(script), mail, &facts) {
+    let traced = Facts { traced: true, ..facts.clone() }; // as deliveries are, with `[sieve] log = "errors"`
+    let run = |script: &Arc<Script>, facts| match run(Arc::clone(script), mail, facts) {
         Step::Done(outcome) => outcome,
         Step::Ask(asking) => panic!("{:?}", asking.question()),
     };
+    let go = |script: &Arc<Script>| run(script, &facts);
+    let trace = |script: &Arc<Script>| run(script, &traced);
     let scripts = [
         ("no rule", String::from("keep;")),
         ("5 rules", five()),
@@ -39,6 +42,7 @@ fn main() {
         let outcome = go(&script);
         assert!(outcome.error.is_none(), "{name}: {outcome:?}");
         time(&format!("run: {name}"), 100, || go(&script));
+        time(&format!("traced: {name}"), 100, || trace(&script));
     }
     assert!(files(&go(&compile(five().as_bytes(), OFFERED).unwrap().shared()), "Lists"));
     assert!(files(&go(&compile(many().as_bytes(), OFFERED).unwrap().shared()), "Folder 199"));
