@@ -227,10 +227,6 @@ fn send(
         plan.tell(&format!("{what}: no [relay] is configured{kept}"));
         return Ok(!is_needed);
     }
-    if !sorter.store.may_send(recipient.account)? {
-        plan.tell(&format!("{what}: too many messages of this account wait to leave{kept}"));
-        return Ok(!is_needed);
-    }
     if mail.is_binary && matches!(action, Action::Redirect(_)) {
         // RFC 3030 §3: not by DATA, and the relay is not asked for more.
         plan.tell(
@@ -244,6 +240,11 @@ fn send(
             is_done &= send(sorter, recipient, mail, part, plan)?;
         }
         return Ok(is_done);
+    }
+    // Once for a message: what it sends is few beside what may wait.
+    if plan.outgoing.is_empty() && !sorter.store.may_send(recipient.account)? {
+        plan.tell(&format!("{what}: too many messages of this account wait to leave{kept}"));
+        return Ok(!is_needed);
     }
     let addresses = sorter.store.addresses(recipient.account)?;
     let owner = addresses.first().map_or(recipient.given.as_str(), Address::as_str);
